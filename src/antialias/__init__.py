@@ -1,0 +1,1 @@
+"""Find where a convolutional network aliases, fix it, prove it."""

@@ -1,0 +1,32 @@
+"""The mathematics: padding, fixed low-pass filters, and filters given per location and channel group.
+
+`_reference.py` is the definition of the adaptive filter; every faster backend agrees with it in float64.
+"""
+
+from __future__ import annotations
+
+from ._blur import binomial as binomial
+from ._blur import blur as blur
+from ._pad import PADDING_MODES as PADDING_MODES
+from ._pad import PaddingMode as PaddingMode
+from ._pad import pad as pad
+from ._reference import NORMALIZATIONS as NORMALIZATIONS
+from ._reference import Normalize as Normalize
+from ._reference import filter_weights as filter_weights
+from ._select import BackendStatus as BackendStatus
+from ._select import adaptive_blur2d as adaptive_blur2d
+from ._select import backends as backends
+
+__all__ = [
+    "NORMALIZATIONS",
+    "PADDING_MODES",
+    "BackendStatus",
+    "Normalize",
+    "PaddingMode",
+    "adaptive_blur2d",
+    "backends",
+    "binomial",
+    "blur",
+    "filter_weights",
+    "pad",
+]

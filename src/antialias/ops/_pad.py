@@ -1,0 +1,69 @@
+"""Padding that works on maps of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+PaddingMode = Literal["reflect", "replicate", "zeros", "circular"]
+PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
+
+_TORCH_MODES = {"reflect": "reflect", "replicate": "replicate", "zeros": "constant", "circular": "circular"}
+
+
+def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "reflect") -> Tensor:
+    """Pad the trailing dimensions of `x`, also where the border is wider than the map.
+
+    `torch.nn.functional.pad` refuses to reflect by as much as the map's size and to wrap more than once. The last
+    maps of a network on a small picture are that small, so here a reflection folds as often as it must, a single
+    sample is replicated, and a circle winds as often as it must.
+
+    Args:
+        x: Maps of shape `(N, C, *spatial)`.
+        amounts: `(before, after)` in samples for each spatial dimension, first dimension first.
+        mode: `"reflect"` (border sample not repeated), `"replicate"`, `"zeros"` or `"circular"`.
+
+    Returns:
+        Maps of shape `(N, C, *(before + size + after))`.
+
+    Raises:
+        ValueError: `mode` is unknown, or `x` has not one spatial dimension for each of `amounts`.
+
+    Example:
+        >>> pad(torch.tensor([[[1.0, 2.0]]]), [(3, 3)]).tolist()
+        [[[2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0]]]
+    """
+    if mode not in PADDING_MODES:
+        raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
+    if x.dim() != len(amounts) + 2:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}, but {len(amounts)} spatial dimension(s) are filtered. "
+            f"Pass x with {len(amounts) + 2} dimensions: (N, C, {', '.join('DHW'[-len(amounts) :])})."
+        )
+    if not any(before or after for before, after in amounts):
+        return x
+    if _torch_can(x.shape[2:], amounts, mode):
+        return F.pad(x, [side for pair in reversed(amounts) for side in pair], mode=_TORCH_MODES[mode])
+    for dim, (before, after) in enumerate(amounts, start=2):
+        x = x.index_select(dim, _source_index(x.shape[dim], before, after, mode, x.device))
+    return x
+
+
+def _torch_can(sizes: Sequence[int], amounts: Sequence[tuple[int, int]], mode: PaddingMode) -> bool:
+    if mode in ("zeros", "replicate"):
+        return True
+    slack = 0 if mode == "circular" else 1
+    return all(max(pair) + slack <= size for size, pair in zip(sizes, amounts, strict=True))
+
+
+def _source_index(size: int, before: int, after: int, mode: PaddingMode, device: torch.device) -> Tensor:
+    index = torch.arange(-before, size + after, device=device)
+    if mode == "circular" or size == 1:
+        return index % size
+    period = 2 * (size - 1)
+    folded = index % period
+    return torch.minimum(folded, period - folded)

@@ -1,0 +1,167 @@
+"""Backends of the adaptive filter as data: each runs, or says why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ._layout import in_layout_of
+from ._pad import PADDING_MODES, PaddingMode
+from ._reference import NORMALIZATIONS, Normalize
+from ._reference import adaptive_blur2d as _reference
+
+
+@dataclass(frozen=True)
+class _Backend:
+    name: str
+    description: str
+    why_not: Callable[[Tensor], list[str]]
+    run: Callable[[Tensor, Tensor, int, tuple[int, int], Normalize, PaddingMode], Tensor]
+
+
+# Fastest first: "auto" takes the first that has no reason not to run.
+_BACKENDS = (_Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),)
+
+
+@dataclass(frozen=True)
+class BackendStatus:
+    """One backend seen from one input: whether `"auto"` picks it, and if it cannot run, why.
+
+    Attributes:
+        name: What `backend=` takes.
+        description: What it is, in a few words.
+        selected: `"auto"` runs this one.
+        why_not: Reasons why it cannot run; empty if it can.
+    """
+
+    name: str
+    description: str
+    selected: bool
+    why_not: tuple[str, ...]
+
+    def __str__(self) -> str:
+        mark = "selected" if self.selected else "available" if not self.why_not else "cannot run"
+        reasons = f" Reasons: {'; '.join(self.why_not)}." if self.why_not else ""
+        return f"{self.name}: {mark} ({self.description}).{reasons}"
+
+
+def backends(x: Tensor | None = None) -> list[BackendStatus]:
+    """List the kernels of the adaptive filter for an input like `x`, and why some cannot run.
+
+    Args:
+        x: Maps of shape `(N, C, H, W)`, of which device, type and layout are looked at. `None` stands for a float32
+            tensor on the CPU.
+
+    Returns:
+        One status for each backend, the fastest first.
+
+    Example:
+        >>> print(backends()[-1].name)
+        reference
+    """
+    x = torch.empty(0) if x is None else x
+    reasons = [tuple(backend.why_not(x)) for backend in _BACKENDS]
+    chosen = next(index for index, why_not in enumerate(reasons) if not why_not)
+    return [
+        BackendStatus(backend.name, backend.description, index == chosen, reasons[index])
+        for index, backend in enumerate(_BACKENDS)
+    ]
+
+
+def adaptive_blur2d(
+    x: Tensor,
+    logits: Tensor,
+    kernel_size: int = 3,
+    stride: int | tuple[int, int] = 2,
+    normalize: Normalize = "group",
+    padding_mode: PaddingMode = "reflect",
+    backend: str = "auto",
+) -> Tensor:
+    """Filter each location and channel group of `x` with its own low-pass filter, at kept positions only.
+
+    For output position `(y, x)` and tap `t` with offsets `(t_y, t_x)` in `0..k-1`:
+    `Y[n, c, y, x] = sum_t W[n, g(c), t, y, x] * X_pad[n, c, s_h*y + t_y, s_w*x + t_x]`, where `W` is a softmax of the
+    logits and group `g(c)` is a contiguous block of channels. Sums are taken in float32 at least.
+
+    Args:
+        x: Maps of shape `(N, C, H, W)`.
+        logits: Filter logits of shape `(N, G*k*k, ceil(H/s_h), ceil(W/s_w))`, channel `g*k*k + t`, `t` row-major.
+        kernel_size: Side `k` of the filters in samples, odd.
+        stride: Samples per kept sample, one number or `(s_h, s_w)`.
+        normalize: `"group"` (the taps of each filter sum to one) or `"joint"` (the taps of all groups do).
+        padding_mode: How the border is continued, see `pad`.
+        backend: `"auto"`, or a name from `backends()`.
+
+    Returns:
+        Maps of shape `(N, C, ceil(H/s_h), ceil(W/s_w))` in the type and memory format of `x`.
+
+    Raises:
+        ValueError: An argument is unknown or shapes do not fit.
+        RuntimeError: The named backend cannot run this input; the message has its reasons.
+
+    Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
+
+    Example:
+        >>> x = torch.arange(16.0).view(1, 1, 4, 4)
+        >>> adaptive_blur2d(x, torch.zeros(1, 9, 2, 2)).shape
+        torch.Size([1, 1, 2, 2])
+    """
+    strides = (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
+    _check(x, logits, kernel_size, strides, normalize, padding_mode)
+    run = _pick(x, backend).run
+    return in_layout_of(x, run(x, logits, kernel_size, strides, normalize, padding_mode))
+
+
+def _pick(x: Tensor, name: str) -> _Backend:
+    if name == "auto":
+        return next(backend for backend in _BACKENDS if not backend.why_not(x))
+    for backend in _BACKENDS:
+        if backend.name == name:
+            if reasons := backend.why_not(x):
+                raise RuntimeError(f"backend={name!r} cannot run this input: {'; '.join(reasons)}. Use backend='auto'.")
+            return backend
+    names = ", ".join(repr(backend.name) for backend in _BACKENDS)
+    raise ValueError(f"backend={name!r} is unknown. Use 'auto' or one of {names}.")
+
+
+def _check(
+    x: Tensor, logits: Tensor, kernel_size: int, stride: tuple[int, int], normalize: Normalize, mode: PaddingMode
+) -> None:
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size={kernel_size} has no centre tap. Use an odd size such as 3 or 5.")
+    if min(stride) < 1:
+        raise ValueError(f"stride={stride} keeps no samples. Use 1 or more.")
+    if normalize not in NORMALIZATIONS:
+        raise ValueError(f"normalize={normalize!r} is unknown. Use 'group' or 'joint'.")
+    if mode not in PADDING_MODES:
+        raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
+    if x.dim() != 4 or logits.dim() != 4:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)} and logits {tuple(logits.shape)}. Pass (N, C, H, W) and (N, G*k*k, H', W')."
+        )
+    _check_groups(x.shape[1], logits.shape[1], kernel_size)
+    if not torch.compiler.is_compiling():
+        _check_sizes(x, logits, stride)
+
+
+def _check_groups(channels: int, logit_channels: int, kernel_size: int) -> None:
+    groups, rest = divmod(logit_channels, kernel_size**2)
+    if rest or groups == 0:
+        raise ValueError(
+            f"logits have {logit_channels} channels, no multiple of kernel_size**2={kernel_size**2}. "
+            f"Predict groups * {kernel_size**2} channels."
+        )
+    if channels % groups:
+        raise ValueError(f"groups={groups} (from the logits) does not divide channels={channels}.")
+
+
+def _check_sizes(x: Tensor, logits: Tensor, stride: tuple[int, int]) -> None:
+    wanted = (x.shape[0], *(-(-size // step) for size, step in zip(x.shape[2:], stride, strict=True)))
+    found = (logits.shape[0], *logits.shape[2:])
+    if wanted != found:
+        raise ValueError(
+            f"logits have batch and size {found}, but x of shape {tuple(x.shape)} with stride={stride} keeps {wanted}."
+        )
