@@ -1,0 +1,31 @@
+"""Pictures: real photographs that installed packages carry, composed scenes, and folders of the user's."""
+
+from ._folder import ImageFolder as ImageFolder
+from ._open import Opener as Opener
+from ._open import Request as Request
+from ._open import open_data as open_data
+from ._open import register as register
+from ._photographs import photographs as photographs
+from ._photographs import textures as textures
+from ._pictures import Labelled as Labelled
+from ._pictures import Pictures as Pictures
+from ._pictures import Progress as Progress
+from ._pictures import materialize as materialize
+from ._scenes import Scene as Scene
+from ._scenes import Scenes as Scenes
+
+__all__ = [
+    "ImageFolder",
+    "Labelled",
+    "Opener",
+    "Pictures",
+    "Progress",
+    "Request",
+    "Scene",
+    "Scenes",
+    "materialize",
+    "open_data",
+    "photographs",
+    "register",
+    "textures",
+]

@@ -1,0 +1,91 @@
+"""Pictures in folders, one folder a class: the ImageFolder layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from antialias._extras import require
+
+_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff"})
+_FOLDERS = {"train": ("train",), "test": ("test", "val", "validation")}
+
+
+class ImageFolder(Dataset[tuple[Tensor, int]]):
+    """Read `DIR/CLASS/*.jpg`, or `DIR/train/CLASS/*.jpg` beside `DIR/val/CLASS/*.jpg`.
+
+    A folder without `train`, `val` or `test` in it is a test set as a whole: training on it would leave nothing to test.
+    Pictures are resized to `size` along their shorter side and cut to the central square.
+
+    Args:
+        root: The folder.
+        split: `"train"` or `"test"` (`test`, `val` or `validation`, the first that exists).
+        size: Height and width in pixels of what is returned.
+
+    Raises:
+        FileNotFoundError: The folder, the split, its classes or their pictures are missing.
+        ValueError: A picture cannot be read; the message names the file.
+    """
+
+    def __init__(self, root: str | Path, split: str = "test", *, size: int = 224) -> None:
+        folder = _split_folder(Path(root), split)
+        self.size = size
+        self.classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+        if not self.classes:
+            raise FileNotFoundError(f"{folder} has no class folders. Use {folder}/CLASS/*.jpg, one folder a class.")
+        self.files = [
+            (file, label) for label, name in enumerate(self.classes) for file in sorted(_pictures_in(folder / name))
+        ]
+        if not self.files:
+            raise FileNotFoundError(f"{folder} has classes but no pictures. Use files that end in {_endings()}.")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        file, label = self.files[index]
+        return _read_square(file, self.size).float() / 255, label
+
+    def labelled(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `uint8` images `(N, 3, size, size)` and labels `(N,)`."""
+        chosen = [self.files[int(index)] for index in indices]
+        images = torch.stack([_read_square(file, self.size) for file, _ in chosen])
+        return images, torch.tensor([label for _, label in chosen])
+
+
+def _endings() -> str:
+    return ", ".join(sorted(_SUFFIXES))
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES]
+
+
+def _split_folder(root: Path, split: str) -> Path:
+    if split not in _FOLDERS:
+        raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_FOLDERS)}.")
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} is not a folder. Use images:DIR with an existing DIR.")
+    found = [root / name for name in _FOLDERS[split] if (root / name).is_dir()]
+    if found:
+        return found[0]
+    if split == "test" and not (root / "train").is_dir():
+        return root
+    wanted = " or ".join(f"{name}/" for name in _FOLDERS[split])
+    raise FileNotFoundError(
+        f"{root} has no {wanted} folder for split={split!r}. Use {root}/{_FOLDERS[split][0]}/CLASS/*.jpg."
+    )
+
+
+def _read_square(file: Path, size: int) -> Tensor:
+    image = require("PIL.Image", extra="tasks")
+    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
+    try:
+        with image.open(file) as opened:
+            pixels = transforms.pil_to_tensor(opened.convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{file} is not a readable picture ({error}). Remove or replace it.") from error
+    return transforms.center_crop(transforms.resize(pixels, [size], antialias=True), [size, size])

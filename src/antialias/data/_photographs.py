@@ -1,0 +1,100 @@
+"""Photographs that installed packages carry in their wheels: real pictures, nothing downloaded."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from importlib.resources import files
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from antialias._extras import require
+
+# Read from the wheels' folders, because `skimage.data.<name>()` may download what a wheel leaves out.
+_COLOUR: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "astronaut": ("skimage.data", "astronaut.png"),
+        "chelsea": ("skimage.data", "chelsea.png"),
+        "china": ("sklearn.datasets.images", "china.jpg"),
+        "coffee": ("skimage.data", "coffee.png"),
+        "flower": ("sklearn.datasets.images", "flower.jpg"),
+        "hubble_deep_field": ("skimage.data", "hubble_deep_field.jpg"),
+        "ihc": ("skimage.data", "ihc.png"),
+        "motorcycle_left": ("skimage.data", "motorcycle_left.png"),
+        "motorcycle_right": ("skimage.data", "motorcycle_right.png"),
+        "retina": ("skimage.data", "retina.jpg"),
+        "rocket": ("skimage.data", "rocket.jpg"),
+    }
+)
+_GREY: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        name: ("skimage.data", f"{name}.png")
+        for name in ("brick", "camera", "cell", "coins", "grass", "gravel", "moon", "page", "text")
+    }
+)
+
+
+@functools.cache
+def _read(package: str, file: str) -> Tensor:
+    require(package.partition(".")[0], extra="tasks")
+    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
+    image = require("PIL.Image", extra="tasks")
+    with (files(package) / file).open("rb") as stream:
+        return transforms.pil_to_tensor(image.open(stream).convert("RGB"))
+
+
+def photographs() -> dict[str, Tensor]:
+    """Return the colour photographs that scikit-image and scikit-learn install, by name.
+
+    They are the embedded default wherever a real picture is wanted: no path to give, nothing fetched. `motorcycle_left`
+    and `motorcycle_right` are a stereo pair, so put both on one side of any split.
+
+    Returns:
+        `uint8` tensors `(3, H, W)`, RGB, as large as the files hold them (300 to 1411 pixels). The tensors are yours.
+
+    Raises:
+        ImportError: scikit-image or scikit-learn is missing; the message names the extra.
+
+    Example:
+        >>> pictures = photographs()
+        >>> len(pictures), tuple(pictures["coffee"].shape)
+        (11, (3, 400, 600))
+    """
+    return {name: _read(*source).clone() for name, source in _COLOUR.items()}
+
+
+def textures() -> dict[str, Tensor]:
+    """Return the grey photographs that scikit-image installs (brick, grass, gravel ...), by name.
+
+    Returns:
+        `uint8` tensors `(3, H, W)` with three equal channels.
+
+    Example:
+        >>> sorted(textures())[:3]
+        ['brick', 'camera', 'cell']
+    """
+    return {name: _read(*source).clone() for name, source in _GREY.items()}
+
+
+def picture(name: str) -> Tensor:
+    """Return one photograph or texture as `uint8` `(3, H, W)`; the tensor is shared, so do not write to it."""
+    return _read(*(_COLOUR.get(name) or _GREY[name]))
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all photographs and textures."""
+    return (*_COLOUR, *_GREY)
+
+
+def stack_squares(names: tuple[str, ...], side: int) -> Tensor:
+    """Return the largest centred square of each named picture, resized to `(len(names), 3, side, side)` floats in [0, 1]."""
+    return torch.cat([_centre_square(picture(name), side) for name in names])
+
+
+def _centre_square(image: Tensor, side: int) -> Tensor:
+    edge = min(image.shape[-2:])
+    top, left = (image.shape[-2] - edge) // 2, (image.shape[-1] - edge) // 2
+    square = image[:, top : top + edge, left : left + edge].float()[None] / 255
+    return torch.nn.functional.interpolate(square, (side, side), mode="bilinear", antialias=True).clamp(0, 1)
