@@ -1,0 +1,64 @@
+"""Frozen dataclasses to JSON and back, by their type hints."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def plain(value: Any) -> Any:
+    """Reduce `value` to what JSON can hold, so that a record equals itself after a round trip."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
+
+
+def to_dict(record: Any) -> dict[str, Any]:
+    """Turn a dataclass into nested dictionaries and lists."""
+    return {field.name: _encode(getattr(record, field.name)) for field in dataclasses.fields(record)}
+
+
+def _encode(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return plain(value)
+
+
+def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Rebuild a dataclass of type `kind` from `to_dict`'s answer.
+
+    Raises:
+        ValueError: `values` has keys that `kind` has not.
+    """
+    hints = get_type_hints(kind)
+    if unknown := sorted(values.keys() - hints.keys()):
+        known = ", ".join(hints)
+        raise ValueError(f"{kind.__name__} has no field {', '.join(unknown)}. Its fields are {known}.")
+    return kind(**{name: _decode(hints[name], value) for name, value in values.items()})
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if dataclasses.is_dataclass(kind):
+        return from_dict(kind, value)  # pyrefly: ignore
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return _decode(next(a for a in arguments if a is not types.NoneType), value)
+    if origin is tuple:
+        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        return tuple(_decode(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
+    return value

@@ -1,0 +1,98 @@
+"""The whole report as one value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from antialias.report._json import from_dict, to_dict
+from antialias.report._pictures import FilterMaps, Slider
+from antialias.report._tables import Cell, Line, Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Say what was found: one sentence, then a few that support it."""
+
+    headline: str
+    points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:
+    """Say how to get the same numbers again.
+
+    Args:
+        command: The command line that made the report.
+        versions: Version of each package that matters, by name.
+        seeds: Every seed, by what it seeds.
+        settings: Whatever else was chosen: learning rate, steps, number of pictures.
+        caveats: What the numbers do not show.
+    """
+
+    command: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    seeds: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Hold everything the page shows; any part may be missing, but not all.
+
+    Args:
+        title: The page's title.
+        verdict: What was found.
+        subtitle: What was measured on what, in a sentence.
+        table: The networks compared.
+        curves: Flip rate against shift distance: one line a network and direction.
+        sliders: Pictures that move, with the networks' answers.
+        filters: Maps of the predicted filters' variance.
+        training: The small networks trained from scratch.
+        reproduction: How to get the numbers again.
+    """
+
+    title: str
+    verdict: Verdict | None = None
+    subtitle: str = ""
+    table: Table | None = None
+    curves: tuple[Line, ...] = ()
+    sliders: tuple[Slider, ...] = ()
+    filters: tuple[FilterMaps, ...] = ()
+    training: Table | None = None
+    reproduction: Reproduction = Reproduction()
+
+    def __post_init__(self) -> None:
+        if not (self.table or self.training or self.curves or self.sliders or self.filters):
+            raise ValueError(
+                f"The report {self.title!r} is empty. Give at least one of table, training, curves, sliders, filters."
+            )
+
+    def cells(self) -> Iterator[tuple[str, Cell]]:
+        """Go through every number of the report with the network it belongs to."""
+        for table in (self.training, self.table):
+            for row in table.rows if table else ():
+                yield from ((row.network, cell) for cell in row.cells)
+        for line in self.curves:
+            yield from ((line.network, cell) for cell in line.cells)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Turn the report into nested dictionaries and lists."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Report:
+        """Rebuild a report from `to_dict`'s answer."""
+        return from_dict(cls, values)
+
+    def to_json(self) -> str:
+        """Write the report as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Rebuild a report from `to_json`'s text."""
+        return cls.from_dict(json.loads(text))

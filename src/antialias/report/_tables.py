@@ -1,0 +1,236 @@
+"""Numbers with their intervals, in tables and along curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from antialias.report._json import plain
+
+
+@runtime_checkable
+class ScoreLike(Protocol):
+    """What a report reads of a score: `antialias.metrics.Score` has it, and yours may."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def interval(self) -> tuple[float, float]: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def images(self) -> int: ...
+    @property
+    def protocol(self) -> Mapping[str, Any]: ...
+
+
+class CurveLike(Protocol):
+    """What a report reads of a curve: `antialias.metrics.Curve` has it."""
+
+    @property
+    def distances(self) -> Sequence[int | float]: ...
+    @property
+    def scores(self) -> Sequence[ScoreLike]: ...
+    @property
+    def direction(self) -> str: ...
+
+
+Value: TypeAlias = "Cell | ScoreLike | Sequence[ScoreLike] | float | int | str | None"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Hold one number of a table or curve, with its interval and the protocol that gave it.
+
+    Args:
+        value: The number, in [0, 1] where its column's unit is `"%"`; `None` shows `text`.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        level: Confidence level of the interval, such as 0.95.
+        images: Number of pictures behind the interval.
+        name: What was measured.
+        protocol: How it was measured; shown at the end of the page.
+        runs: The value of each seed, drawn as ticks under the interval.
+        text: Shown instead of a number, or as a dash where empty.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float | None = None
+    images: int | None = None
+    name: str = ""
+    protocol: dict[str, Any] = field(default_factory=dict)
+    runs: tuple[float, ...] = ()
+    text: str = ""
+
+    @classmethod
+    def of(cls, value: Value) -> Cell:
+        """Make a cell of a score, of several seeds' scores, of a number, of a text or of `None`.
+
+        Several scores show their mean; the interval shown is the mean of their intervals, which is wider than that of
+        the mean would be, because the seeds' errors are taken to fall together.
+
+        >>> Cell.of(0.5).value, Cell.of("untrained").text, Cell.of(None).value
+        (0.5, 'untrained', None)
+        """
+        if isinstance(value, Cell):
+            return value
+        if isinstance(value, str):
+            return cls(text=value)
+        if isinstance(value, Sequence):
+            return _pooled([cls.of(score) for score in value])
+        if isinstance(value, ScoreLike):
+            return _from_score(value)
+        return cls(value=plain(value if value is None else float(value)))
+
+
+def _from_score(score: ScoreLike) -> Cell:
+    low, high = score.interval
+    return Cell(
+        value=plain(float(score.value)),
+        low=plain(float(low)),
+        high=plain(float(high)),
+        level=float(score.level),
+        images=int(score.images),
+        name=score.name,
+        protocol=plain(score.protocol),
+    )
+
+
+def _pooled(cells: Sequence[Cell]) -> Cell:
+    first = cells[0]
+    return Cell(
+        value=_mean([cell.value for cell in cells]),
+        low=_mean([cell.low for cell in cells]),
+        high=_mean([cell.high for cell in cells]),
+        level=first.level,
+        images=first.images,
+        name=first.name,
+        protocol=first.protocol | {"seeds": len(cells)},
+        runs=tuple(cell.value for cell in cells if cell.value is not None),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """Say what a table's column holds.
+
+    Args:
+        key: The name under which rows give it.
+        title: Its heading.
+        unit: `"%"` multiplies by 100; any other unit is written behind the number.
+        better: `"higher"`, `"lower"`, or `""` where neither is.
+        digits: Decimals shown.
+        note: One short line under the heading.
+    """
+
+    key: str
+    title: str
+    unit: str = "%"
+    better: str = ""
+    digits: int = 1
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.better not in ("higher", "lower", ""):
+            raise ValueError(f"better={self.better!r} is none of 'higher', 'lower', ''. Use '' where neither is better.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Name a network and hold its cells, one for each column of the table, in order."""
+
+    network: str
+    cells: tuple[Cell, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Compare networks: a row for each, a column for each measure, every score with its interval."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    caption: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(
+                    f"The row of {row.network!r} has {len(row.cells)} cells, the table {len(self.columns)} columns. "
+                    "Give one cell for each column."
+                )
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[Column],
+        rows: Mapping[str, Mapping[str, Value]],
+        *,
+        caption: str = "",
+        note: str = "",
+        notes: Mapping[str, str] | None = None,
+    ) -> Table:
+        """Make a table of `{network: {column key: score or number}}`; what a row does not give stays empty.
+
+        Args:
+            columns: The columns, in order.
+            rows: For each network its values by `Column.key`.
+            caption: One sentence above the table.
+            note: One sentence under it; the page adds what the intervals are.
+            notes: For each network one short line under its name.
+
+        Raises:
+            ValueError: A row gives a key that no column has.
+
+        >>> table = Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})
+        >>> table.rows[0].cells[0].value
+        0.848
+        """
+        keys = [column.key for column in columns]
+        for network, values in rows.items():
+            if unknown := sorted(values.keys() - set(keys)):
+                raise ValueError(f"The row of {network!r} gives {', '.join(unknown)}; the columns are {', '.join(keys)}.")
+        made = tuple(
+            Row(network=name, cells=tuple(Cell.of(values.get(key)) for key in keys), note=(notes or {}).get(name, ""))
+            for name, values in rows.items()
+        )
+        return cls(columns=tuple(columns), rows=made, caption=caption, note=note)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """Follow one network's flip rate over the shift's distance, in one direction."""
+
+    network: str
+    direction: str
+    distances: tuple[float, ...]
+    cells: tuple[Cell, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.distances) != len(self.cells) or not self.cells:
+            raise ValueError(
+                f"The curve of {self.network!r} has {len(self.distances)} distances and {len(self.cells)} scores. "
+                "Give as many of one as of the other, and at least one."
+            )
+
+    @classmethod
+    def of(cls, network: str, curve: CurveLike) -> Line:
+        """Make a line of an `antialias.metrics.Curve`."""
+        return cls(
+            network=network,
+            direction=curve.direction,
+            distances=tuple(float(distance) for distance in curve.distances),
+            cells=tuple(Cell.of(score) for score in curve.scores),
+        )

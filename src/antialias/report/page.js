@@ -1,0 +1,284 @@
+"use strict";
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const SHAPES = [
+  "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", "M-4.6 -4.6h9.2v9.2h-9.2z", "M0 -6l5.6 10h-11.2z",
+  "M0 -6.4l6.4 6.4l-6.4 6.4l-6.4 -6.4z", "M-5.6 -4.4h11.2l-5.6 10z", "M-2 -6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
+];
+
+// ---- small makers: text only ever enters as text -------------------------------------------------------------------
+
+function element(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function drawing(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+function percent(probability) {
+  return `${(100 * probability).toFixed(1)} %`;
+}
+
+function mark(network) {
+  const index = DATA.networks[network];
+  return drawing("svg", { class: `mark n${index}`, viewBox: "-8 -8 16 16", "aria-hidden": "true" },
+    drawing("path", { d: SHAPES[index] }));
+}
+
+// ---- the player: a picture, its window, and one lane of answers a network --------------------------------------------
+
+const COLOURS = 8;       // the last one is shared by all rarer answers
+const TRACE_HEIGHT = 104;
+const HEADROOM = 16;     // room for the flip marks above the bars
+
+/** Give each first answer of a slider a colour, the most frequent first. */
+function answerColours(slider) {
+  const counts = new Map();
+  for (const trace of slider.traces)
+    for (const [best] of trace.answers) counts.set(best.label, (counts.get(best.label) || 0) + 1);
+  const ordered = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
+  return new Map(ordered.map((label, i) => [label, Math.min(i, COLOURS - 1)]));
+}
+
+function flipsOf(trace) {
+  const labels = trace.answers.map(([best]) => best.label);
+  return labels.map((_, i) => i).filter((i) => i > 0 && labels[i] !== labels[i - 1]);
+}
+
+class Lane {
+  constructor(trace, colours, onSeek) {
+    this.trace = trace;
+    this.colours = colours;
+    this.flips = flipsOf(trace);
+    this.swatch = element("span");
+    this.label = element("span", { class: "label" });
+    this.probability = element("span", { class: "probability" });
+    this.rest = element("ul", { class: "rest" });
+    this.svg = drawing("svg", { class: "trace", role: "img", "aria-label": this.summary() });
+    this.svg.addEventListener("pointerdown", (event) => followPointer(this.svg, event, (at) => this.seek(at, onSeek)));
+    this.node = element("article", { class: "lane", "data-network": trace.network },
+      element("header", {},
+        element("h3", {}, mark(trace.network), trace.network),
+        element("span", { class: "flips" }, this.flipCount())),
+      element("p", { class: "now" }, this.swatch, this.label, this.probability),
+      this.svg, this.rest);
+  }
+
+  flipCount() {
+    const moves = this.trace.answers.length - 1;
+    return `${this.flips.length} ${this.flips.length === 1 ? "flip" : "flips"} in ${moves} moves`;
+  }
+
+  summary() {
+    const labels = [...new Set(this.trace.answers.map(([best]) => best.label))];
+    return `${this.trace.network}: ${this.flipCount()}; first answers: ${labels.join(", ")}`;
+  }
+
+  seek(fraction, onSeek) {
+    const count = this.trace.answers.length;
+    onSeek(Math.min(count - 1, Math.max(0, Math.floor(fraction * count))));
+  }
+
+  draw() {
+    const width = this.svg.clientWidth || 600;
+    const step = width / this.trace.answers.length;
+    const full = TRACE_HEIGHT - HEADROOM - 1;
+    const lines = [0, 0.5, 1].map((p) => drawing("path", { class: "grid", d: `M0 ${TRACE_HEIGHT - 0.5 - p * full}H${width}` }));
+    const bars = this.trace.answers.map(([best], i) => drawing("rect", {
+      class: `step a${this.colours.get(best.label)}`, "data-step": i, "data-label": best.label,
+      x: i * step + 0.75, width: Math.max(1, step - 1.5),
+      y: TRACE_HEIGHT - best.probability * full, height: best.probability * full,
+    }));
+    const marks = this.flips.map((i) => drawing("path", { class: "flip", "data-flip": i, d: `M${i * step} 12l-6 -11h12z` }));
+    this.svg.replaceChildren(...lines, ...bars, ...marks);
+    this.bars = bars;
+  }
+
+  show(step) {
+    const [best, ...rest] = this.trace.answers[step];
+    this.swatch.className = `swatch a${this.colours.get(best.label)}`;
+    this.label.textContent = best.label;
+    this.probability.textContent = percent(best.probability);
+    this.rest.replaceChildren(...rest.slice(0, 2).map((a) => element("li", {}, `${a.label} ${percent(a.probability)}`)));
+    this.bars.forEach((bar, i) => bar.classList.toggle("here", i === step));
+  }
+}
+
+/** Report the pointer's place in a node, 0 left to 1 right, until it is released. */
+function followPointer(node, start, report) {
+  const box = node.getBoundingClientRect();
+  const move = (event) => report((event.clientX - box.left) / box.width);
+  const stop = () => {
+    node.removeEventListener("pointermove", move);
+    node.removeEventListener("pointerup", stop);
+    node.removeEventListener("pointercancel", stop);
+  };
+  node.setPointerCapture(start.pointerId);
+  node.addEventListener("pointermove", move);
+  node.addEventListener("pointerup", stop);
+  node.addEventListener("pointercancel", stop);
+  move(start);
+}
+
+class Player {
+  constructor(root, sliders) {
+    this.root = root;
+    this.sliders = sliders;
+    this.find = (selector) => root.querySelector(selector);
+    this.range = this.find("input[type=range]");
+    this.playButton = this.find(".play");
+    this.thumbs = [...root.querySelectorAll(".thumbs button")];
+    this.listen();
+    this.choose(0);
+  }
+
+  listen() {
+    this.thumbs.forEach((button, i) => button.addEventListener("click", () => this.choose(i)));
+    this.range.addEventListener("input", () => this.moveTo(Number(this.range.value)));
+    this.playButton.addEventListener("click", () => this.toggle());
+    this.find(".frame").addEventListener("pointerdown", (event) =>
+      followPointer(this.find(".frame"), event, (at) => this.moveTo(this.clamp(Math.floor(at * this.count)))));
+    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    new ResizeObserver(() => this.redraw()).observe(this.find(".lanes"));
+  }
+
+  onKey(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by === undefined || event.target === this.range) return;  // the range input moves by itself
+    event.preventDefault();
+    this.moveTo(this.clamp(this.step + by));
+  }
+
+  get count() { return this.slider.path.length; }
+
+  clamp(step) { return Math.min(this.count - 1, Math.max(0, step)); }
+
+  choose(index) {
+    this.slider = this.sliders[index];
+    this.thumbs.forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
+    this.showPicture(this.thumbs[index].querySelector("img").src);
+    const colours = answerColours(this.slider);
+    this.lanes = this.slider.traces.map((trace) => new Lane(trace, colours, (step) => this.moveTo(step)));
+    this.find(".lanes").replaceChildren(...this.lanes.map((lane) => lane.node));
+    this.range.max = String(this.count - 1);
+    this.step = 0;
+    this.redraw();
+  }
+
+  showPicture(source) {
+    const { name, width, height, credit } = this.slider.picture;
+    const image = this.find(".frame img");
+    image.src = source;
+    image.alt = `${name}; the frame on it is what the networks see`;
+    this.find(".frame").style.aspectRatio = `${width} / ${height}`;
+    this.find(".frame").classList.toggle("small", width < 160);
+    const truth = this.slider.truth ? `True class: ${this.slider.truth}. ` : "";
+    this.find(".caption").textContent = truth + credit;
+  }
+
+  redraw() {
+    this.lanes.forEach((lane) => lane.draw());
+    this.moveTo(this.step);
+  }
+
+  moveTo(step) {
+    this.step = step;
+    this.range.value = String(step);
+    this.range.setAttribute("aria-valuetext", this.lanes.map((lane) => `${lane.trace.network}: ${lane.trace.answers[step][0].label}`).join("; "));
+    this.placeWindow(...this.slider.path[step]);
+    this.lanes.forEach((lane) => lane.show(step));
+  }
+
+  placeWindow(left, top) {
+    const { width, height } = this.slider.picture;
+    const [windowHeight, windowWidth] = this.slider.window;
+    const [firstLeft, firstTop] = this.slider.path[0];
+    Object.assign(this.find(".window").style, {
+      left: `${100 * left / width}%`, top: `${100 * top / height}%`,
+      width: `${100 * windowWidth / width}%`, height: `${100 * windowHeight / height}%`,
+    });
+    this.find(".position").textContent = `${Math.max(Math.abs(left - firstLeft), Math.abs(top - firstTop))} px`;
+  }
+
+  toggle() {
+    if (this.timer) return this.pause();
+    this.playButton.setAttribute("aria-pressed", "true");
+    this.playButton.setAttribute("aria-label", "Pause");
+    this.timer = setInterval(() => this.moveTo((this.step + 1) % this.count), 180);
+  }
+
+  pause() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.playButton.setAttribute("aria-pressed", "false");
+    this.playButton.setAttribute("aria-label", "Play");
+  }
+}
+
+// ---- maps of the filters' variance -----------------------------------------------------------------------------------
+
+function colourAt(fraction) {
+  const place = Math.min(1, Math.max(0, fraction)) * (DATA.ramp.length - 1);
+  const low = Math.floor(place);
+  const high = Math.min(low + 1, DATA.ramp.length - 1);
+  return DATA.ramp[low].map((channel, i) => channel + (place - low) * (DATA.ramp[high][i] - channel));
+}
+
+function paint(canvas, values, [low, high]) {
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  values.forEach((value, i) => image.data.set([...colourAt((value - low) / (high - low || 1)), 255], 4 * i));
+  context.putImageData(image, 0, 0);
+}
+
+function rangeOf(maps) {
+  let low = Infinity, high = -Infinity;
+  for (const map of maps) for (const value of map.values) { low = Math.min(low, value); high = Math.max(high, value); }
+  return [low, high];
+}
+
+class Maps {
+  constructor(root, filters) {
+    this.root = root;
+    this.sites = filters.flatMap((maps) => maps.sites);
+    this.canvases = [...root.querySelectorAll(".tiles canvas")];
+    this.shared = rangeOf(this.sites);
+    root.querySelectorAll("[name=scale]").forEach((input) => input.addEventListener("change", () => this.draw(input.value)));
+    this.canvases.forEach((canvas, i) => {
+      canvas.addEventListener("pointermove", (event) => this.probe(canvas, this.sites[i], event));
+      canvas.addEventListener("pointerleave", () => this.say(""));
+    });
+    paint(root.querySelector(".ramp canvas"), [...Array(256).keys()], [0, 255]);
+    this.draw("shared");
+  }
+
+  draw(scale) {
+    this.canvases.forEach((canvas, i) => {
+      paint(canvas, this.sites[i].values, scale === "own" ? rangeOf([this.sites[i]]) : this.shared);
+    });
+    const [low, high] = scale === "own" ? ["lowest", "highest"] : this.shared.map((value) => value.toPrecision(2));
+    this.root.querySelector(".low").textContent = low;
+    this.root.querySelector(".high").textContent = high;
+  }
+
+  probe(canvas, site, event) {
+    const column = Math.floor(event.offsetX / canvas.clientWidth * site.width);
+    const row = Math.floor(event.offsetY / canvas.clientHeight * site.height);
+    const value = site.values[row * site.width + column];
+    if (value !== undefined) this.say(`variance ${value.toPrecision(2)}`);
+  }
+
+  say(text) { this.root.querySelector(".probe").textContent = text; }
+}
+
+const playerRoot = document.querySelector("[data-player]");
+if (playerRoot) new Player(playerRoot, DATA.sliders);
+const mapsRoot = document.getElementById("filters");
+if (mapsRoot) new Maps(mapsRoot, DATA.filters);

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from skimage import data
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from antialias.report import (
+    Answer,
+    Column,
+    FilterMaps,
+    Line,
+    Picture,
+    Report,
+    Reproduction,
+    SiteMap,
+    Slider,
+    Table,
+    Trace,
+    Verdict,
+)
+
+
+@dataclass
+class FakeScore:
+    """Stands in for a metrics.Score with the attributes a report reads."""
+
+    value: float
+    half: float = 0.02
+    name: str = "flip rate"
+    level: float = 0.95
+    images: int = 512
+    protocol: dict[str, Any] = field(default_factory=lambda: {"windows": 224, "passes": 5, "seed": 0})
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return (max(0.0, self.value - self.half), min(1.0, self.value + self.half))
+
+
+@dataclass
+class FakeCurve:
+    distances: tuple[int, ...]
+    scores: list[FakeScore]
+    direction: str
+
+
+COLUMNS = (
+    Column(key="top1", title="Accuracy", better="higher"),
+    Column(key="consistency", title="Consistency", better="higher", note="two random windows"),
+    Column(key="flips", title="One-pixel flips", better="lower"),
+    Column(key="agreement", title="Agreement", better="higher", note="with the original's shift average"),
+    Column(key="cost", title="Cost", unit="ms", digits=0, better="lower", note="a picture, forward"),
+)
+ROWS = {
+    "original": {"consistency": 0.636, "flips": 0.195, "agreement": 0.82, "top1": 0.71},
+    "converted": {"consistency": 0.636, "flips": 0.195, "agreement": 0.82, "top1": 0.71},
+    "retrofitted": {"consistency": 0.695, "flips": 0.131, "agreement": 0.80, "top1": 0.71},
+    "control": {"consistency": 0.702, "flips": 0.141, "agreement": 0.79, "top1": 0.70},
+}
+COST = {"original": 21.0, "converted": 34.0, "retrofitted": 34.0, "control": 21.0}
+LABELS = {"chelsea": ("Egyptian cat", "tabby", "tiger cat", "lynx"), "coffee": ("espresso", "cup", "coffee mug", "eggnog")}
+
+
+def picture_pixels(name: str, size: int = 256) -> Tensor:
+    pixels = torch.from_numpy(getattr(data, name)()).permute(2, 0, 1)
+    side = min(pixels.shape[1:])
+    top, left = (pixels.shape[1] - side) // 2, (pixels.shape[2] - side) // 2
+    square = pixels[None, :, top : top + side, left : left + side].float() / 255
+    return interpolate(square, size=(size, size), mode="bilinear", antialias=True)[0].clamp(0, 1)
+
+
+def made_up_trace(network: str, labels: tuple[str, ...], steadiness: float, seed: int) -> Trace:
+    draw = random.Random(seed)
+    answers, lead = [], 0.3
+    for i in range(33):
+        lead = steadiness * lead + (1 - steadiness) * draw.uniform(-1, 1) + 0.05 * math.sin(i / 3)
+        best = 0.45 + 0.25 * draw.random()
+        order = labels if lead > 0 else (labels[1 + draw.randrange(2)], labels[0], labels[3])
+        answers.append(tuple(Answer(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3])))
+    return Trace(network=network, answers=tuple(answers))
+
+
+def made_up_slider(name: str) -> Slider:
+    networks = {"original": 0.2, "retrofitted": 0.75}
+    return Slider(
+        picture=Picture.of(picture_pixels(name), name, credit="scikit-image. Made-up answers."),
+        window=(224, 224),
+        path=tuple((i, 16) for i in range(33)),
+        traces=tuple(made_up_trace(n, LABELS[name], s, seed=len(name) + i) for i, (n, s) in enumerate(networks.items())),
+        truth=LABELS[name][0],
+    )
+
+
+def made_up_maps(name: str) -> FilterMaps:
+    pixels = picture_pixels(name).mean(0)
+    edges = (pixels[1:, 1:] - pixels[:-1, 1:]).abs() + (pixels[1:, 1:] - pixels[1:, :-1]).abs()
+    sites = {"maxpool": 56, "layer2.0.conv3": 28, "layer2.0.downsample.0": 28, "layer3.0.conv3": 14, "layer4.0.conv3": 7}
+    maps = []
+    for i, (site, size) in enumerate(sites.items()):
+        detail = interpolate(edges[None, None], size=(size, size), mode="area")[0, 0]
+        maps.append(SiteMap.of(site, 0.09 - 0.05 * detail / detail.max() - 0.004 * i, taps=9))
+    return FilterMaps(picture=Picture.of(picture_pixels(name, 224), name), network="retrofitted", sites=tuple(maps))
+
+
+def made_up_lines() -> tuple[Line, ...]:
+    flips = {"original": 0.19, "converted": 0.19, "retrofitted": 0.13, "control": 0.14}
+    lines = []
+    for direction, factor in {"horizontal": 0.9, "vertical": 0.95, "diagonal": 1.0}.items():
+        for network, rate in flips.items():
+            scores = [FakeScore(rate * factor * (1 + 0.5 * math.log(d)), 0.025) for d in range(1, 9)]
+            lines.append(Line.of(network, FakeCurve(tuple(range(1, 9)), scores, direction)))
+    return tuple(lines)
+
+
+def made_up_training() -> Table:
+    values = {"plain": (0.848, 0.895, 0.046), "fixed 3x3": (0.891, 0.935, 0.020), "adaptive": (0.904, 0.939, 0.022)}
+    keys = ("top1", "consistency", "flips")
+    rows = {
+        network: {k: [FakeScore(v - 0.006, 0.012), FakeScore(v + 0.006, 0.012)] for k, v in zip(keys, given, strict=True)}
+        for network, given in values.items()
+    }
+    return Table.of(COLUMNS[:3], rows, caption="The same small network, trained three times on composed pictures.")
+
+
+def make_sample() -> Report:
+    rows = {n: {k: FakeScore(v, name=k) for k, v in r.items()} | {"cost": COST[n]} for n, r in ROWS.items()}
+    notes = {"converted": "adaptive filters, the function unchanged", "control": "retrofitted without filters"}
+    return Report(
+        title="Made-up sample of an antialias report",
+        subtitle="None of these numbers was measured: this page shows what a report looks like.",
+        verdict=Verdict(
+            headline="The retrofitted network changes its mind a third less often",
+            points=(
+                "When a picture moves by one pixel, the original's first answer changes on 19.5 % of pictures, after the retrofit on 13.1 %.",
+                "Most of that comes from the retrofit, not from the filters: without filters it reaches 14.1 %, and the intervals overlap.",
+                "Converting alone changes nothing, as it should: the same first answer on every picture.",
+            ),
+        ),
+        table=Table.of(COLUMNS, rows, caption="One network, four states, on the same pictures.", notes=notes),
+        curves=made_up_lines(),
+        sliders=tuple(made_up_slider(name) for name in LABELS),
+        filters=tuple(made_up_maps(name) for name in LABELS),
+        training=made_up_training(),
+        reproduction=Reproduction(
+            command="antialias demo --seed 0",
+            versions={"antialias": "0.1.0", "torch": "2.14.1", "python": "3.11"},
+            seeds={"pictures": 0, "training": [0, 1]},
+            caveats=("Made-up numbers.", "Two seeds do not show how far seeds differ."),
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def sample() -> Report:
+    return make_sample()
