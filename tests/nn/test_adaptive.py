@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import copy
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from antialias.nn import INITS, AdaptiveBlurPool2d, BlurPool2d, FrozenBatchNorm2d
+from antialias.ops import NORMALIZATIONS, PADDING_MODES
+
+
+def randomized(layer: AdaptiveBlurPool2d) -> AdaptiveBlurPool2d:
+    generator = torch.Generator().manual_seed(0)
+    for tensor in (layer.bn.weight, layer.bn.bias, layer.bn.running_mean):
+        tensor.data = torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)
+    layer.bn.running_var.data = torch.rand(layer.bn.running_var.shape, generator=generator, dtype=tensor.dtype) + 0.5
+    return layer
+
+
+def as_published(layer: AdaptiveBlurPool2d, x: torch.Tensor) -> torch.Tensor:
+    """Equations of facts: predict and filter at every position by unfolding, then throw positions away."""
+    k, groups, (n, channels, height, width) = layer.kernel_size, layer.groups, x.shape
+    x_pad = F.pad(x, [k // 2] * 4, mode="reflect")
+    logits = layer.bn(F.conv2d(x_pad, layer.conv.weight))
+    weights = (
+        logits.softmax(1).view(n, groups, 1, k * k, height, width)
+        if layer.normalize == "joint"
+        else logits.view(n, groups, 1, k * k, height, width).softmax(3)
+    )
+    windows = F.unfold(x_pad, k).view(n, groups, channels // groups, k * k, height, width)
+    full = (windows * weights).sum(3).view(n, channels, height, width)
+    return full[:, :, :: layer.stride[0], :: layer.stride[1]]
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, (1, 2)])
+@pytest.mark.parametrize("kernel_size", [3, 5])
+@pytest.mark.parametrize("normalize", NORMALIZATIONS)
+def test_kept_positions_equal_the_published_full_resolution_form(stride, kernel_size, normalize):
+    layer = AdaptiveBlurPool2d(16, kernel_size, stride, normalize=normalize, dtype=torch.float64)
+    layer = randomized(layer).eval()
+    x = torch.randn(2, 16, 11, 14, dtype=torch.float64)
+    assert torch.allclose(layer(x), as_published(layer, x), atol=1e-12)
+
+
+DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
+SHAPES = [(2, 8, 7, 10), (2, 8, 2, 2), (2, 8, 1, 5), (0, 8, 8, 8)]
+
+
+@pytest.mark.parametrize(("dtype", "shape", "mode"), list(itertools.product(DTYPES, SHAPES, PADDING_MODES)))
+def test_every_type_size_and_border_against_float64(dtype, shape, mode):
+    layer = randomized(AdaptiveBlurPool2d(8, groups=4, padding_mode=mode)).eval().to(dtype)
+    x = torch.randn(shape).to(dtype)
+    y, exact = layer(x), copy.deepcopy(layer).double()(x.double())
+    assert y.dtype == dtype
+    assert y.shape == (shape[0], 8, -(-shape[2] // 2), -(-shape[3] // 2))
+    assert torch.allclose(y.double(), exact, atol=24 * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+def test_constant_in_constant_out(mode):
+    layer = randomized(AdaptiveBlurPool2d(8, padding_mode=mode)).eval()
+    assert torch.allclose(layer(torch.full((1, 8, 6, 6), 3.0)), torch.tensor(3.0), atol=1e-5)
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("frozen_norm", [True, False])
+def test_identity_hands_its_input_on_whatever_it_is(train, frozen_norm):
+    layer = AdaptiveBlurPool2d(8, 3, 1, init="identity", frozen_norm=frozen_norm).train(train)
+    x = 1000 * torch.randn(4, 8, 9, 9)
+    assert (layer(x) - x).norm() / x.norm() < 2e-3
+
+
+@pytest.mark.parametrize("kernel_size", [3, 5])
+def test_binomial_starts_as_the_fixed_blur(kernel_size):
+    layer = AdaptiveBlurPool2d(8, kernel_size, init="binomial").eval()
+    nn.init.zeros_(layer.bn.weight)
+    x = torch.randn(2, 8, 9, 12)
+    assert torch.allclose(layer(x), BlurPool2d(8, kernel_size)(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("frozen_norm", [True, False])
+def test_every_start_can_learn(init, frozen_norm):
+    torch.manual_seed(0)
+    layer = AdaptiveBlurPool2d(8, init=init, frozen_norm=frozen_norm).train()
+    x = torch.randn(4, 8, 8, 8)
+    before = layer.filters(x).detach()
+    optimizer = torch.optim.Adam([p for p in layer.parameters() if p.requires_grad], lr=1e-2)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (layer(x) - BlurPool2d(8, 5)(x)).square().mean().backward()
+        optimizer.step()
+    change = layer.filters(x) - before
+    assert change.abs().max() > 1e-5
+    assert change.std((0, 3, 4)).max() > 1e-7  # filters differ between places, as only learned convolutions make them
+
+
+def test_frozen_norm_never_changes():
+    layer = AdaptiveBlurPool2d(8, frozen_norm=True).train()
+    assert isinstance(layer.bn, FrozenBatchNorm2d)
+    before = {name: value.clone() for name, value in layer.bn.state_dict().items()}
+    layer(torch.randn(4, 8, 8, 8)).sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in layer.bn.state_dict().items())
+    assert [name for name, parameter in layer.named_parameters() if parameter.requires_grad] == ["conv.weight"]
+
+
+def test_state_dict_has_the_names_of_published_checkpoints():
+    layer = AdaptiveBlurPool2d(16, groups=8)
+    assert set(layer.state_dict()) == {
+        "conv.weight",
+        *(f"bn.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")),
+    }
+    assert layer.conv.weight.shape == (8 * 9, 16, 3, 3)
+
+
+def test_parameters_added_to_resnet50_are_those_of_the_paper():
+    channels = [64, 128, 256, 512, 256, 512, 1024]
+    added = sum(p.numel() for c in channels for p in AdaptiveBlurPool2d(c, device="meta").parameters())
+    assert added / 25_557_032 == pytest.approx(0.070, abs=5e-4)
+
+
+def test_channels_last_stays():
+    layer = randomized(AdaptiveBlurPool2d(8)).eval()
+    x = torch.randn(2, 8, 9, 9).to(memory_format=torch.channels_last)
+    assert layer(x).is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(layer(x), layer(x.contiguous()), atol=1e-5)
+
+
+def test_autocast_keeps_the_type_of_the_map():
+    layer = randomized(AdaptiveBlurPool2d(8)).eval()
+    x = torch.randn(2, 8, 8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = layer(x)
+    assert y.dtype == torch.float32
+    assert (y - layer(x)).norm() / layer(x).norm() < 0.05
+
+
+def test_compiles_forward_and_backward_without_a_graph_break():
+    layer, x = AdaptiveBlurPool2d(8), torch.randn(2, 8, 8, 8, requires_grad=True)
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend="aot_eager")
+    (ours,) = torch.autograd.grad(compiled(x).square().sum(), x)
+    (eager,) = torch.autograd.grad(layer(x).square().sum(), x)
+    assert torch.allclose(ours, eager, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2, (1, 2)])
+def test_exports_with_dynamic_sizes(stride):
+    layer = randomized(AdaptiveBlurPool2d(8, 3, stride)).eval()
+    sizes = {0: torch.export.Dim("n"), 2: torch.export.Dim("h", min=4), 3: torch.export.Dim("w", min=4)}
+    exported = torch.export.export(layer, (torch.randn(2, 8, 12, 12),), dynamic_shapes=(sizes,)).module()
+    other = torch.randn(3, 8, 15, 21)
+    assert torch.allclose(exported(other), layer(other), atol=1e-6)
+
+
+def test_meta_device_then_values():
+    layer = AdaptiveBlurPool2d(8, init="identity", device="meta").to_empty(device="cpu")
+    layer.reset_parameters()
+    x = torch.randn(2, 8, 8, 8)
+    assert torch.allclose(layer(x), x[:, :, ::2, ::2], atol=0.02)
+
+
+def test_deep_copy_is_equal_and_apart():
+    layer = randomized(AdaptiveBlurPool2d(8)).eval()
+    twin, x = copy.deepcopy(layer), torch.randn(1, 8, 8, 8)
+    assert torch.equal(twin(x), layer(x))
+    nn.init.zeros_(twin.conv.weight)
+    assert not torch.equal(twin(x), layer(x))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"channels": 0}, "channels=0 is no number of channels"),
+        ({"kernel_size": 4}, "kernel_size=4 has no centre tap. Use an odd size such as 3 or 5"),
+        ({"groups": 8}, "groups=8 does not divide channels=12. Use groups=6 or 12"),
+        ({"groups": 5}, "groups=5 does not divide channels=12. Use groups=4 or 6"),
+        ({"groups": 99}, "groups=99 does not divide channels=12. Use groups=12"),
+        ({"normalize": "batch"}, "normalize='batch' is unknown. Use 'group' or 'joint'"),
+        ({"init": "zeros"}, "init='zeros' is unknown. Use 'paper', 'binomial' or 'identity'"),
+        ({"init": "identity", "normalize": "joint"}, "init='identity' needs filters that sum to one.*init='paper'"),
+        ({"padding_mode": "same"}, "padding_mode='same' is unknown"),
+        ({"stride": (2, 2, 2)}, r"stride=\(2, 2, 2\) does not fit 2 dimension"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AdaptiveBlurPool2d(**{"channels": 12, "groups": 4, **arguments})
+
+
+def test_input_that_does_not_fit():
+    with pytest.raises(ValueError, match=r"shape \(1, 3, 8, 8\), but this layer filters 8 channels. Pass \(N, 8, H, W"):
+        AdaptiveBlurPool2d(8)(torch.zeros(1, 3, 8, 8))
