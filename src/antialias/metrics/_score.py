@@ -1,0 +1,228 @@
+"""A number with its interval, its protocol and the pictures it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from antialias.metrics._bootstrap import RESAMPLES, interval_of_mean, interval_of_mean_difference
+
+
+@dataclass(frozen=True)
+class Score:
+    """Hold a measured share, what it could have been, and how it was measured.
+
+    A consistency without its protocol cannot be compared with anybody's: window size, offsets, passes and
+    normalisation move it by points. So the number does not travel alone. The interval resamples *pictures* (pairs of
+    one picture depend on each other); where fewer than ten pictures disagree with the rest it is Wilson's, so a
+    network that never flipped on 100 pictures reads "96.3 to 100.0", not "100.0 to 100.0".
+
+    Attributes:
+        name: What was measured, such as `"classification consistency"`.
+        value: Fraction in [0, 1] (a difference: in [-1, 1]).
+        interval: Lower and upper bound of `value`.
+        images: How many pictures count.
+        protocol: Every free choice, JSON-able; `protocol["in_words"]` is the part that `str` prints.
+        level: Confidence level of `interval`.
+        per_image: Values `(N,)` in the order of the pictures, NaN for a picture that does not count.
+
+    Example:
+        >>> import torch
+        >>> flips = torch.tensor([0.0, 1.0] * 50)
+        >>> print(Score.from_pictures("flip rate", flips, {"in_words": "1 pixel to the right"}))
+        flip rate 50.0 % (95 % interval 40.0 to 60.0; 100 images, 1 pixel to the right)
+    """
+
+    name: str
+    value: float
+    interval: tuple[float, float]
+    images: int
+    protocol: dict[str, Any] = field(default_factory=dict)
+    level: float = 0.95
+    per_image: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
+
+    @classmethod
+    def from_pictures(
+        cls, name: str, per_image: Tensor, protocol: Mapping[str, Any] | None = None, level: float = 0.95
+    ) -> Score:
+        """Average per-picture values `(N,)` in [0, 1], NaN for pictures that do not count, and bound the average.
+
+        Raises:
+            ValueError: no picture counts, or `level` is not between 0 and 1.
+        """
+        check_level(level)
+        per_image = per_image.detach().cpu().float().flatten()
+        counted = per_image[~per_image.isnan()].double()
+        if not len(counted):
+            raise ValueError(f"{name}: none of {len(per_image)} pictures counts. Add pictures that do.")
+        low, high, method = interval_of_mean(counted, level)
+        protocol = {**(protocol or {}), "interval": _interval_protocol(method)}
+        return cls(name, float(counted.mean()), (low, high), len(counted), protocol, level, per_image)
+
+    def __str__(self) -> str:
+        low, high = (f"{100 * bound:.1f}" for bound in self.interval)
+        measured_on = ", ".join([_count(self.images), *self._words()])
+        about = f"{100 * self.level:g} % interval {low} to {high}; {measured_on}"
+        amount = f"{100 * self.value:+.1f} points" if "difference" in self.protocol else f"{100 * self.value:.1f} %"
+        return f"{self.name} {amount} ({about})"
+
+    def __float__(self) -> float:
+        return self.value
+
+    def _words(self) -> list[str]:
+        return [self.protocol["in_words"]] if self.protocol.get("in_words") else []
+
+    def to_dict(self, *, per_image: bool = False) -> dict[str, Any]:
+        """Return plain JSON-able data; `per_image=True` adds each picture's value, which `difference` needs."""
+        data: dict[str, Any] = {
+            "name": self.name,
+            "value": self.value,
+            "interval": list(self.interval),
+            "level": self.level,
+            "images": self.images,
+            "protocol": self.protocol,
+        }
+        if per_image:
+            data["per_image"] = [None if value != value else value for value in self.per_image.tolist()]
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Score:
+        """Read what `to_dict` wrote."""
+        values = [float("nan") if value is None else value for value in data.get("per_image", [])]
+        low, high = data["interval"]
+        per_image = torch.tensor(values, dtype=torch.float32)
+        return cls(data["name"], data["value"], (low, high), data["images"], data["protocol"], data["level"], per_image)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Hold one `Score` per shift distance in pixels, in one direction.
+
+    Example:
+        >>> import torch
+        >>> scores = {d: Score.from_pictures("flip rate", torch.arange(20) < d) for d in (1, 2)}
+        >>> curve = Curve("flip rate", "diagonal", scores)
+        >>> curve[2].value, curve.distances, curve.values
+        (0.1, [1, 2], [0.05, 0.1])
+    """
+
+    name: str
+    direction: str
+    scores: dict[int, Score]
+
+    def __getitem__(self, distance: int) -> Score:
+        return self.scores[distance]
+
+    def __iter__(self) -> Iterator[tuple[int, Score]]:
+        return iter(self.scores.items())
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @property
+    def distances(self) -> list[int]:
+        """Shift distances in pixels, in the order they were asked for."""
+        return list(self.scores)
+
+    @property
+    def values(self) -> list[float]:
+        """One fraction per distance."""
+        return [score.value for score in self.scores.values()]
+
+    def mean(self) -> Score:
+        """Average over distances picture by picture: the mean flip rate, with its own interval over pictures.
+
+        Raises:
+            ValueError: the per-picture values were not kept.
+        """
+        scores = list(self.scores.values())
+        for score in scores:
+            _check_has_pictures(score)
+        protocol = {key: value for key, value in scores[0].protocol.items() if key != "distance"}
+        protocol["distances"] = self.distances
+        protocol["in_words"] = f"{self.direction} shifts of {', '.join(map(str, self.distances))} pixels"
+        per_image = torch.stack([score.per_image for score in scores]).mean(0)
+        return Score.from_pictures(f"mean {self.name}", per_image, protocol, scores[0].level)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{distance} px {self.direction}: {score}" for distance, score in self)
+
+    def to_dict(self, *, per_image: bool = False) -> dict[str, Any]:
+        """Return plain JSON-able data; distances become strings, as JSON wants its keys."""
+        scores = {str(distance): score.to_dict(per_image=per_image) for distance, score in self}
+        return {"name": self.name, "direction": self.direction, "scores": scores}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Curve:
+        """Read what `to_dict` wrote."""
+        scores = {int(distance): Score.from_dict(score) for distance, score in data["scores"].items()}
+        return cls(data["name"], data["direction"], scores)
+
+
+def difference(a: Score, b: Score) -> Score:
+    """Return a - b over the pictures that count in both, with a paired bootstrap interval.
+
+    Two networks measured on the same pictures share those pictures' difficulty; resampling the pair removes it, so the
+    interval is narrower than the two scores' own intervals suggest. If it excludes zero, the networks differ.
+
+    Raises:
+        ValueError: the scores are of different kinds, pictures or protocols, or were read without `per_image`.
+
+    Example:
+        >>> import torch
+        >>> a = Score.from_pictures("accuracy", torch.arange(100) < 60)
+        >>> b = Score.from_pictures("accuracy", torch.arange(100) < 40)
+        >>> print(difference(a, b))
+        difference in accuracy +20.0 points (95 % interval 13.0 to 28.0; 100 images)
+    """
+    _check_comparable(a, b)
+    differences = a.per_image.double() - b.per_image.double()
+    differences = differences[~differences.isnan()]
+    if not len(differences):
+        raise ValueError(f"{a.name}: no picture counts in both scores. Compare scores that share pictures.")
+    low, high, method = interval_of_mean_difference(differences, a.level)
+    protocol = {**a.protocol, "difference": "first minus second, picture by picture, those that count in both"}
+    protocol["interval"] = _interval_protocol(method)
+    name, value = f"difference in {a.name}", float(differences.mean())
+    return Score(name, value, (low, high), len(differences), protocol, a.level, a.per_image - b.per_image)
+
+
+_MODELS_OWN = ("normalisation", "interval")
+
+
+def _check_comparable(a: Score, b: Score) -> None:
+    for score in (a, b):
+        _check_has_pictures(score)
+    if len(a.per_image) != len(b.per_image):
+        raise ValueError(
+            f"the scores come from {len(a.per_image)} and {len(b.per_image)} pictures. Measure both on the same ones."
+        )
+    if (a.name, a.level) != (b.name, b.level):
+        raise ValueError(f"{a.name!r} at {a.level} and {b.name!r} at {b.level} differ. Compare like with like.")
+    differing = [key for key in {**a.protocol, **b.protocol} if a.protocol.get(key) != b.protocol.get(key)]
+    if differing := sorted(set(differing) - {*_MODELS_OWN}):
+        raise ValueError(f"the protocols differ in {', '.join(differing)}. Measure both with the same settings.")
+
+
+def _check_has_pictures(score: Score) -> None:
+    if not len(score.per_image):
+        raise ValueError(f"{score.name!r} carries no per-picture values. Save it with to_dict(per_image=True).")
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level outside (0, 1)."""
+    if not 0 < level < 1:
+        raise ValueError(f"level={level} is not between 0 and 1. Use level=0.95.")
+
+
+def _interval_protocol(method: str) -> dict[str, Any]:
+    return {"method": method, "unit": "pictures", "resamples": RESAMPLES, "seed": 0}
+
+
+def _count(images: int) -> str:
+    return f"{images:,} image{'' if images == 1 else 's'}"
