@@ -1,0 +1,210 @@
+"""The few things surgery does to a network, each as plain data that can be done, undone, saved and repeated."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from antialias.nn import Filter
+
+from ._hooks import CropToPhase, FilterInput, FilterOutput
+from ._place import Side
+from ._pools import SlidingAvgPool2d, SlidingMaxPool2d
+from ._redirect import POOL, forward_redirected
+
+CHILD = "antialias"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit(ABC):
+    """One reversible change of one module.
+
+    Attributes:
+        module: The module's name.
+    """
+
+    module: str
+
+    @abstractmethod
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        """Change `model` in place and return what was there before."""
+
+    @abstractmethod
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        """Put back what `apply` changed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the edit as plain values for JSON."""
+        return {"edit": type(self).__name__, **dataclasses.asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retune(Edit):
+    """Set attributes of a module, such as its stride.
+
+    Attributes:
+        attributes: Pairs of names and values.
+    """
+
+    attributes: Mapping[str, Any]
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        module = model.get_submodule(self.module)
+        before = {name: getattr(module, name) for name in self.attributes}
+        for name, value in self.attributes.items():
+            setattr(module, name, tuple(value) if isinstance(value, list) else value)
+        return before
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        module = model.get_submodule(self.module)
+        for name, value in before.items():
+            setattr(module, name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slide(Edit):
+    """Let the window of a `ceil_mode` pool slide by one and keep the extent of the strided map."""
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        pool: Any = model.get_submodule(self.module)
+        before = {"__class__": pool.__class__, "stride": pool.stride}
+        pool.kept_stride, pool.stride = pool.stride, 1
+        pool.__class__ = SlidingMaxPool2d if isinstance(pool, nn.MaxPool2d) else SlidingAvgPool2d
+        return before
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        pool: Any = model.get_submodule(self.module)
+        pool.__class__, pool.stride = before["__class__"], before["stride"]
+        del pool.kept_stride
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepPhase(Edit):
+    """Let a "same"-padded layer keep the sampling phase it had with its stride.
+
+    Attributes:
+        stride: The former stride, `(s_h, s_w)`.
+    """
+
+    stride: tuple[int, int]
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        rows, columns = self.stride
+        model.get_submodule(self.module).register_forward_hook(CropToPhase((rows, columns)), prepend=True)
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        _remove_hook(model.get_submodule(self.module)._forward_hooks, CropToPhase)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterEdit(Edit):
+    """A change that brings a filter.
+
+    Attributes:
+        channels: Channels of the map.
+        stride: Stride of the filter, `(s_h, s_w)`.
+        like: Name of a parameter whose device and type the filter takes.
+        frozen_norm: The norms around it are frozen.
+    """
+
+    channels: int
+    stride: tuple[int, int]
+    like: str = ""
+    frozen_norm: bool = False
+
+    @property
+    @abstractmethod
+    def child(self) -> str:
+        """Name of the filter in the module."""
+
+    def build(self, config: Filter, **options: Any) -> nn.Module:
+        """Make the filter; it starts as an identity unless `config` says otherwise."""
+        rows, columns = self.stride
+        return config.build(self.channels, (rows, columns), init="identity", frozen_norm=self.frozen_norm, **options)
+
+    def add_filter(self, model: nn.Module, config: Filter) -> nn.Module:
+        """Make the filter, register it in the module, and return the module."""
+        owner, options = model.get_submodule(self.module), dict[str, Any]()
+        if self.like:
+            like = model.get_parameter(self.like)
+            options = {"device": like.device, "dtype": like.dtype if like.is_floating_point() else None}
+        owner.add_module(self.child, self.build(config, **options).train(owner.training))
+        return owner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Insert(FilterEdit):
+    """Put a filter at the first input or at the output of a module, as its child `antialias`.
+
+    A hook, and no wrapper, so that all parameters keep their names. It comes before the user's hooks, which so keep
+    seeing maps of the size they saw.
+
+    Attributes:
+        side: Which end of the module.
+    """
+
+    side: Side
+
+    @property
+    def child(self) -> str:
+        return CHILD
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        owner = self.add_filter(model, config)
+        if self.side == "input":
+            owner.register_forward_pre_hook(FilterInput(), prepend=True)
+        else:
+            owner.register_forward_hook(FilterOutput(), prepend=True)
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        owner = model.get_submodule(self.module)
+        del owner._modules[CHILD]
+        _remove_hook(owner._forward_pre_hooks, FilterInput)
+        _remove_hook(owner._forward_hooks, FilterOutput)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redirect(FilterEdit):
+    """Filter a pool that a module calls as a function.
+
+    Attributes:
+        index: Which of the pools the module calls.
+    """
+
+    index: int
+
+    @property
+    def child(self) -> str:
+        return f"{POOL}{self.index}"
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        owner = self.add_filter(model, config)
+        owner.__dict__.setdefault("forward", partial(forward_redirected, owner))
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        owner = model.get_submodule(self.module)
+        del owner._modules[self.child]
+        if not any(name.startswith(POOL) for name in owner._modules):
+            owner.__dict__.pop("forward", None)
+
+
+_EDITS: dict[str, type[Edit]] = {edit.__name__: edit for edit in (Retune, Slide, KeepPhase, Insert, Redirect)}
+
+
+def edit_from_dict(values: Mapping[str, Any]) -> Edit:
+    """Read back what `Edit.to_dict` wrote."""
+    return _EDITS[values["edit"]](**{key: value for key, value in values.items() if key != "edit"})
+
+
+def _remove_hook(hooks: dict[int, Any], kind: type) -> None:
+    for key in [key for key, hook in hooks.items() if isinstance(hook, kind)]:
+        del hooks[key]

@@ -1,0 +1,53 @@
+"""Something to run a network on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Return positional and keyword arguments for `model`.
+
+    Args:
+        model: The network.
+        example: An input tensor, a tuple of positional arguments, a list of pictures (as detectors take them), a
+            dictionary of keyword arguments, or `None` for a random picture of the size the network itself names
+            (`input_size`, or timm's `pretrained_cfg`).
+
+    Raises:
+        ValueError: `example` is `None` and the network names no size.
+        TypeError: `example` is something else.
+    """
+    if example is None:
+        return (_picture(model),), {}
+    if isinstance(example, Tensor):
+        return (example,), {}
+    if isinstance(example, tuple):
+        return example, {}
+    if isinstance(example, list):
+        return (example,), {}
+    if isinstance(example, Mapping):
+        return (), example
+    raise TypeError(
+        f"example is a {type(example).__name__}. Pass a tensor, a tuple of arguments, a list of pictures or a "
+        "dictionary of keyword arguments."
+    )
+
+
+def _picture(model: nn.Module) -> Tensor:
+    config = getattr(model, "pretrained_cfg", None) or {}
+    size = getattr(model, "input_size", None) or config.get("input_size")
+    if size is None:
+        raise ValueError(
+            f"example is None, and {type(model).__name__} names no input_size. "
+            "Pass an input the network takes, such as example=torch.rand(1, 3, 224, 224)."
+        )
+    like = next((t for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()), torch.empty(0))
+    shape = (3, size, size) if isinstance(size, int) else (3, *size) if len(size) == 2 else tuple(size)
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(1, *shape, generator=generator).to(like)

@@ -1,0 +1,86 @@
+"""Follow a value through operations that treat every position alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ._graph import Op, Value
+
+_BENDING = frozenset(
+    "relu relu6 hardtanh leaky_relu rrelu_with_noise _prelu_kernel elu celu selu silu gelu mish hardswish hardsigmoid "
+    "sigmoid tanh softplus log_sigmoid_forward softsign threshold clamp clamp_min clamp_max abs exp pow sqrt "
+    "reciprocal maximum minimum where".split()
+)
+_NORMS = frozenset(
+    "native_batch_norm cudnn_batch_norm miopen_batch_norm _native_batch_norm_legit_no_training "
+    "batch_norm_with_update".split()
+)
+_EVEN = frozenset(
+    "add sub rsub mul div neg clone detach alias contiguous _to_copy lift_fresh native_dropout copy".split()
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A value on the way after an operation, and whether an activation lies between.
+
+    Attributes:
+        value: The value.
+        activated: An activation lies between the operation and this value.
+    """
+
+    value: Value
+    activated: bool
+
+
+def follow(value: Value) -> list[Step]:
+    """List the values after `value` that hold all that is later read of it, as far as all is pointwise in space.
+
+    A filter and a subsampling at any of them leave the strided map what it was, whatever lies between.
+    """
+    return [Step(value, False), *_onward(value, False)]
+
+
+def _onward(value: Value, activated: bool) -> Iterator[Step]:
+    while (cut := _next_cut(value)) is not None:
+        value, bent = cut
+        activated = activated or bent
+        yield Step(value, activated)
+
+
+def _next_cut(start: Value) -> tuple[Value, bool] | None:
+    """Find the nearest later value through which everything read of `start` passes."""
+    inside, done, bent = {start}, set[Op](), False
+    while waiting := {op for value in inside for op in value.consumers} - done:
+        op = min(waiting, key=lambda op: op.index)
+        if not is_pointwise(op) or not inside.issuperset(op.inputs):
+            return None
+        done.add(op)
+        inside.add(op.output)
+        bent = bent or op.name in _BENDING
+        if not any(_is_open(value, done) for value in inside - {op.output}):
+            return op.output, bent
+    return None
+
+
+def _is_open(value: Value, done: set[Op]) -> bool:
+    return value.is_output or not done.issuperset(value.consumers)
+
+
+def is_pointwise(op: Op) -> bool:
+    """Return whether `op` treats every position of a map alike, whatever the other positions hold."""
+    if op.name in _NORMS:
+        return not op.settings.get("training", False)
+    if op.name not in _BENDING | _EVEN:
+        return False
+    return all(v.shape == op.output.shape for v in op.inputs) and all(_is_even(t.shape) for t in op.others)
+
+
+def is_norm(op: Op) -> bool:
+    """Return whether `op` is a normalisation with stored statistics."""
+    return op.name in _NORMS
+
+
+def _is_even(shape: tuple[int, ...]) -> bool:
+    return len(shape) < 2 or shape[-1] == shape[-2] == 1

@@ -1,0 +1,132 @@
+"""What one forward pass did: operations, the values between them, and the module calls around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(eq=False)
+class Value:
+    """One tensor at one moment; an in-place operation makes a new value of the same tensor.
+
+    Attributes:
+        shape: Shape of the tensor.
+        producer: Operation that made it; `None` for the network's input.
+        consumers: Operations that read it, in order.
+        is_output: The network returns it.
+    """
+
+    shape: tuple[int, ...]
+    producer: Op | None = None
+    consumers: list[Op] = field(default_factory=list)
+    is_output: bool = False
+
+
+@dataclass(eq=False)
+class Op:
+    """One ATen operation on values.
+
+    Attributes:
+        index: Position in the order of execution.
+        name: ATen name without namespace, overload and in-place underscore.
+        settings: Arguments that are no tensors, by the schema's names.
+        inputs: Values read.
+        outputs: Values made.
+        others: Tensors read that do not depend on the network's input, such as weights.
+        call: Innermost module call around the operation.
+        source: `file:line` outside of PyTorch that called it, where it was asked for.
+    """
+
+    index: int
+    name: str
+    settings: dict[str, Any]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    others: tuple[torch.Tensor, ...]
+    call: Call | None
+    source: str = ""
+
+    @property
+    def input(self) -> Value:
+        """The first value read."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Value:
+        """The first value made."""
+        return self.outputs[0]
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether it is a convolution that looks at more than one position."""
+        return self.name == "convolution" and max(self.others[0].shape[2:], default=1) > 1
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of one module.
+
+    Attributes:
+        module: The module.
+        name: Its name in the network; `None` for one that is not registered there.
+        parent: The call it was made from.
+        first: Index of the first operation inside.
+        last: Index after the last operation inside.
+        input: The first positional argument, if it is a tensor that depends on the network's input.
+        output: What it returned, if that is one such tensor.
+    """
+
+    module: nn.Module
+    name: str | None
+    parent: Call | None
+    first: int
+    last: int = -1
+    input: Value | None = None
+    output: Value | None = None
+
+    def holds(self, op: Op | None) -> bool:
+        """Return whether `op` ran inside this call."""
+        return op is not None and self.first <= op.index < self.last
+
+    def chain(self) -> Iterator[Call]:
+        """Yield this call and those around it, innermost first."""
+        call: Call | None = self
+        while call is not None:
+            yield call
+            call = call.parent
+
+
+@dataclass
+class Graph:
+    """The dataflow of one forward pass."""
+
+    ops: list[Op] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+
+    def calls_of(self, module: nn.Module) -> list[Call]:
+        """Return the calls of `module`, in order."""
+        return [call for call in self.calls if call.module is module]
+
+    def returning(self, value: Value) -> list[Call]:
+        """Return the calls that return `value`, innermost first."""
+        return sorted((call for call in self.calls if call.output is value), key=lambda call: call.last - call.first)
+
+    def receiving(self, value: Value) -> list[Call]:
+        """Return the calls whose first argument is `value`, innermost first."""
+        return sorted((call for call in self.calls if call.input is value), key=lambda call: call.last - call.first)
+
+    def ancestors(self, op: Op) -> set[Op]:
+        """Return the operations `op` depends on."""
+        found: set[Op] = set()
+        waiting = [value.producer for value in op.inputs]
+        while waiting:
+            producer = waiting.pop()
+            if producer is not None and producer not in found:
+                found.add(producer)
+                waiting.extend(value.producer for value in producer.inputs)
+        return found

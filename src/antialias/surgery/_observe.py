@@ -1,0 +1,154 @@
+"""Watch one forward pass without leaving a trace in the network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ._graph import Call, Graph, Op, Value
+
+_HERE = str(Path(__file__).parent)
+_TORCH = str(Path(torch.__file__).parent)
+_PROBED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "slice"})
+
+
+def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Graph:
+    """Run `model(*args, **kwargs)` once in evaluation mode and return its dataflow.
+
+    Watching real operations, instead of tracing symbolically, sees through control flow, lists of pictures,
+    activations called as functions and modules called several times. The network is left as it was: modes,
+    buffers and random state are put back, and no hook stays.
+    """
+    with _untouched(model), torch.no_grad():
+        recorder = _Recorder(model)
+        recorder.start(args, kwargs or {})
+        with recorder.watching_modules(), recorder:
+            answer = model(*args, **(kwargs or {}))
+        recorder.finish(answer)
+    return recorder.graph
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.graph = Graph()
+        self._names = {module: name for name, module in model.named_modules()}
+        self._values: Mapping[Tensor, Value] = WeakTensorKeyDictionary()
+        self._call: Call | None = None
+
+    def start(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        for tensor in _tensors((args, kwargs)):
+            self._values[tensor] = Value(tuple(tensor.shape))
+
+    def finish(self, answer: object) -> None:
+        for value in self._known(answer):
+            value.is_output = True
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        arguments = {a.name: value for a, value in zip(func._schema.arguments, args, strict=False)} | (kwargs or {})
+        inputs = self._known(arguments)
+        result = func(*args, **(kwargs or {}))
+        if inputs:
+            self._record(func._schema.name, arguments, inputs, result)
+        return result
+
+    def _record(self, name: str, arguments: dict[str, Any], inputs: tuple[Value, ...], result: object) -> None:
+        name = name.partition("::")[2].rstrip("_") if not name.endswith("__") else name
+        others = tuple(t for t in _tensors(arguments) if t not in self._values)
+        settings = {key: value for key, value in arguments.items() if not _tensors(value)}
+        source = _calling_line() if name in _PROBED else ""
+        op = Op(len(self.graph.ops), name, settings, inputs, (), others, self._call, source)
+        op.outputs = tuple(self._assign(tensor, op) for tensor in _tensors(result))
+        for value in dict.fromkeys(inputs):
+            value.consumers.append(op)
+        self.graph.ops.append(op)
+
+    def _assign(self, tensor: Tensor, op: Op) -> Value:
+        self._values[tensor] = Value(tuple(tensor.shape), op)
+        return self._values[tensor]
+
+    def _known(self, tree: object) -> tuple[Value, ...]:
+        return tuple(self._values[tensor] for tensor in _tensors(tree) if tensor in self._values)
+
+    @contextmanager
+    def watching_modules(self) -> Iterator[None]:
+        handles = (register_module_forward_pre_hook(self._enter), register_module_forward_hook(self._leave))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        call = Call(module, self._names.get(module), self._call, len(self.graph.ops))
+        call.input = self._value_of(args[0]) if args else None
+        self.graph.calls.append(call)
+        self._call = call
+
+    def _leave(self, module: nn.Module, args: tuple[Any, ...], answer: object) -> None:
+        assert self._call is not None
+        call, self._call = self._call, self._call.parent
+        call.last = len(self.graph.ops)
+        call.output = self._value_of(answer)
+
+    def _value_of(self, argument: object) -> Value | None:
+        return self._values.get(argument) if isinstance(argument, Tensor) else None
+
+
+def _tensors(tree: object) -> list[Tensor]:
+    if isinstance(tree, Tensor):
+        return [tree]
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _calling_line() -> str:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_HERE, _TORCH)):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+@contextmanager
+def fork_rng() -> Iterator[None]:
+    """Put the random state of the CPU, and of CUDA where it is in use, back at the end."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        yield
+
+
+@contextmanager
+def _untouched(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    buffers = [
+        (module, key, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for key, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    with fork_rng():
+        try:
+            for module, _ in modes:
+                module.training = False  # not .eval(), which a network may override
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            for module, key, buffer, before in buffers:
+                _put_back(module, key, buffer, before)
+
+
+@torch.no_grad()
+def _put_back(module: nn.Module, key: str, buffer: Tensor, before: Tensor) -> None:
+    module._buffers[key] = buffer
+    if not buffer.is_meta and not torch.equal(buffer, before):
+        buffer.copy_(before)

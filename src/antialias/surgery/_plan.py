@@ -1,0 +1,135 @@
+"""What surgery would do, or did, in a form people read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from antialias.nn import Filter
+
+from ._edits import Edit, edit_from_dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One place of a network that subsamples, and what becomes of it.
+
+    Attributes:
+        name: Name of the module that subsamples; with `:function` where it calls a function for that.
+        kind: `"stem"`, `"convolution"`, `"shortcut"`, `"max pool"`, `"average pool"`, `"dilated"`,
+            `"dilated shortcut"`, or what else subsamples and is left.
+        operation: What runs there, such as `"Conv2d 3x3"`.
+        stride: Positions per kept position; `(1, 1)` where a stride was turned into dilation.
+        channels: Channels the filter sees.
+        input_size: Size of the map before, `(H, W)`.
+        output_size: Size of the map after.
+        action: `"filter"` or `"leave"`.
+        place: Where the filter sits, such as `"input of layer2.0.conv3"`; empty if it is left.
+        reason: Why there, or why it is left.
+        macs: Multiply-adds that the change adds for the observed input.
+        parameters: Parameters that the filter adds.
+        edits: The changes, as plain data.
+    """
+
+    name: str
+    kind: str
+    operation: str
+    stride: tuple[int, ...]
+    channels: int
+    input_size: tuple[int, ...]
+    output_size: tuple[int, ...]
+    action: Literal["filter", "leave"]
+    place: str = ""
+    reason: str = ""
+    macs: int = 0
+    parameters: int = 0
+    edits: tuple[Edit, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the site as plain values for JSON."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return plain | {"edits": [edit.to_dict() for edit in self.edits]}
+
+
+def site_from_dict(values: Mapping[str, Any]) -> Site:
+    """Read back what `Site.to_dict` wrote, also after JSON made lists of tuples."""
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return Site(**plain | {"edits": tuple(edit_from_dict(edit) for edit in values["edits"])})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `convert_` would do to a network.
+
+    Attributes:
+        network: Class of the network.
+        filter: The filter to be placed.
+        placement: `"exact"` or `"paper"`.
+        sites: Everything that subsamples, in order of execution.
+        macs: Multiply-adds of the network as it is, for the observed input.
+        parameters: Parameters of the network as it is.
+    """
+
+    network: str
+    filter: Filter
+    placement: str
+    sites: tuple[Site, ...]
+    macs: int
+    parameters: int
+
+    @property
+    def changed(self) -> tuple[Site, ...]:
+        """The sites that get a filter."""
+        return tuple(site for site in self.sites if site.action == "filter")
+
+    @property
+    def skipped(self) -> tuple[Site, ...]:
+        """The sites that are left, each with its reason."""
+        return tuple(site for site in self.sites if site.action == "leave")
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self._sentence()}\n", *table(self.sites)])
+
+    def _sentence(self) -> str:
+        macs, parameters = (sum(getattr(site, key) for site in self.sites) for key in ("macs", "parameters"))
+        return (
+            f"{self.network}: {counted(len(self.changed), 'site')} to filter with {self.filter}, "
+            f"{len(self.skipped)} left. "
+            f"Multiply-adds {self.macs / 1e9:.2f} G + {macs / 1e9:.2f} G, "
+            f"parameters {self.parameters / 1e6:.2f} M + {parameters / 1e6:.2f} M."
+        )
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `number` with `noun` in the right number.
+
+    Example:
+        >>> counted(1, "site"), counted(2, "site")
+        ('1 site', '2 sites')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def table(sites: Iterable[Site]) -> list[str]:
+    """Return the lines of a plain-text table of `sites`."""
+    rows = [("site", "operation", "map", "filter", "MACs", "params", "why"), *map(_row, sites)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+
+
+def _row(site: Site) -> tuple[str, ...]:
+    stride = "x".join(map(str, _short(site.stride)))
+    size = f"{site.channels} x {_size(site.input_size)} -> {_size(site.output_size)}"
+    cost = ("", "") if site.action == "leave" else (f"+{site.macs / 1e6:.1f} M", f"+{site.parameters / 1e3:.1f} k")
+    return (site.name, f"{site.operation} /{stride}", size, site.place or "left", *cost, site.reason)
+
+
+def _short(stride: Sequence[int]) -> Sequence[int]:
+    return stride[:1] if len(set(stride)) == 1 else stride
+
+
+def _size(size: Sequence[int]) -> str:
+    return "x".join(map(str, size))

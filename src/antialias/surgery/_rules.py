@@ -1,0 +1,270 @@
+"""What replaces what: from operations that subsample to the edits that give them a filter."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from antialias.nn import Adaptive, Filter
+
+from ._dilated import find_dilated
+from ._edits import CHILD, Edit, FilterEdit, Insert, KeepPhase, Redirect, Retune, Slide
+from ._graph import Call, Graph, Op
+from ._hooks import same_padding
+from ._place import Place, Port, place
+from ._plan import Site
+from ._sites import Found, both, find
+
+Placement = Literal["exact", "paper"]
+Where = str | Sequence[str] | Callable[[Site], bool] | None
+
+
+@dataclass
+class Rules:
+    """What the user asked for.
+
+    Attributes:
+        filter: The filter to place.
+        placement: `"exact"` keeps a trained network's function; `"paper"` is the published form.
+        stem: Whether the first strided convolution gets a filter too.
+        where: Which sites, by glob over names or by predicate; `None` for all.
+    """
+
+    filter: Filter
+    placement: Placement = "exact"
+    stem: bool = False
+    where: Where = None
+
+    def __post_init__(self) -> None:
+        if self.placement not in ("exact", "paper"):
+            raise ValueError(f"placement={self.placement!r} is unknown. Use 'exact' or 'paper'.")
+
+    def selects(self, site: Site) -> bool:
+        """Return whether `where` selects `site`."""
+        if self.where is None:
+            return True
+        if callable(self.where):
+            return bool(self.where(site))
+        globs = [self.where] if isinstance(self.where, str) else self.where
+        return any(fnmatchcase(site.name, glob) for glob in globs)
+
+
+def plan_sites(graph: Graph, rules: Rules, model: nn.Module) -> tuple[Site, ...]:
+    """Decide for each site of `graph` what becomes of it."""
+    found = sorted([*find(graph), *find_dilated(graph)], key=lambda site: site.op.index)
+    planner = _Planner(graph, rules, model)
+    return tuple(planner.decide(site) for site in found)
+
+
+@dataclass
+class _Planner:
+    graph: Graph
+    rules: Rules
+    model: nn.Module
+    taken: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.taken = {name for name, module in self.model.named_modules() if CHILD in module._modules}
+
+    def decide(self, found: Found) -> Site:
+        site = _described(found)
+        if found.leave:
+            return _left(site, found.leave)
+        if found.kind == "stem" and not self.rules.stem:
+            return _left(site, "stem: keeps its stride as in the papers; stem=True filters it")
+        if not self.rules.selects(site):
+            return _left(site, "not selected by `where`")
+        return self._module(found, site) if found.module is not None else self._function(found, site)
+
+    def _module(self, found: Found, site: Site) -> Site:
+        if (why_not := _why_not_at_stride_1(found, self.graph)) != "":
+            return _left(site, why_not)
+        if (where := place(found, self.graph, frozenset(self.taken))) is None:
+            return _left(site, self._why_no_place(found))
+        inserts = [self._insert(found, port) for port in where.ports]
+        self.taken.update(insert.module for insert in inserts)
+        edits = [*_at_stride_1(found, self.rules.placement), *inserts]
+        return self._filtered(site, found, edits, ", ".join(map(str, where.ports)), where.why)
+
+    def _why_no_place(self, found: Found) -> str:
+        if found.kind.startswith("dilated") and self.taken:
+            return "already anti-aliased, or no place for a filter can be proven"
+        calls = len(self.graph.calls_of(found.call.module))
+        return f"no place reaches all readers of its output exactly once (called {calls} times)"
+
+    def _insert(self, found: Found, port: Port) -> Insert:
+        return Insert(
+            module=port.owner,
+            side=port.side,
+            channels=port.value.shape[1],
+            stride=both(found.stride),
+            like=_like(found.op),
+            frozen_norm=_is_frozen(self.model, found.call.name or ""),
+        )
+
+    def _function(self, found: Found, site: Site) -> Site:
+        if (why_not := _why_not_redirected(found, self.graph)) != "":
+            return _left(site, f"called as a function at {found.op.source}; {why_not}")
+        edit = Redirect(
+            module=found.call.name or "",
+            index=_pools_in(found.call, self.graph).index(found.op),
+            channels=found.channels,
+            stride=both(found.stride),
+            like=_like(found.op),
+            frozen_norm=_is_frozen(self.model, found.call.name or ""),
+        )
+        why = f"after the pool that is called as a function at {found.op.source}"
+        return self._filtered(site, found, [edit], f"inside {found.call.name}", why)
+
+    def _filtered(self, site: Site, found: Found, edits: list[Edit], where: str, why: str) -> Site:
+        filters = [edit for edit in edits if isinstance(edit, FilterEdit)]
+        layers = [edit.build(self.rules.filter, device=torch.device("meta")) for edit in filters]
+        return dataclasses.replace(
+            site,
+            action="filter",
+            channels=filters[0].channels,
+            place=where,
+            reason="; ".join([why, *self._notes(filters)]),
+            edits=tuple(edits),
+            parameters=sum(p.numel() for layer in layers for p in layer.parameters()),
+            macs=_extra_macs(found, layers, filters),
+        )
+
+    def _notes(self, filters: list[FilterEdit]) -> list[str]:
+        config, channels = self.rules.filter, filters[0].channels
+        if isinstance(config, Adaptive) and (groups := config.groups_for(channels)) != config.groups:
+            return [f"groups={groups}, as {config.groups} does not divide {channels} channels"]
+        return []
+
+
+def _left(site: Site, reason: str) -> Site:
+    return dataclasses.replace(site, action="leave", reason=reason)
+
+
+def _described(found: Found) -> Site:
+    op = found.op
+    kernel = op.others[0].shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
+    size = "x".join(map(str, both(kernel) if kernel and len(op.input.shape) == 4 else tuple(kernel)))
+    layer = type(found.module).__name__ if found.module is not None else op.name
+    return Site(
+        name=found.name,
+        kind=found.kind,
+        operation=f"{layer} {size}".strip(),
+        stride=found.stride,
+        channels=found.channels,
+        input_size=op.input.shape[2:],
+        output_size=op.output.shape[2:],
+        action="leave",
+    )
+
+
+def _at_stride_1(found: Found, placement: Placement) -> list[Edit]:
+    module: Any = found.module
+    name, stride = found.call.name or "", both(found.stride)
+    if max(stride) == 1:
+        return []
+    if placement == "paper" and found.kind == "average pool":
+        return [Retune(module=name, attributes={"kernel_size": 1, "stride": 1, "padding": 0, "ceil_mode": False})]
+    if placement == "paper" and found.kind == "max pool" and max(both(module.padding)) > 0:
+        kernel = [k - p for k, p in zip(both(module.kernel_size), both(module.padding), strict=True)]
+        return [Retune(module=name, attributes={"kernel_size": tuple(kernel), "stride": 1, "padding": 0})]
+    if "pool" in found.kind and module.ceil_mode:
+        return [Slide(module=name)]
+    one = 1 if isinstance(module.stride, int) else (1, 1)
+    retune = Retune(module=name, attributes={"stride": one})
+    return [retune, KeepPhase(module=name, stride=stride)] if _pads_for_stride(found) else [retune]
+
+
+def _pads_for_stride(found: Found) -> bool:
+    """Whether the layer pads by its stride; timm's "same" layers say so in their name."""
+    pad = found.op.input.producer
+    inside = found.call.holds(pad) and pad is not None and pad.name == "constant_pad_nd"
+    return "Same" in type(found.module).__name__ and (inside or not max(both(getattr(found.module, "padding", 0))))
+
+
+def _why_not_at_stride_1(found: Found, graph: Graph) -> str:
+    module: Any = found.module
+    if len(found.ops) != len(graph.calls_of(module)):
+        return f"{type(module).__name__} does not do the same in each of its calls"
+    if max(found.stride) > 1 and both(module.stride) != both(found.stride):
+        return f"its stride {module.stride} is not the stride {found.stride} it runs with"
+    plain = type(module).forward in (nn.MaxPool2d.forward, nn.AvgPool2d.forward)
+    if "pool" in found.kind and module.ceil_mode and not plain:
+        return f"ceil_mode in a forward of {type(module).__name__}'s own"
+    return ""
+
+
+def _why_not_redirected(found: Found, graph: Graph) -> str:
+    op, call = found.op, found.call
+    if not call.name:
+        return "no named module calls it"
+    if "forward" in call.module.__dict__:
+        return f"the forward of {call.name} is replaced already"
+    pools = [_pools_in(each, graph) for each in graph.calls_of(call.module)]
+    if any(inner.call.module is not call.module for ops in pools for inner in ops if inner.call):
+        return f"{call.name} calls modules that pool, too"
+    same = {tuple((inner.name, inner.output.shape[1]) for inner in ops) for ops in pools}
+    if len(same) > 1:
+        return f"{call.name} does not do the same in each of its calls"
+    if len(op.input.shape) != 4 or (op.input.producer and op.input.producer.name in ("unsqueeze", "pow")):
+        return "it is not a two-dimensional max or average pool"
+    return ""
+
+
+def _pools_in(call: Call, graph: Graph) -> list[Op]:
+    names = ("max_pool2d_with_indices", "avg_pool2d")
+    return [op for op in graph.ops[call.first : call.last] if op.name in names]
+
+
+def _like(op: Op) -> str:
+    """Name the nearest parameter at or before `op`."""
+    waiting: list[Op | None] = [op]
+    while waiting:
+        current = waiting.pop(0)
+        if current is None or current.call is None:
+            continue
+        for name, _ in current.call.module.named_parameters():
+            if current.call.name:
+                return f"{current.call.name}.{name}"
+        waiting.extend(value.producer for value in current.inputs)
+    return ""
+
+
+def _is_frozen(model: nn.Module, name: str) -> bool:
+    """Whether the norms of the smallest module around `name` that has any are all frozen ones."""
+    parts = name.split(".")
+    for length in range(len(parts), -1, -1):
+        around = model.get_submodule(".".join(parts[:length]))
+        norms = [type(m).__name__ for m in around.modules() if "BatchNorm" in type(m).__name__]
+        if norms:
+            return all("Frozen" in norm for norm in norms)
+    return False
+
+
+def _extra_macs(found: Found, layers: list[nn.Module], filters: list[FilterEdit]) -> int:
+    op = found.op
+    kept = math.prod(op.output.shape[2:]) * op.output.shape[0]
+    layer: Any
+    total = 0
+    for layer, edit in zip(layers, filters, strict=True):
+        predictor = sum(p.numel() for p in layer.parameters() if p.dim() == 4)
+        total += kept * (predictor + edit.channels * math.prod(both(layer.kernel_size)))
+    if op.name == "convolution" and found.kind not in ("shortcut", "dilated", "dilated shortcut"):
+        total += (_positions_at_stride_1(op) - kept) * op.others[0].numel()
+    return total
+
+
+def _positions_at_stride_1(op: Op) -> int:
+    kernel, s = op.others[0].shape[2:], op.settings
+    sizes = [
+        size + 2 * pad - dilation * (k - 1)
+        for size, pad, dilation, k in zip(op.input.shape[2:], s["padding"], s["dilation"], kernel, strict=True)
+    ]
+    return op.output.shape[0] * math.prod(sizes)
