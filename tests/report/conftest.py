@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -11,8 +10,11 @@ from skimage import data
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from antialias.metrics import Curve, Score
 from antialias.report import (
     Answer,
+    Cell,
+    Change,
     Column,
     FilterMaps,
     Line,
@@ -27,27 +29,10 @@ from antialias.report import (
 )
 
 
-@dataclass
-class FakeScore:
-    """Stands in for a metrics.Score with the attributes a report reads."""
-
-    value: float
-    half: float = 0.02
-    name: str = "flip rate"
-    level: float = 0.95
-    images: int = 512
-    protocol: dict[str, Any] = field(default_factory=lambda: {"windows": 224, "passes": 5, "seed": 0})
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        return (max(0.0, self.value - self.half), min(1.0, self.value + self.half))
-
-
-@dataclass
-class FakeCurve:
-    distances: tuple[int, ...]
-    scores: list[FakeScore]
-    direction: str
+def made_up_score(share: float, name: str = "flip rate", *, count: int = 512, **protocol: Any) -> Score:
+    """A score whose per-picture values are `share` of ones."""
+    per_image = (torch.arange(count) < round(share * count)).float()
+    return Score.from_pictures(name, per_image, {"in_words": "made up", "windows": {"size": 224}, "seed": 0, **protocol})
 
 
 COLUMNS = (
@@ -79,7 +64,7 @@ def made_up_trace(network: str, labels: tuple[str, ...], steadiness: float, seed
     draw = random.Random(seed)
     answers, lead = [], 0.3
     for i in range(33):
-        lead = steadiness * lead + (1 - steadiness) * draw.uniform(-1, 1) + 0.05 * math.sin(i / 3)
+        lead = steadiness * lead + (1 - steadiness) * draw.uniform(-1, 1) + 0.06
         best = 0.45 + 0.25 * draw.random()
         order = labels if lead > 0 else (labels[1 + draw.randrange(2)], labels[0], labels[3])
         answers.append(tuple(Answer(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3])))
@@ -87,7 +72,7 @@ def made_up_trace(network: str, labels: tuple[str, ...], steadiness: float, seed
 
 
 def made_up_slider(name: str) -> Slider:
-    networks = {"original": 0.2, "retrofitted": 0.75}
+    networks = {"original": 0.75, "retrofitted": 0.93}
     return Slider(
         picture=Picture.of(picture_pixels(name), name, credit="scikit-image. Made-up answers."),
         window=(224, 224),
@@ -113,8 +98,9 @@ def made_up_lines() -> tuple[Line, ...]:
     lines = []
     for direction, factor in {"horizontal": 0.9, "vertical": 0.95, "diagonal": 1.0}.items():
         for network, rate in flips.items():
-            scores = [FakeScore(rate * factor * (1 + 0.5 * math.log(d)), 0.025) for d in range(1, 9)]
-            lines.append(Line.of(network, FakeCurve(tuple(range(1, 9)), scores, direction)))
+            shares = {d: rate * factor * (1 + 0.5 * math.log(d)) for d in range(1, 9)}
+            scores = {d: made_up_score(share, distance=d) for d, share in shares.items()}
+            lines.append(Line.of(network, Curve("flip rate", direction, scores)))
     return tuple(lines)
 
 
@@ -122,14 +108,14 @@ def made_up_training() -> Table:
     values = {"plain": (0.848, 0.895, 0.046), "fixed 3x3": (0.891, 0.935, 0.020), "adaptive": (0.904, 0.939, 0.022)}
     keys = ("top1", "consistency", "flips")
     rows = {
-        network: {k: [FakeScore(v - 0.006, 0.012), FakeScore(v + 0.006, 0.012)] for k, v in zip(keys, given, strict=True)}
+        network: {k: [made_up_score(v - 0.006, k), made_up_score(v + 0.006, k)] for k, v in zip(keys, given, strict=True)}
         for network, given in values.items()
     }
     return Table.of(COLUMNS[:3], rows, caption="The same small network, trained three times on composed pictures.")
 
 
 def make_sample() -> Report:
-    rows = {n: {k: FakeScore(v, name=k) for k, v in r.items()} | {"cost": COST[n]} for n, r in ROWS.items()}
+    rows = {n: {k: Cell.of(made_up_score(v, k)) for k, v in r.items()} | {"cost": Cell.of(COST[n])} for n, r in ROWS.items()}
     notes = {"converted": "adaptive filters, the function unchanged", "control": "retrofitted without filters"}
     return Report(
         title="Made-up sample of an antialias report",
@@ -140,6 +126,10 @@ def make_sample() -> Report:
                 "When a picture moves by one pixel, the original's first answer changes on 19.5 % of pictures, after the retrofit on 13.1 %.",
                 "Most of that comes from the retrofit, not from the filters: without filters it reaches 14.1 %, and the intervals overlap.",
                 "Converting alone changes nothing, as it should: the same first answer on every picture.",
+            ),
+            changes=tuple(
+                Change(title=title, before=rows["original"][key], after=rows["retrofitted"][key], names=("original", "retrofitted"))
+                for key, title in {"flips": "One-pixel flips", "agreement": "Agreement with the original"}.items()
             ),
         ),
         table=Table.of(COLUMNS, rows, caption="One network, four states, on the same pictures.", notes=notes),

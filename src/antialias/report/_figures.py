@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from antialias.report._report import Change
 from antialias.report._tables import Cell, Column, Line, Table
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
+ROUND = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 4.8, 6, 8, 10)
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,15 @@ def bound(cell: Cell) -> float:
 
 
 def nice_ceiling(value: float) -> float:
-    """Round up to the next 1, 2, 4 or 8 times a power of ten, so that quarters are round as well.
+    """Round up to the next of `ROUND` times a power of ten, so that its quarters are round as well.
 
     >>> nice_ceiling(0.23), nice_ceiling(0.08), nice_ceiling(0.0)
-    (0.4, 0.08, 0.01)
+    (0.24, 0.08, 0.01)
     """
     if value <= 0:
         return 0.01
     power = 10.0 ** math.floor(math.log10(value))
-    return next(round(step * power, 12) for step in (1, 2, 4, 8, 10) if value <= step * power * (1 + 1e-9))
+    return next(round(step * power, 12) for step in ROUND if value <= step * power * (1 + 1e-9))
 
 
 def bars(table: Table) -> tuple[tuple[Bar | None, ...], ...]:
@@ -131,7 +133,7 @@ def _bar(cell: Cell, place: Scale) -> Bar | None:
     return Bar(place(cell.value), place(cell.low), place(cell.high), tuple(place(run) for run in cell.runs))
 
 
-def number(value: float | None, column: Column) -> str:
+def number(value: float | None, column: Column | Change) -> str:
     """Write a number in its column's unit, without the unit.
 
     >>> number(0.8483, Column(key="top1", title="Accuracy"))

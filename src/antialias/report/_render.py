@@ -27,7 +27,8 @@ def render(report: Report) -> str:
         ImportError: jinja2 or matplotlib is missing; the message names the extra.
     """
     jinja2 = require("jinja2", extra="report")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    blocks = {"trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, **blocks)
     environment.filters["data_uri"] = _csv_uri
     return environment.from_string(_asset("page.html.j2")).render(**_context(report))
 
@@ -87,14 +88,19 @@ def colours(report: Report) -> dict[str, int]:
     return chosen | {name: i % COLOURS for i, name in enumerate(dict.fromkeys(compared + drawn))}
 
 
-def protocols(report: Report) -> list[tuple[str, dict[str, Any]]]:
-    """List every different protocol once, with the name of its score."""
-    seen: dict[str, tuple[str, dict[str, Any]]] = {}
-    for _, cell in report.cells():
-        if cell.protocol:
-            name = cell.name or "score"
-            seen.setdefault(name + json.dumps(cell.protocol, sort_keys=True), (name, cell.protocol))
-    return list(seen.values())
+def protocols(report: Report) -> dict[str, dict[str, str]]:
+    """Gather the protocols of each kind of score; where its scores differ in an entry, every value is named."""
+    gathered: dict[str, dict[str, dict[str, None]]] = {}
+    for cell in report.cells():
+        for key, value in cell.protocol.items():
+            gathered.setdefault(cell.name or "score", {}).setdefault(key, {})[_in_words(value)] = None
+    return {name: {key: " | ".join(values) for key, values in entries.items()} for name, entries in gathered.items()}
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_in_words(item)}" for key, item in value.items())
+    return ", ".join(map(_in_words, value)) if isinstance(value, list) else str(value)
 
 
 def _page_json(report: Report) -> str:
@@ -116,5 +122,3 @@ def _without_bytes(record: Mapping[str, Any]) -> dict[str, Any]:
 def _ramp(count: int) -> list[list[int]]:
     colormap = require("matplotlib", extra="report").colormaps["cividis"]
     return [[round(255 * channel) for channel in colormap(i / (count - 1))[:3]] for i in range(count)]
-
-

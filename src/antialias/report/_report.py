@@ -13,11 +13,24 @@ from antialias.report._tables import Cell, Line, Table
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Set one measure of two networks side by side, in large figures beside the verdict."""
+
+    title: str
+    before: Cell
+    after: Cell
+    names: tuple[str, str]
+    unit: str = "%"
+    digits: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Say what was found: one sentence, then a few that support it."""
+    """Say what was found: one sentence, a few that support it, and the one to three changes that matter most."""
 
     headline: str
     points: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +84,11 @@ class Report:
                 f"The report {self.title!r} is empty. Give at least one of table, training, curves, sliders, filters."
             )
 
-    def cells(self) -> Iterator[tuple[str, Cell]]:
-        """Go through every number of the report with the network it belongs to."""
+    def cells(self) -> Iterator[Cell]:
+        """Go through every number of the tables and curves."""
         for table in (self.training, self.table):
-            for row in table.rows if table else ():
-                yield from ((row.network, cell) for cell in row.cells)
-        for line in self.curves:
-            yield from ((line.network, cell) for cell in line.cells)
+            yield from (cell for row in (table.rows if table else ()) for cell in row.cells)
+        yield from (cell for line in self.curves for cell in line.cells)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the report into nested dictionaries and lists."""

@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
+import torch
+
+from antialias.metrics import Curve, Score
 from antialias.report._json import plain
 
-
-@runtime_checkable
-class ScoreLike(Protocol):
-    """What a report reads of a score: `antialias.metrics.Score` has it, and yours may."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def value(self) -> float: ...
-    @property
-    def interval(self) -> tuple[float, float]: ...
-    @property
-    def level(self) -> float: ...
-    @property
-    def images(self) -> int: ...
-    @property
-    def protocol(self) -> Mapping[str, Any]: ...
-
-
-class CurveLike(Protocol):
-    """What a report reads of a curve: `antialias.metrics.Curve` has it."""
-
-    @property
-    def distances(self) -> Sequence[int | float]: ...
-    @property
-    def scores(self) -> Sequence[ScoreLike]: ...
-    @property
-    def direction(self) -> str: ...
-
-
-Value: TypeAlias = "Cell | ScoreLike | Sequence[ScoreLike] | float | int | str | None"
+Value: TypeAlias = "Cell | Score | Sequence[Score] | float | int | str | None"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +44,11 @@ class Cell:
     def of(cls, value: Value) -> Cell:
         """Make a cell of a score, of several seeds' scores, of a number, of a text or of `None`.
 
-        Several scores show their mean; the interval shown is the mean of their intervals, which is wider than that of
-        the mean would be, because the seeds' errors are taken to fall together.
+        Several scores, one a seed, show their mean with the interval over pictures of that mean; each seed is drawn
+        as a tick.
+
+        Raises:
+            ValueError: The scores of several seeds come from different pictures.
 
         >>> Cell.of(0.5).value, Cell.of("untrained").text, Cell.of(None).value
         (0.5, 'untrained', None)
@@ -82,43 +57,38 @@ class Cell:
             return value
         if isinstance(value, str):
             return cls(text=value)
-        if isinstance(value, Sequence):
-            return _pooled([cls.of(score) for score in value])
-        if isinstance(value, ScoreLike):
+        if isinstance(value, Score):
             return _from_score(value)
+        if isinstance(value, Sequence):
+            return _over_seeds(value)
         return cls(value=plain(value if value is None else float(value)))
 
 
-def _from_score(score: ScoreLike) -> Cell:
+def _from_score(score: Score) -> Cell:
     low, high = score.interval
     return Cell(
         value=plain(float(score.value)),
         low=plain(float(low)),
         high=plain(float(high)),
-        level=float(score.level),
-        images=int(score.images),
+        level=score.level,
+        images=score.images,
         name=score.name,
         protocol=plain(score.protocol),
     )
 
 
-def _pooled(cells: Sequence[Cell]) -> Cell:
-    first = cells[0]
-    return Cell(
-        value=_mean([cell.value for cell in cells]),
-        low=_mean([cell.low for cell in cells]),
-        high=_mean([cell.high for cell in cells]),
-        level=first.level,
-        images=first.images,
-        name=first.name,
-        protocol=first.protocol | {"seeds": len(cells)},
-        runs=tuple(cell.value for cell in cells if cell.value is not None),
-    )
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
+def _over_seeds(scores: Sequence[Score]) -> Cell:
+    lengths = {len(score.per_image) for score in scores}
+    if len(lengths) != 1:
+        raise ValueError(
+            f"The seeds of {scores[0].name!r} have {sorted(lengths)} pictures. Measure every seed on the same pictures."
+            if scores
+            else "There is no score to average. Give one score a seed."
+        )
+    per_image = torch.stack([score.per_image for score in scores]).mean(0)
+    first = scores[0]
+    mean = Score.from_pictures(first.name, per_image, {**first.protocol, "seeds averaged": len(scores)}, first.level)
+    return replace(_from_score(mean), runs=tuple(score.value for score in scores))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +113,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower", ""):
-            raise ValueError(f"better={self.better!r} is none of 'higher', 'lower', ''. Use '' where neither is better.")
+            raise ValueError(
+                f"better={self.better!r} is none of 'higher', 'lower', ''. Use '' where neither is better."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +173,9 @@ class Table:
         keys = [column.key for column in columns]
         for network, values in rows.items():
             if unknown := sorted(values.keys() - set(keys)):
-                raise ValueError(f"The row of {network!r} gives {', '.join(unknown)}; the columns are {', '.join(keys)}.")
+                raise ValueError(
+                    f"The row of {network!r} gives {', '.join(unknown)}; the columns are {', '.join(keys)}."
+                )
         made = tuple(
             Row(network=name, cells=tuple(Cell.of(values.get(key)) for key in keys), note=(notes or {}).get(name, ""))
             for name, values in rows.items()
@@ -226,11 +200,12 @@ class Line:
             )
 
     @classmethod
-    def of(cls, network: str, curve: CurveLike) -> Line:
-        """Make a line of an `antialias.metrics.Curve`."""
+    def of(cls, network: str, curve: Curve) -> Line:
+        """Make a line of what `antialias.metrics` measured."""
+        distances, scores = zip(*curve, strict=True)
         return cls(
             network=network,
             direction=curve.direction,
-            distances=tuple(float(distance) for distance in curve.distances),
-            cells=tuple(Cell.of(score) for score in curve.scores),
+            distances=tuple(float(distance) for distance in distances),
+            cells=tuple(Cell.of(score) for score in scores),
         )

@@ -37,6 +37,7 @@ function mark(network) {
 const COLOURS = 8;       // the last one is shared by all rarer answers
 const TRACE_HEIGHT = 104;
 const HEADROOM = 16;     // room for the flip marks above the bars
+const GUTTER = 50;       // room for the scale beside them
 
 /** Give each first answer of a slider a colour, the most frequent first. */
 function answerColours(slider) {
@@ -45,6 +46,12 @@ function answerColours(slider) {
     for (const [best] of trace.answers) counts.set(best.label, (counts.get(best.label) || 0) + 1);
   const ordered = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
   return new Map(ordered.map((label, i) => [label, Math.min(i, COLOURS - 1)]));
+}
+
+function legendOf(colours) {
+  const labels = Array(COLOURS).fill(null);
+  for (const [label, colour] of colours) labels[colour] = labels[colour] === null ? label : "other answers";
+  return labels.flatMap((label, i) => label === null ? [] : [element("li", {}, element("span", { class: `swatch a${i}` }), label)]);
 }
 
 function flipsOf(trace) {
@@ -83,20 +90,25 @@ class Lane {
 
   seek(fraction, onSeek) {
     const count = this.trace.answers.length;
-    onSeek(Math.min(count - 1, Math.max(0, Math.floor(fraction * count))));
+    const width = this.svg.clientWidth;
+    onSeek(Math.min(count - 1, Math.max(0, Math.floor((fraction * width - GUTTER) / (width - GUTTER) * count))));
   }
 
   draw() {
     const width = this.svg.clientWidth || 600;
-    const step = width / this.trace.answers.length;
-    const full = TRACE_HEIGHT - HEADROOM - 1;
-    const lines = [0, 0.5, 1].map((p) => drawing("path", { class: "grid", d: `M0 ${TRACE_HEIGHT - 0.5 - p * full}H${width}` }));
+    const step = (width - GUTTER) / this.trace.answers.length;
+    const full = TRACE_HEIGHT - HEADROOM - 8;
+    const floor = TRACE_HEIGHT - 7.5;
+    const lines = [0, 0.5, 1].flatMap((p) => [
+      drawing("path", { class: "grid", d: `M${GUTTER} ${floor - p * full}H${width}` }),
+      drawing("text", { x: GUTTER - 8, y: floor - p * full + 5.5, "text-anchor": "end" }, `${100 * p}${p === 1 ? " %" : ""}`),
+    ]);
     const bars = this.trace.answers.map(([best], i) => drawing("rect", {
       class: `step a${this.colours.get(best.label)}`, "data-step": i, "data-label": best.label,
-      x: i * step + 0.75, width: Math.max(1, step - 1.5),
-      y: TRACE_HEIGHT - best.probability * full, height: best.probability * full,
+      x: GUTTER + i * step + 0.75, width: Math.max(1, step - 1.5),
+      y: floor - best.probability * full, height: best.probability * full,
     }));
-    const marks = this.flips.map((i) => drawing("path", { class: "flip", "data-flip": i, d: `M${i * step} 12l-6 -11h12z` }));
+    const marks = this.flips.map((i) => drawing("path", { class: "flip", "data-flip": i, d: `M${GUTTER + i * step} 12l-6 -11h12z` }));
     this.svg.replaceChildren(...lines, ...bars, ...marks);
     this.bars = bars;
   }
@@ -167,6 +179,7 @@ class Player {
     const colours = answerColours(this.slider);
     this.lanes = this.slider.traces.map((trace) => new Lane(trace, colours, (step) => this.moveTo(step)));
     this.find(".lanes").replaceChildren(...this.lanes.map((lane) => lane.node));
+    this.find(".answers").replaceChildren(...legendOf(colours));
     this.range.max = String(this.count - 1);
     this.step = 0;
     this.redraw();

@@ -1,0 +1,228 @@
+"""A whole report of anybody's classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from torch import Tensor, nn
+from typing_extensions import Unpack
+
+from antialias import metrics
+from antialias.metrics._measure import Model, Options, Progress, Settings
+from antialias.metrics._normalization import Normalize
+from antialias.metrics._pictures import Images, Picture, Pictures
+from antialias.models import imagenet_labels
+from antialias.nn import AdaptiveBlurPool2d
+from antialias.report._ask import million_parameters, milliseconds, probabilities
+from antialias.report._filters import filter_maps
+from antialias.report._pictures import FilterMaps, Slider
+from antialias.report._report import Report, Reproduction
+from antialias.report._slide import DIRECTIONS, slide
+from antialias.report._tables import Column, Line, Table
+from antialias.report._verdict import verdict
+from antialias.report._versions import versions
+
+IMAGENET_CLASSES = 1000
+
+
+COLUMNS = {
+    "accuracy": Column(key="accuracy", title="Accuracy", better="higher"),
+    "consistency": Column(key="consistency", title="Consistency", better="higher", note="of two random windows"),
+    "flips": Column(key="flips", title="One-pixel flips", better="lower", note="of diagonal one-pixel moves"),
+    "change": Column(key="change", title="Change", better="lower", note="of the answer's probability, a pixel"),
+    "agreement": Column(key="agreement", title="Agreement", note="with the first network"),
+    "cost": Column(key="cost", title="Time", unit="ms", better="lower", note="one picture, forward"),
+    "parameters": Column(key="parameters", title="Parameters", unit="M", digits=2, better="lower"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Subject:
+    """What is measured on what: the same for every network."""
+
+    networks: Mapping[str, Model]
+    images: Images
+    labels: Tensor | None
+    seed: int
+    options: Options
+    first: tuple[Picture, ...]
+    labelled: bool
+    class_names: Sequence[str] | None
+
+    @property
+    def normalize(self) -> Normalize:
+        return Settings(**self.options).normalize
+
+
+def measure(
+    networks: Mapping[str, Model],
+    images: Images,
+    *,
+    labels: Tensor | None = None,
+    class_names: Sequence[str] | None = None,
+    pictures: int = 4,
+    seed: int = 0,
+    title: str = "How steady are the answers?",
+    command: str = "",
+    **options: Unpack[Options],
+) -> Report:
+    """Measure classifiers on pictures and fill every section of a report.
+
+    The first network is the baseline: the others are compared with it, picture by picture.
+
+    Args:
+        networks: Classifiers by the name the page shows: callables from `(N, 3, h, w)` to logits `(N, K)`.
+        images: Floats in [0, 1] `(N, 3, H, W)`, or a loader of them, with or without labels, that can be read again.
+        labels: Classes `(N,)`, where the loader does not give them.
+        class_names: Name of each class, in the order of the logits; for 1000 classes ImageNet's by default. Labels
+            whose `class_names` are not as many as the logits are another data set's and give no accuracy.
+        pictures: How many of the first pictures the page shows.
+        seed: Chooses the windows.
+        title: The page's title.
+        command: The command line that reproduces the page.
+        **options: `normalize`, `resize`, `batch_size`, `level`, `progress`: see `antialias.metrics`; progress counts
+            pictures over all measurements.
+
+    Raises:
+        ValueError: There is no network, or the images can be read only once.
+
+    Example:
+        >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3))], 1)
+        >>> report = measure({"brightness": brightness}, torch.rand(12, 3, 32, 32), pictures=1)
+        >>> report.verdict.headline
+        'brightness changes its answer on 0.0 % of one-pixel moves'
+    """
+    progress = options.pop("progress", None)
+    subject = _look(networks, images, labels, class_names, pictures, seed, options)
+    found = _scores(subject, progress)
+    return Report(
+        title=title,
+        subtitle=_subtitle(found),
+        verdict=verdict(found),
+        table=_table(found),
+        curves=tuple(Line.of(name, found[name][direction]) for direction in DIRECTIONS for name in networks),
+        sliders=_sliders(subject, pictures),
+        filters=_filters(subject, pictures),
+        reproduction=_reproduction(subject, command),
+    )
+
+
+def _look(
+    networks: Mapping[str, Model],
+    images: Images,
+    labels: Tensor | None,
+    class_names: Sequence[str] | None,
+    pictures: int,
+    seed: int,
+    options: Options,
+) -> _Subject:
+    """Look at the first pictures: what the classes are called, and whether the labels are theirs."""
+    if not networks:
+        raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
+    if not isinstance(images, Tensor) and iter(images) is images:
+        raise ValueError(
+            "images can be read only once, and a report reads them often. Give a tensor, list or DataLoader."
+        )
+    first = tuple(islice(Pictures(images, labels, options.get("resize")), max(pictures, 1)))
+    model = next(iter(networks.values()))
+    classes = probabilities(model, first[0].batch, Settings(**options).normalize).shape[1]
+    fits = class_names is None or len(class_names) == classes
+    if not fits or class_names is None:
+        class_names = imagenet_labels() if classes == IMAGENET_CLASSES else None
+    return _Subject(
+        networks=networks,
+        images=images,
+        labels=labels if fits else None,
+        seed=seed,
+        options=options,
+        first=first,
+        labelled=fits and first[0].label is not None,
+        class_names=class_names,
+    )
+
+
+def _scores(subject: _Subject, progress: Progress | None) -> dict[str, dict[str, Any]]:
+    jobs = [(name, key, job) for name in subject.networks for key, job in _jobs(subject, name).items()]
+    found: dict[str, dict[str, Any]] = {name: {} for name in subject.networks}
+    for done, (name, key, job) in enumerate(jobs):
+        found[name][key] = job(progress=_share(progress, done, len(jobs)))
+    for name, scores in found.items():
+        scores["flips"], scores["change"] = scores.pop("one pixel")
+        scores["cost"] = milliseconds(subject.networks[name], subject.first[0].batch, subject.normalize)
+        scores["parameters"] = million_parameters(subject.networks[name])
+    return found
+
+
+def _jobs(subject: _Subject, name: str) -> dict[str, Callable[..., Any]]:
+    model, images, seed, options = subject.networks[name], subject.images, subject.seed, subject.options
+    baseline = next(iter(subject.networks))
+    jobs: dict[str, Callable[..., Any]] = {}
+    if subject.labelled:
+        jobs["accuracy"] = partial(metrics.accuracy, model, images, subject.labels, **options)
+    jobs["consistency"] = partial(metrics.consistency, model, images, seed=seed, **options)
+    jobs["one pixel"] = partial(metrics.one_pixel_changes, model, images, seed=seed, **options)
+    if name != baseline:
+        jobs["agreement"] = partial(metrics.agreement, model, subject.networks[baseline], images, **options)
+    for direction in DIRECTIONS:
+        jobs[direction] = partial(metrics.flip_rate, model, images, direction=direction, seed=seed, **options)
+    return jobs
+
+
+def _share(progress: Progress | None, before: int, jobs: int) -> Progress | None:
+    """Report one job's pictures as a part of all jobs' pictures."""
+    return progress and (lambda done, total: progress(before * total + done, jobs * total))
+
+
+def _subtitle(found: Mapping[str, Mapping[str, Any]]) -> str:
+    first = next(iter(found.values()))["flips"]
+    networks = "1 network" if len(found) == 1 else f"{len(found)} networks"
+    return f"{networks} on {first.images:,} pictures that move."
+
+
+def _table(found: Mapping[str, Mapping[str, Any]]) -> Table:
+    measured = {key for scores in found.values() for key, value in scores.items() if value is not None}
+    columns = [column for key, column in COLUMNS.items() if key in measured]
+    keys = [column.key for column in columns]
+    return Table.of(columns, {name: {key: scores.get(key) for key in keys} for name, scores in found.items()})
+
+
+def _named(subject: _Subject, count: int) -> dict[str, Picture]:
+    return {f"picture {picture.index + 1}": picture for picture in subject.first[:count]}
+
+
+def _sliders(subject: _Subject, count: int) -> tuple[Slider, ...]:
+    names = subject.class_names
+    return tuple(
+        slide(
+            subject.networks,
+            picture.pixels,
+            name,
+            class_names=names,
+            truth=names[picture.label] if names and subject.labelled and picture.label is not None else "",
+            normalize=subject.normalize,
+        )
+        for name, picture in _named(subject, count).items()
+    )
+
+
+def _filters(subject: _Subject, count: int) -> tuple[FilterMaps, ...]:
+    pictures = {name: picture.pixels for name, picture in _named(subject, count).items()}
+    return tuple(
+        maps
+        for name, model in subject.networks.items()
+        if isinstance(model, nn.Module) and any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
+        for maps in filter_maps(name, model, pictures, normalize=subject.normalize)
+    )
+
+
+def _reproduction(subject: _Subject, command: str) -> Reproduction:
+    caveats = ["Intervals are over pictures; they say nothing about another training of the same network."]
+    if not subject.labelled:
+        caveats.append(
+            "There were no labels for these classes, so there is no accuracy: a constant answer is steady too."
+        )
+    return Reproduction(command=command, versions=versions(), seeds={"windows": subject.seed}, caveats=tuple(caveats))
