@@ -16,7 +16,7 @@ from ._frozen import FrozenBatchNorm2d
 Init = Literal["paper", "identity", "binomial"]
 INITS: tuple[str, ...] = get_args(Init)
 
-_IDENTITY_CENTRE = 0.999
+_IDENTITY_CENTRE = 0.9999
 _BINOMIAL_SCALE = 0.1
 
 
