@@ -142,8 +142,8 @@ def _draw_cut(draws: Draws, split: str) -> Cut:
 
 
 def _colours(draws: Draws) -> tuple[Tensor, Tensor]:
-    """Draw two colours whose brightness differs by a quarter at least."""
-    light, gap = draws.uniform(0.1, 0.9), draws.uniform(0.25, 0.6)
+    """Draw two colours whose brightness differs by 0.3 at least."""
+    light, gap = draws.uniform(0.1, 0.9), draws.uniform(0.3, 0.65)
     other = torch.where(light > 0.5, light - gap, light + gap)
     tint = torch.stack([draws.uniform(-0.3, 0.3) for _ in range(6)], -1)
     return (light[..., None] + tint[..., :3]).clamp(0, 1), (other[..., None] + tint[..., 3:]).clamp(0, 1)
@@ -152,13 +152,13 @@ def _colours(draws: Draws) -> tuple[Tensor, Tensor]:
 def _draw_objects(draws: Draws) -> _Objects:
     draws = Draws(draws.fork(1).keys[:, None]).fork(torch.arange(_LAYERS))
     main = torch.arange(_LAYERS) == _MAIN
-    there = draws.chance(0.6) | main
+    there = draws.chance(0.4) | main
     kind = torch.where(there, draws.integer(0, len(KINDS)), -1)
     spread = torch.where(main, 0.28, 0.9)
     centre_x, centre_y = (0.5 + spread * draws.uniform(-0.5, 0.5) for _ in range(2))
-    radius = torch.where(main, draws.uniform(0.19, 0.36), draws.uniform(0.08, 0.16))
+    radius = torch.where(main, draws.uniform(0.24, 0.38), draws.uniform(0.08, 0.16))
     angle, squeeze = draws.uniform(-math.pi, math.pi), draws.uniform(0.75, 1.0)
-    return _Objects(kind, centre_x, centre_y, radius, angle, squeeze, *_colours(draws), draws.uniform(0.0, 0.9))
+    return _Objects(kind, centre_x, centre_y, radius, angle, squeeze, *_colours(draws), draws.uniform(0.0, 0.7))
 
 
 def _coverage(objects: _Objects, draws: Draws, size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -201,7 +201,7 @@ def _strip(draws: Draws, size: int) -> Tensor:
     angle, offset, width = draws.uniform(0, 2 * math.pi), draws.uniform(0.08, 0.3), draws.uniform(0.03, 0.09)
     steps = (torch.arange(size) + 0.5) / size - 0.5
     across = (angle.cos() * steps + angle.sin() * steps[:, None] - offset).abs() - width
-    return torch.where(draws.chance(0.5), (0.5 - across * size).clamp(0, 1), 0.0)[:, None]
+    return torch.where(draws.chance(0.3), (0.5 - across * size).clamp(0, 1), 0.0)[:, None]
 
 
 def _lit(images: Tensor, draws: Draws) -> Tensor:

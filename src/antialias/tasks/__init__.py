@@ -1,0 +1,11 @@
+"""Training and evaluation: the same few functions for each task."""
+
+from . import _classification as _classification  # registers itself
+from ._config import TrainConfig as TrainConfig
+from ._loop import train_ as train_
+from ._network import network as network
+from ._task import Task as Task
+from ._task import register_task as register_task
+from ._task import task_named as task_named
+
+__all__ = ["Task", "TrainConfig", "network", "register_task", "task_named", "train_"]

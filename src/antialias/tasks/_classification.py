@@ -1,0 +1,108 @@
+"""Classification: one label a picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from antialias.data import Labelled, Pictures, materialize, open_data
+from antialias.metrics import Score, accuracy, consistency, top1_change
+
+from ._config import TrainConfig
+from ._task import Task, register_task
+
+_IN_MEMORY = 2 * 2**30
+
+
+def _open(config: TrainConfig, split: str) -> Labelled:
+    """Open one split, in memory where that takes 2 GiB at most."""
+    length = config.train_length if split == "train" else config.test_length
+    data = open_data(config.data, split, size=config.size, length=length)
+    return materialize(data) if len(data) * 3 * config.size**2 <= _IN_MEMORY else data
+
+
+class WindowBatches(Dataset[tuple[Tensor, Tensor]]):
+    """Serve one epoch, whole batches at a time: pictures in random order, random windows, half of them mirrored.
+
+    Everything random is drawn when the epoch begins, from `(seed, epoch)`, so a batch is the same in any worker and on
+    any device. An incomplete last batch is left out.
+    """
+
+    def __init__(self, data: Labelled, config: TrainConfig, epoch: int) -> None:
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+        self.data, self.window, self.batch_size = data, config.window, min(config.batch_size, len(data))
+        self.order = torch.randperm(len(data), generator=generator)
+        room = config.size - config.window + 1
+        self.corners = torch.randint(room, (2, len(data)), generator=generator)
+        self.mirrored = torch.rand(len(data), generator=generator) < 0.5
+
+    def __len__(self) -> int:
+        return len(self.order) // self.batch_size
+
+    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= batch < len(self):
+            raise IndexError(f"batch={batch} is outside of 0..{len(self) - 1}.")
+        here = self.order[batch * self.batch_size :][: self.batch_size]
+        images, labels = self.data.labelled(here)
+        top, left = self.corners[:, here]
+        return cut_windows(images, top, left, self.window, self.mirrored[here]), labels
+
+
+def cut_windows(images: Tensor, top: Tensor, left: Tensor, window: int, mirrored: Tensor) -> Tensor:
+    """Cut a window of its own from each image `(N, 3, H, W)` `uint8`: floats in [0, 1], channels_last."""
+    steps = torch.arange(window)
+    rows, columns = top[:, None] + steps, left[:, None] + torch.where(mirrored[:, None], steps.flip(0), steps)
+    pixels = images.permute(0, 2, 3, 1)[torch.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None]]
+    return (pixels.float() / 255).permute(0, 3, 1, 2)
+
+
+class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
+    """Serve the central windows of a data set in order, whole batches at a time."""
+
+    def __init__(self, data: Labelled, config: TrainConfig) -> None:
+        self.data, self.config = data, config
+        self.parts = torch.arange(len(data)).split(4 * config.batch_size)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor]:
+        images, labels = self.data.labelled(self.parts[batch])
+        corner = torch.full((len(images),), (self.config.size - self.config.window) // 2)
+        return cut_windows(images, corner, corner, self.config.window, corner < 0), labels
+
+
+class _Loader:
+    """Whole pictures in batches, as often as they are asked for: what the metrics read."""
+
+    def __init__(self, data: Labelled) -> None:
+        self.data = data
+
+    def __iter__(self):  # noqa: ANN204
+        for part in torch.arange(len(self.data)).split(128):
+            images, labels = self.data.labelled(part)
+            yield images.float() / 255, labels
+
+
+def _evaluate(model: nn.Module, data: Labelled, config: TrainConfig) -> dict[str, Score]:
+    pictures = _Loader(data)
+    return {
+        "accuracy": accuracy(model, pictures, window=config.window),
+        "consistency": consistency(model, pictures, window=config.window),
+        "top1_change": top1_change(model, pictures, size=config.window),
+    }
+
+
+register_task(
+    Task(
+        name="classification",
+        open=_open,
+        outputs=lambda data: len(data.classes),
+        training_batches=WindowBatches,
+        test_batches=CentralBatches,
+        loss=nn.functional.cross_entropy,
+        correct=lambda logits, labels: logits.argmax(1) == labels,
+        evaluate=_evaluate,
+    )
+)
