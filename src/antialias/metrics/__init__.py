@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from antialias._extras import require
 from antialias.metrics._answers import accuracy as accuracy
 from antialias.metrics._answers import agreement as agreement
 from antialias.metrics._answers import shift_averaged_answers as shift_averaged_answers
@@ -21,3 +25,62 @@ from antialias.metrics._score import Score as Score
 from antialias.metrics._score import difference as difference
 from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
+
+if TYPE_CHECKING:
+    from antialias.metrics._stateful import Accuracy as Accuracy
+    from antialias.metrics._stateful import Agreement as Agreement
+    from antialias.metrics._stateful import CircularConsistency as CircularConsistency
+    from antialias.metrics._stateful import ClassificationConsistency as ClassificationConsistency
+    from antialias.metrics._stateful import FlipRate as FlipRate
+    from antialias.metrics._stateful import FractionalConsistency as FractionalConsistency
+    from antialias.metrics._stateful import MeanAbsoluteChange as MeanAbsoluteChange
+    from antialias.metrics._stateful import Top1Change as Top1Change
+    from antialias.metrics._stateful import WorstOfGrid as WorstOfGrid
+
+__all__ = [
+    "Curve",
+    "OnePixelChanges",
+    "Score",
+    "accuracy",
+    "agreement",
+    "circular_consistency",
+    "consistency",
+    "difference",
+    "flip_rate",
+    "fractional_consistency",
+    "mean_absolute_change",
+    "normalization_of",
+    "one_pixel_changes",
+    "one_pixel_frames",
+    "shift_averaged_answers",
+    "top1_change",
+    "window_pairs",
+    "windows",
+    "worst_of_grid",
+]
+
+_STATEFUL = frozenset(
+    {
+        "Accuracy",
+        "Agreement",
+        "CircularConsistency",
+        "ClassificationConsistency",
+        "FlipRate",
+        "FractionalConsistency",
+        "MeanAbsoluteChange",
+        "Top1Change",
+        "WorstOfGrid",
+    }
+)
+
+
+def __getattr__(name: str) -> Any:
+    # The stateful objects need torchmetrics, which the functions do not (PEP 562).
+    if name not in _STATEFUL:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    require("torchmetrics", extra="tasks")
+    return getattr(importlib.import_module("antialias.metrics._stateful"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_STATEFUL})

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from antialias.metrics._shifts import central_square, resized
 
-Images = Tensor | Iterable[Any]
+Images = Tensor | Iterable[Any] | Dataset[Any]
 _TOLERANCE = 1e-3
 
 
@@ -39,9 +40,9 @@ class Pictures:
     @property
     def total(self) -> int:
         """How many pictures there are, 0 where that cannot be known beforehand."""
-        if isinstance(self._images, Tensor):
-            return len(self._images)
-        source = getattr(self._images, "dataset", None)
+        if isinstance(self._images, (list, tuple)):
+            return sum(len(pixels) for pixels, _ in _batches(self._images))
+        source = getattr(self._images, "dataset", self._images)
         return len(source) if isinstance(source, Sized) else 0
 
     def __iter__(self) -> Iterator[Picture]:
@@ -95,17 +96,26 @@ def _check_container(images: Any) -> None:
         if images.ndim != 4:
             raise ValueError(f"images have shape {tuple(images.shape)}, not (N, 3, H, W). Use images[None] for one.")
         return
-    if isinstance(images, (str, bytes, dict)) or not isinstance(images, Iterable):
+    if isinstance(images, (str, bytes, dict)) or not (isinstance(images, Iterable) or _is_dataset(images)):
         raise TypeError(
             f"images are a {type(images).__name__}. Pass a float tensor (N, 3, H, W) in [0, 1] or an iterable of them."
         )
+
+
+def _is_dataset(images: Any) -> bool:
+    return hasattr(images, "__getitem__") and hasattr(images, "__len__")
+
+
+def _items(images: Any) -> Iterator[Any]:
+    # By number, because `for` would ask a map-style data set for items beyond its end.
+    return (images[i] for i in range(len(images))) if _is_dataset(images) else iter(images)
 
 
 def _batches(images: Images) -> Iterator[tuple[Tensor, Any]]:
     if isinstance(images, Tensor):
         yield images, None
         return
-    for item in images:
+    for item in _items(images):
         pixels, labels = (*item, None)[:2] if isinstance(item, (tuple, list)) else (item, None)
         if not isinstance(pixels, Tensor) or pixels.ndim not in (3, 4):
             shape = tuple(pixels.shape) if isinstance(pixels, Tensor) else type(pixels).__name__

