@@ -32,7 +32,9 @@ from antialias.report import (
 def made_up_score(share: float, name: str = "flip rate", *, count: int = 512, **protocol: Any) -> Score:
     """A score whose per-picture values are `share` of ones."""
     per_image = (torch.arange(count) < round(share * count)).float()
-    return Score.from_pictures(name, per_image, {"in_words": "made up", "windows": {"size": 224}, "seed": 0, **protocol})
+    return Score.from_pictures(
+        name, per_image, {"in_words": "made up", "windows": {"size": 224}, "seed": 0, **protocol}
+    )
 
 
 COLUMNS = (
@@ -49,7 +51,10 @@ ROWS = {
     "control": {"consistency": 0.702, "flips": 0.141, "agreement": 0.79, "top1": 0.70},
 }
 COST = {"original": 21.0, "converted": 34.0, "retrofitted": 34.0, "control": 21.0}
-LABELS = {"chelsea": ("Egyptian cat", "tabby", "tiger cat", "lynx"), "coffee": ("espresso", "cup", "coffee mug", "eggnog")}
+LABELS = {
+    "chelsea": ("Egyptian cat", "tabby", "tiger cat", "lynx"),
+    "coffee": ("espresso", "cup", "coffee mug", "eggnog"),
+}
 
 
 def picture_pixels(name: str, size: int = 256) -> Tensor:
@@ -63,21 +68,23 @@ def picture_pixels(name: str, size: int = 256) -> Tensor:
 def made_up_trace(network: str, labels: tuple[str, ...], steadiness: float, seed: int) -> Trace:
     draw = random.Random(seed)
     answers, lead = [], 0.3
-    for i in range(33):
+    for _i in range(33):
         lead = steadiness * lead + (1 - steadiness) * draw.uniform(-1, 1) + 0.06
         best = 0.45 + 0.25 * draw.random()
         order = labels if lead > 0 else (labels[1 + draw.randrange(2)], labels[0], labels[3])
-        answers.append(tuple(Answer(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3])))
+        answers.append(
+            tuple(Answer(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3]))
+        )
     return Trace(network=network, answers=tuple(answers))
 
 
 def made_up_slider(name: str) -> Slider:
-    networks = {"original": 0.75, "retrofitted": 0.93}
+    networks = {"original": (0.75, 0), "retrofitted": (0.93, 1)}
     return Slider(
         picture=Picture.of(picture_pixels(name), name, credit="scikit-image. Made-up answers."),
         window=(224, 224),
         path=tuple((i, 16) for i in range(33)),
-        traces=tuple(made_up_trace(n, LABELS[name], s, seed=len(name) + i) for i, (n, s) in enumerate(networks.items())),
+        traces=tuple(made_up_trace(n, LABELS[name], s, len(name) + seed) for n, (s, seed) in networks.items()),
         truth=LABELS[name][0],
     )
 
@@ -85,7 +92,13 @@ def made_up_slider(name: str) -> Slider:
 def made_up_maps(name: str) -> FilterMaps:
     pixels = picture_pixels(name).mean(0)
     edges = (pixels[1:, 1:] - pixels[:-1, 1:]).abs() + (pixels[1:, 1:] - pixels[1:, :-1]).abs()
-    sites = {"maxpool": 56, "layer2.0.conv3": 28, "layer2.0.downsample.0": 28, "layer3.0.conv3": 14, "layer4.0.conv3": 7}
+    sites = {
+        "maxpool": 56,
+        "layer2.0.conv3": 28,
+        "layer2.0.downsample.0": 28,
+        "layer3.0.conv3": 14,
+        "layer4.0.conv3": 7,
+    }
     maps = []
     for i, (site, size) in enumerate(sites.items()):
         detail = interpolate(edges[None, None], size=(size, size), mode="area")[0, 0]
@@ -108,14 +121,18 @@ def made_up_training() -> Table:
     values = {"plain": (0.848, 0.895, 0.046), "fixed 3x3": (0.891, 0.935, 0.020), "adaptive": (0.904, 0.939, 0.022)}
     keys = ("top1", "consistency", "flips")
     rows = {
-        network: {k: [made_up_score(v - 0.006, k), made_up_score(v + 0.006, k)] for k, v in zip(keys, given, strict=True)}
+        network: {
+            k: [made_up_score(v - 0.006, k), made_up_score(v + 0.006, k)] for k, v in zip(keys, given, strict=True)
+        }
         for network, given in values.items()
     }
     return Table.of(COLUMNS[:3], rows, caption="The same small network, trained three times on composed pictures.")
 
 
 def make_sample() -> Report:
-    rows = {n: {k: Cell.of(made_up_score(v, k)) for k, v in r.items()} | {"cost": Cell.of(COST[n])} for n, r in ROWS.items()}
+    rows = {
+        n: {k: Cell.of(made_up_score(v, k)) for k, v in r.items()} | {"cost": Cell.of(COST[n])} for n, r in ROWS.items()
+    }
     notes = {"converted": "adaptive filters, the function unchanged", "control": "retrofitted without filters"}
     return Report(
         title="Made-up sample of an antialias report",
@@ -123,12 +140,19 @@ def make_sample() -> Report:
         verdict=Verdict(
             headline="The retrofitted network changes its mind a third less often",
             points=(
-                "When a picture moves by one pixel, the original's first answer changes on 19.5 % of pictures, after the retrofit on 13.1 %.",
-                "Most of that comes from the retrofit, not from the filters: without filters it reaches 14.1 %, and the intervals overlap.",
+                "When a picture moves by one pixel, the original's first answer changes on 19.5 % of pictures, "
+                "after the retrofit on 13.1 %.",
+                "Most of that comes from the retrofit, not from the filters: without filters it reaches 14.1 %, "
+                "and the intervals overlap.",
                 "Converting alone changes nothing, as it should: the same first answer on every picture.",
             ),
             changes=tuple(
-                Change(title=title, before=rows["original"][key], after=rows["retrofitted"][key], names=("original", "retrofitted"))
+                Change(
+                    title=title,
+                    before=rows["original"][key],
+                    after=rows["retrofitted"][key],
+                    names=("original", "retrofitted"),
+                )
                 for key, title in {"flips": "One-pixel flips", "agreement": "Agreement with the original"}.items()
             ),
         ),

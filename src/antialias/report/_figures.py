@@ -11,7 +11,8 @@ from antialias.report._tables import Cell, Column, Line, Table
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
-ROUND = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 4.8, 6, 8, 10)
+ROUND = (1, 2, 2.5, 5, 10)
+INTERVALS = 5
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ class Bar:
 
 def panels(lines: Sequence[Line]) -> tuple[Panel, ...]:
     """Lay out one panel a direction, with the same axes in all."""
-    ceiling = nice_ceiling(max(bound(cell) for line in lines for cell in line.cells))
+    shares = round_ticks(max(bound(cell) for line in lines for cell in line.cells))
     distances = sorted({distance for line in lines for distance in line.distances})
     x = Scale(min(0.0, distances[0]), distances[-1], LEFT, WIDTH - RIGHT)
-    y = Scale(0.0, ceiling, HEIGHT - BOTTOM, TOP)
+    y = Scale(0.0, shares[-1], HEIGHT - BOTTOM, TOP)
     x_ticks = tuple((x(distance), f"{distance:g}") for distance in distances)
-    y_ticks = tuple((y(ceiling * i / 4), f"{100 * ceiling * i / 4:g}") for i in range(5))
+    y_ticks = tuple((y(share), f"{100 * share:g}") for share in shares)
     directions = dict.fromkeys(line.direction for line in lines)
     return tuple(
         Panel(direction, tuple(_path(line, x, y) for line in lines if line.direction == direction), x_ticks, y_ticks)
@@ -101,16 +102,17 @@ def bound(cell: Cell) -> float:
     return max((v for v in (cell.high, cell.value) if v is not None), default=0.0)
 
 
-def nice_ceiling(value: float) -> float:
-    """Round up to the next of `ROUND` times a power of ten, so that its quarters are round as well.
+def round_ticks(top: float) -> tuple[float, ...]:
+    """Give at most `INTERVALS` round steps from 0 that reach `top`.
 
-    >>> nice_ceiling(0.23), nice_ceiling(0.08), nice_ceiling(0.0)
-    (0.24, 0.08, 0.01)
+    >>> round_ticks(0.435), round_ticks(0.0)
+    ((0.0, 0.1, 0.2, 0.3, 0.4, 0.5), (0.0, 0.01))
     """
-    if value <= 0:
-        return 0.01
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(round(step * power, 12) for step in ROUND if value <= step * power * (1 + 1e-9))
+    if top <= 0:
+        return (0.0, 0.01)
+    power = 10.0 ** math.floor(math.log10(top / INTERVALS))
+    step = next(size * power for size in ROUND if top <= INTERVALS * size * power * (1 + 1e-9))
+    return tuple(round(step * i, 12) for i in range(math.ceil(top / step - 1e-9) + 1))
 
 
 def bars(table: Table) -> tuple[tuple[Bar | None, ...], ...]:

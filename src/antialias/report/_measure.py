@@ -91,8 +91,9 @@ def measure(
         ValueError: There is no network, or the images can be read only once.
 
     Example:
+        >>> import torch
         >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3))], 1)
-        >>> report = measure({"brightness": brightness}, torch.rand(12, 3, 32, 32), pictures=1)
+        >>> report = measure({"brightness": brightness}, torch.ones(12, 3, 32, 32), pictures=1)
         >>> report.verdict.headline
         'brightness changes its answer on 0.0 % of one-pixel moves'
     """
@@ -124,9 +125,7 @@ def _look(
     if not networks:
         raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
     if not isinstance(images, Tensor) and iter(images) is images:
-        raise ValueError(
-            "images can be read only once, and a report reads them often. Give a tensor, list or DataLoader."
-        )
+        raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
     first = tuple(islice(Pictures(images, labels, options.get("resize")), max(pictures, 1)))
     model = next(iter(networks.values()))
     classes = probabilities(model, first[0].batch, Settings(**options).normalize).shape[1]
@@ -222,7 +221,5 @@ def _filters(subject: _Subject, count: int) -> tuple[FilterMaps, ...]:
 def _reproduction(subject: _Subject, command: str) -> Reproduction:
     caveats = ["Intervals are over pictures; they say nothing about another training of the same network."]
     if not subject.labelled:
-        caveats.append(
-            "There were no labels for these classes, so there is no accuracy: a constant answer is steady too."
-        )
+        caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
     return Reproduction(command=command, versions=versions(), seeds={"windows": subject.seed}, caveats=tuple(caveats))

@@ -113,9 +113,7 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower", ""):
-            raise ValueError(
-                f"better={self.better!r} is none of 'higher', 'lower', ''. Use '' where neither is better."
-            )
+            raise ValueError(f"better={self.better!r} is unknown. Use 'higher', 'lower', or '' where neither is.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,9 +171,8 @@ class Table:
         keys = [column.key for column in columns]
         for network, values in rows.items():
             if unknown := sorted(values.keys() - set(keys)):
-                raise ValueError(
-                    f"The row of {network!r} gives {', '.join(unknown)}; the columns are {', '.join(keys)}."
-                )
+                surplus = ", ".join(unknown)
+                raise ValueError(f"The row of {network!r} gives {surplus}. The columns are {', '.join(keys)}.")
         made = tuple(
             Row(network=name, cells=tuple(Cell.of(values.get(key)) for key in keys), note=(notes or {}).get(name, ""))
             for name, values in rows.items()

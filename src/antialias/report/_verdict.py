@@ -23,9 +23,8 @@ def verdict(found: Mapping[str, Mapping[str, Score]]) -> Verdict:
     """
     baseline, *others = found
     if not others:
-        return Verdict(
-            headline=f"{baseline} changes its answer on {_percent(found[baseline]['flips'])} of one-pixel moves"
-        )
+        share = _percent(found[baseline]["flips"])
+        return Verdict(headline=f"{baseline} changes its answer on {share} of one-pixel moves")
     best = min(others, key=lambda name: found[name]["flips"].value)
     return Verdict(
         headline=_headline(baseline, best, found),
@@ -40,9 +39,7 @@ def _headline(baseline: str, best: str, found: Mapping[str, Mapping[str, Score]]
     if high < 0:
         return f"{best} changes its answer on {_percent(after)} of one-pixel moves, {baseline} on {_percent(before)}"
     if low > 0:
-        return (
-            f"No network is as steady as {baseline}, which changes its answer on {_percent(before)} of one-pixel moves"
-        )
+        return f"No network is as steady as {baseline}: {_percent(before)} of one-pixel moves change its answer"
     return f"These pictures do not show that any network is steadier than {baseline}"
 
 

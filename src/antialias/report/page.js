@@ -37,7 +37,7 @@ function mark(network) {
 const COLOURS = 8;       // the last one is shared by all rarer answers
 const TRACE_HEIGHT = 104;
 const HEADROOM = 16;     // room for the flip marks above the bars
-const GUTTER = 50;       // room for the scale beside them
+const GUTTER = 40;       // room for the scale beside them
 
 /** Give each first answer of a slider a colour, the most frequent first. */
 function answerColours(slider) {
@@ -101,7 +101,7 @@ class Lane {
     const floor = TRACE_HEIGHT - 7.5;
     const lines = [0, 0.5, 1].flatMap((p) => [
       drawing("path", { class: "grid", d: `M${GUTTER} ${floor - p * full}H${width}` }),
-      drawing("text", { x: GUTTER - 8, y: floor - p * full + 5.5, "text-anchor": "end" }, `${100 * p}${p === 1 ? " %" : ""}`),
+      drawing("text", { x: GUTTER - 8, y: floor - p * full + 5.5, "text-anchor": "end" }, String(100 * p)),
     ]);
     const bars = this.trace.answers.map(([best], i) => drawing("rect", {
       class: `step a${this.colours.get(best.label)}`, "data-step": i, "data-label": best.label,
@@ -291,7 +291,43 @@ class Maps {
   say(text) { this.root.querySelector(".probe").textContent = text; }
 }
 
+// ---- curves: the numbers under the pointer ---------------------------------------------------------------------------
+
+class Curves {
+  constructor(root) {
+    this.readout = root.querySelector(".readout");
+    this.resting = this.readout.textContent;
+    for (const panel of root.querySelectorAll(".panel")) {
+      const svg = panel.querySelector("svg");
+      const dots = [...svg.querySelectorAll("[data-distance]")];
+      const point = (event) => this.point(panel, dots, (event.clientX - svg.getBoundingClientRect().left) / svg.clientWidth);
+      svg.addEventListener("pointermove", point);
+      svg.addEventListener("pointerdown", point);
+      svg.addEventListener("pointerleave", () => this.leave(panel));
+    }
+  }
+
+  point(panel, dots, fraction) {
+    const at = fraction * panel.querySelector("svg").viewBox.baseVal.width;
+    const gap = (dot) => Math.abs(Number(dot.dataset.x) - at);
+    const nearest = dots.reduce((best, dot) => (gap(dot) < gap(best) ? dot : best));
+    const chosen = dots.filter((dot) => dot.dataset.distance === nearest.dataset.distance).reverse();
+    const guide = panel.querySelector(".guide");
+    guide.setAttribute("transform", `translate(${nearest.dataset.x} 0)`);
+    guide.classList.add("shown");
+    const where = `${panel.querySelector("figcaption").textContent}, ${nearest.dataset.distance} px: `;
+    this.readout.textContent = where + chosen.map((dot) => dot.dataset.text).join(" · ");
+  }
+
+  leave(panel) {
+    panel.querySelector(".guide").classList.remove("shown");
+    this.readout.textContent = this.resting;
+  }
+}
+
 const playerRoot = document.querySelector("[data-player]");
 if (playerRoot) new Player(playerRoot, DATA.sliders);
+const curvesRoot = document.getElementById("curves");
+if (curvesRoot) new Curves(curvesRoot);
 const mapsRoot = document.getElementById("filters");
 if (mapsRoot) new Maps(mapsRoot, DATA.filters);

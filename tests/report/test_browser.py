@@ -1,0 +1,270 @@
+"""The page in headless Chromium: opened from the file system, driven by keys, drawn as computed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from antialias.report import Report, Slider, Trace, write
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--force-prefers-reduced-motion",
+)
+INSTALL = "Run: apt-get update && apt-get install -y chromium chromium-driver"
+
+
+TRACES = """
+return [...document.querySelectorAll('.lane')].map(lane => ({
+  bars: [...lane.querySelectorAll('rect.step')].map(bar => ({
+    label: bar.dataset.label, height: bar.getBBox().height, colour: bar.className.baseVal.match(/a[0-9]/)[0],
+  })),
+  flips: [...lane.querySelectorAll('.flip')].map(mark => Number(mark.dataset.flip)),
+}))
+"""
+PLAY_A_WHILE = """
+const done = arguments[0];
+const play = document.querySelector('.play');
+const input = document.querySelector('.controls input');
+play.click();
+setTimeout(() => {
+  play.click();
+  const paused = Number(input.value);
+  setTimeout(() => done([paused, Number(input.value)]), 500);
+}, 900);
+"""
+REDS = """
+const canvas = document.querySelector('.tiles canvas');
+const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+return [...pixels].filter((_, i) => i % 4 === 0);
+"""
+TOO_WIDE = """
+return [...document.querySelectorAll('body *')]
+  .filter(node => !node.closest('.scroll, .thumbs, pre, .frame') && node.getBoundingClientRect().right > 391)
+  .map(node => node.outerHTML.slice(0, 80))
+"""
+TOO_SMALL = """
+const scale = svg => svg && svg.viewBox.baseVal.width ? svg.clientWidth / svg.viewBox.baseVal.width : 1;
+const hasText = node => [...node.childNodes].some(child => child.nodeType === 3 && child.data.trim());
+return [...document.querySelectorAll('body *')]
+  .filter(node => hasText(node) && !node.closest('script, style, noscript'))
+  .filter(node => parseFloat(getComputedStyle(node).fontSize) * scale(node.ownerSVGElement) < 16)
+  .map(node => node.outerHTML.slice(0, 80))
+"""
+NAMELESS = """
+const named = node => node.getAttribute('aria-label') || node.closest('label') || node.textContent.trim();
+return [...document.querySelectorAll('button, input, canvas:not([aria-hidden]), svg[role=img]')]
+  .filter(node => !named(node))
+  .concat([...document.querySelectorAll('img:not([alt])')])
+  .map(node => node.outerHTML.slice(0, 80))
+"""
+CONTRASTS = """
+const linear = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const luminance = colour => {
+  const [r, g, b] = colour.match(/[0-9.]+/g).slice(0, 3).map(v => linear(v / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const paper = luminance(getComputedStyle(document.body).backgroundColor);
+return ['h1', '.lead', 'nav a', '.note', '.interval', 'h3'].map(selector => {
+  const ink = luminance(getComputedStyle(document.querySelector(selector)).color);
+  return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+});
+"""
+
+
+def program(*names: str) -> str:
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail(f"None of {', '.join(names)} is installed. {INSTALL}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium", "chromium-browser", "google-chrome")
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", "--window-size=1280,900"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(program("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def address(sample: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write(sample, tmp_path_factory.mktemp("page")).as_uri()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, address: str) -> Iterator[webdriver.Chrome]:
+    """The page, freshly opened; whatever a test does, the console stays silent."""
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get(address)
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def slider_input(page: webdriver.Chrome) -> Any:
+    return page.find_element(By.CSS_SELECTOR, ".controls input[type=range]")
+
+
+def shown(page: webdriver.Chrome, trace: Trace) -> tuple[str, str]:
+    lane = page.find_element(By.CSS_SELECTOR, f'.lane[data-network="{trace.network}"]')
+    return tuple(lane.find_element(By.CSS_SELECTOR, selector).text for selector in (".label", ".probability"))  # pyrefly: ignore
+
+
+def expected(trace: Trace, step: int) -> tuple[str, str]:
+    best = trace.answers[step][0]
+    return best.label, f"{100 * best.probability:.1f} %"
+
+
+def frame_left(page: webdriver.Chrome) -> float:
+    """Left edge of the moving frame, in pixels of the picture."""
+    script = "return [document.querySelector('.window').style.left, document.querySelector('.frame img').naturalWidth]"
+    left, width = page.execute_script(script)
+    return float(left.rstrip("%")) / 100 * width
+
+
+def assert_shows(page: webdriver.Chrome, slider: Slider, step: int) -> None:
+    assert [shown(page, trace) for trace in slider.traces] == [expected(trace, step) for trace in slider.traces]
+    assert frame_left(page) == pytest.approx(slider.path[step][0], abs=0.01)
+    assert [int(bar.get_attribute("data-step") or -1) for bar in page.find_elements(By.CSS_SELECTOR, ".here")] == (
+        [step] * len(slider.traces)
+    )
+
+
+def test_keys_move_the_frame_and_every_answer(page: webdriver.Chrome, sample: Report) -> None:
+    slider = sample.sliders[0]
+    handle = slider_input(page)
+    assert_shows(page, slider, 0)
+    for step in range(1, len(slider.path)):
+        handle.send_keys(Keys.ARROW_RIGHT)
+        assert_shows(page, slider, step)
+    handle.send_keys(Keys.ARROW_RIGHT)
+    assert_shows(page, slider, len(slider.path) - 1)
+    handle.send_keys(Keys.HOME)
+    assert_shows(page, slider, 0)
+
+
+def test_traces_are_drawn_as_computed(page: webdriver.Chrome, sample: Report) -> None:
+    colours: dict[str, set[str]] = {}
+    for lane, trace in zip(page.execute_script(TRACES), sample.sliders[0].traces, strict=True):
+        assert [bar["label"] for bar in lane["bars"]] == list(trace.labels)
+        assert lane["flips"] == list(trace.flips)
+        unit = lane["bars"][0]["height"] / trace.answers[0][0].probability
+        heights = [best[0].probability * unit for best in trace.answers]
+        assert [bar["height"] for bar in lane["bars"]] == pytest.approx(heights, abs=0.01)
+        for bar in lane["bars"]:
+            colours.setdefault(bar["label"], set()).add(bar["colour"])
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == len(colours)
+
+
+def test_another_picture_brings_its_own_answers(page: webdriver.Chrome, sample: Report) -> None:
+    page.find_elements(By.CSS_SELECTOR, ".thumbs button")[1].click()
+    assert_shows(page, sample.sliders[1], 0)
+    page.find_elements(By.CSS_SELECTOR, ".thumbs button")[1].send_keys(Keys.ARROW_RIGHT)
+    assert_shows(page, sample.sliders[1], 1)
+    assert page.execute_script("return document.querySelector('.frame img').src") == sample.sliders[1].picture.data
+
+
+def test_play_moves_and_pause_stops(page: webdriver.Chrome) -> None:
+    at_pause, later = page.execute_async_script(PLAY_A_WHILE)
+    assert at_pause >= 2
+    assert later == at_pause
+
+
+def test_a_press_on_the_trace_moves_there(page: webdriver.Chrome, sample: Report) -> None:
+    bar = page.find_element(By.CSS_SELECTOR, 'rect[data-step="20"]')
+    webdriver.ActionChains(page).move_to_element(bar).click().perform()
+    assert_shows(page, sample.sliders[0], 20)
+
+
+def test_pointing_at_a_curve_reads_its_numbers(page: webdriver.Chrome, sample: Report) -> None:
+    dot = page.find_element(By.CSS_SELECTOR, '.panel [data-distance="3"]')
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", dot)
+    webdriver.ActionChains(page).move_to_element(dot).perform()
+    read = page.find_element(By.CSS_SELECTOR, ".readout").text
+    value = sample.curves[0].cells[2].value or 0
+    assert read.startswith(f"Horizontal, 3 px: original {100 * value:.1f} % (")
+
+
+def test_maps_have_the_colours_of_their_values(page: webdriver.Chrome, sample: Report) -> None:
+    picture = "return document.querySelector('.tiles canvas').toDataURL()"
+    shared = page.execute_script(picture)
+    reds = page.execute_script(REDS)
+    values = sample.filters[0].sites[0].values
+    assert len(reds) == len(values)
+    ordered = [reds[i] for i in sorted(range(len(values)), key=values.__getitem__)]
+    # Cividis' red channel rises with the value, but for its darkest end.
+    assert ordered[-1] > 200
+    assert all(later >= earlier - 1 for earlier, later in itertools.pairwise(ordered[50:]))
+    page.execute_script("document.querySelector('[name=scale][value=own]').click()")
+    assert page.execute_script(picture) != shared
+    assert page.find_element(By.CSS_SELECTOR, ".scale .low").text == "lowest"
+
+
+def test_nothing_is_fetched(browser: webdriver.Chrome, address: str) -> None:
+    browser.get_log("performance")
+    browser.get(address)
+    slider_input(browser).send_keys(Keys.ARROW_RIGHT)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    requests = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert address in requests
+    assert [url for url in requests if url != address and not url.startswith("data:")] == []
+
+
+def as_phone(page: webdriver.Chrome) -> None:
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+def test_phone_scrolls_only_downwards(page: webdriver.Chrome) -> None:
+    as_phone(page)
+    page.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert page.execute_script("return [innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    assert page.execute_script(TOO_WIDE) == []
+
+
+def test_phone_text_is_large_enough(page: webdriver.Chrome) -> None:
+    as_phone(page)
+    assert page.execute_script(TOO_SMALL) == []
+
+
+def test_everything_has_a_name_for_those_who_do_not_see_it(page: webdriver.Chrome) -> None:
+    assert page.execute_script(NAMELESS) == []
+    assert page.execute_script("return document.querySelector('.frame img').alt").startswith("chelsea")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_both_schemes(page: webdriver.Chrome, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    contrasts = page.execute_script(CONTRASTS)
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert min(contrasts) >= 4.5
+
+
+def test_missing_sections_leave_a_silent_page(browser: webdriver.Chrome, sample: Report, tmp_path: Path) -> None:
+    assert sample.table is not None
+    browser.get(write(Report(title="Only a table", table=sample.table), tmp_path).as_uri())
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Only a table"
+    assert browser.get_log("browser") == []
