@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from antialias.metrics._measure import Model
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Pictures here are so small that waking a second thread takes longer than the work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -13,9 +24,9 @@ def network() -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         pool = nn.AdaptiveMaxPool2d(2)
-        net = nn.Sequential(nn.Conv2d(3, 8, 5, stride=4), nn.ReLU(), pool, nn.Flatten(), nn.Linear(32, 5, bias=False))
-        net[4].weight.data -= net[4].weight.data.mean(1, keepdim=True)
-    return net
+        head = nn.Linear(32, 5, bias=False)
+        head.weight.data -= head.weight.data.mean(1, keepdim=True)
+        return nn.Sequential(nn.Conv2d(3, 8, 5, stride=4), nn.ReLU(), pool, nn.Flatten(), head)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from antialias.metrics._flips import top1_change as top1_change
 from antialias.metrics._normalization import normalization_of as normalization_of
 from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
+from antialias.metrics._score import average as average
 from antialias.metrics._score import difference as difference
 from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
@@ -43,6 +44,7 @@ __all__ = [
     "Score",
     "accuracy",
     "agreement",
+    "average",
     "circular_consistency",
     "consistency",
     "difference",

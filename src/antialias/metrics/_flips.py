@@ -174,17 +174,33 @@ def _both(measured: Measured, *, shift: str, pairs: int, size: int | None, seed:
 
 
 def top1_change(
-    model: Model, images: Images, *, shift: Shift = "crop", pairs: int = 8, **options: Unpack[Options]
+    model: Model,
+    images: Images,
+    *,
+    shift: Shift = "crop",
+    pairs: int = 8,
+    size: int | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
 ) -> Score:
-    """Measure P(top-1 change): see `one_pixel_changes`, which gives both scores for one price."""
-    return one_pixel_changes(model, images, shift=shift, pairs=pairs, **options).top1_change
+    """Measure P(top-1 change): see `one_pixel_changes`, which gives both scores for the price of one."""
+    scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
+    return scores.top1_change
 
 
 def mean_absolute_change(
-    model: Model, images: Images, *, shift: Shift = "crop", pairs: int = 8, **options: Unpack[Options]
+    model: Model,
+    images: Images,
+    *,
+    shift: Shift = "crop",
+    pairs: int = 8,
+    size: int | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
 ) -> Score:
-    """Measure mean absolute change of confidence: see `one_pixel_changes`, which gives both scores for one price."""
-    return one_pixel_changes(model, images, shift=shift, pairs=pairs, **options).mean_absolute_change
+    """Measure the mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one."""
+    scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
+    return scores.mean_absolute_change
 
 
 def one_pixel_frames(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -192,6 +192,27 @@ def difference(a: Score, b: Score) -> Score:
     protocol["interval"] = _interval_protocol(method)
     name, value = f"difference in {a.name}", float(differences.mean())
     return Score(name, value, (low, high), len(differences), protocol, a.level, a.per_image - b.per_image)
+
+
+def average(scores: Sequence[Score]) -> Score:
+    """Average the scores of several seeds picture by picture; the interval is over pictures, not over seeds.
+
+    Raises:
+        ValueError: there is no score, or they are of different kinds, pictures or protocols.
+
+    Example:
+        >>> seeds = [Score.from_pictures("accuracy", torch.arange(100) < right) for right in (50, 60)]
+        >>> average(seeds).value
+        0.55
+    """
+    if not scores:
+        raise ValueError("there is no score to average. Give one score a seed.")
+    first = scores[0]
+    for score in scores:
+        _check_comparable(first, score)
+    per_image = torch.stack([score.per_image for score in scores]).mean(0)
+    protocol = {**first.protocol, "seeds_averaged": len(scores)}
+    return Score.from_pictures(first.name, per_image, protocol, first.level)
 
 
 _MODELS_OWN = ("normalisation", "interval")

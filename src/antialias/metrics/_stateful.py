@@ -15,7 +15,7 @@ from antialias.metrics._score import Curve, Score
 
 
 class PictureMetric(Metric):
-    """Keep per-picture values across batches and processes; `compute()` gives a `Score`.
+    """Keep per-picture values across batches and processes; the ground of all objects here.
 
     The value of every picture is kept (4 bytes each), not a running sum, because the interval resamples pictures.
     Processes are concatenated; a sampler that repeats pictures to even out the processes repeats them here too. A
@@ -38,10 +38,6 @@ class PictureMetric(Metric):
         self.level = level
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
-    def compute(self) -> Score | Curve:
-        """Return the score of all pictures seen since the last reset, in all processes."""
-        return Score.from_pictures(self.name, self._seen(), self.protocol, self.level)
-
     def _keep(self, values: Tensor, counts: Tensor | None = None) -> None:
         self.values.append(values if counts is None else _formulas.counted_if(values, counts.to(values.device)))
 
@@ -55,6 +51,14 @@ class PictureMetric(Metric):
         return functools.wraps(compute)(lambda: boxed().content)
 
 
+class ScoreMetric(PictureMetric):
+    """A `PictureMetric` whose `compute()` gives one `Score`."""
+
+    def compute(self) -> Score:
+        """Return the score of all pictures seen since the last reset, in all processes."""
+        return Score.from_pictures(self.name, self._seen(), self.protocol, self.level)
+
+
 class _Box:
     def __init__(self, content: Any) -> None:
         self.content = content
@@ -64,7 +68,7 @@ def _as_list(values: Tensor | list[Tensor]) -> list[Tensor]:
     return [values] if isinstance(values, Tensor) else values
 
 
-class _PairMetric(PictureMetric):
+class _PairMetric(ScoreMetric):
     formula: ClassVar[Callable[[Tensor, Tensor], Tensor]]
 
     def update(self, first: Tensor, second: Tensor, counts: Tensor | None = None) -> None:
@@ -132,7 +136,7 @@ class MeanAbsoluteChange(_PairMetric):
     formula = staticmethod(_formulas.pair_absolute_change)
 
 
-class WorstOfGrid(PictureMetric):
+class WorstOfGrid(ScoreMetric):
     """Share of pictures with one answer over all shifts: the state of `worst_of_grid`."""
 
     name = "worst-of-grid consistency"
@@ -190,7 +194,7 @@ class FlipRate(PictureMetric):
         return Score.from_pictures(self.name, values, protocol, self.level)
 
 
-class Accuracy(PictureMetric):
+class Accuracy(ScoreMetric):
     """Top-1 accuracy with its interval over pictures: the state of `accuracy`."""
 
     name = "accuracy"
@@ -202,7 +206,7 @@ class Accuracy(PictureMetric):
         self._keep(_formulas.correct(logits, labels))
 
 
-class Agreement(PictureMetric):
+class Agreement(ScoreMetric):
     """Share of pictures to which two networks give one answer: the state of `agreement`."""
 
     name = "agreement"
