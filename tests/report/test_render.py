@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -73,7 +74,7 @@ def test_labels_never_become_markup(sample: Report) -> None:
 
 @pytest.mark.parametrize("missing", SECTIONS)
 def test_missing_section_leaves_no_trace(sample: Report, missing: str) -> None:
-    empty = None if missing in ("table", "training") else ()
+    empty: Any = None if missing in ("table", "training") else ()
     ids = Outline(page := render(replace(sample, **{missing: empty}))).ids
     assert SECTIONS[missing] not in ids
     assert f'href="#{SECTIONS[missing]}"' not in page

@@ -28,7 +28,7 @@ def test_steadier_network_is_named_with_both_numbers() -> None:
 
 def test_no_difference_is_said() -> None:
     made = verdict({"plain": scores(0.30), "same": scores(0.2975)})
-    assert made.headline == "These pictures do not show that any network is steadier than plain"
+    assert made.headline == "No network is measurably steadier than plain on these pictures"
 
 
 def test_worse_networks_are_said_to_be() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from torch.utils.data import DataLoader, Subset
+import torch
+from torch.utils.data import DataLoader
 
-from antialias.data import open_data
+from antialias.data import Pictures, open_data
 from antialias.models import build
 from antialias.report import measure, write
 
@@ -42,8 +43,8 @@ def report(
     """
     networks = {name: build(name, weights=weights) for name in models}
     opened = open_data(data, split, size=size, seed=seed)
-    chosen = range(0, len(opened), -(-len(opened) // limit))
-    loader = DataLoader(Subset(opened, chosen), batch_size=32)
+    chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
+    loader = DataLoader(Pictures(*opened.labelled(chosen), opened.classes), batch_size=32)
     with progress_bar("Measuring") as progress:
         made = measure(
             networks,

@@ -33,8 +33,8 @@ COLUMNS = {
     "accuracy": Column(key="accuracy", title="Accuracy", better="higher"),
     "consistency": Column(key="consistency", title="Consistency", better="higher", note="of two random windows"),
     "flips": Column(key="flips", title="One-pixel flips", better="lower", note="of diagonal one-pixel moves"),
-    "change": Column(key="change", title="Change", better="lower", note="of the answer's probability, a pixel"),
-    "agreement": Column(key="agreement", title="Agreement", note="with the first network"),
+    "change": Column(key="change", title="Change", better="lower", note="of probability, a pixel"),
+    "agreement": Column(key="agreement", title="Agreement", note="with the first row"),
     "cost": Column(key="cost", title="Time", unit="ms", better="lower", note="one picture, forward"),
     "parameters": Column(key="parameters", title="Parameters", unit="M", digits=2, better="lower"),
 }

@@ -40,7 +40,7 @@ def _headline(baseline: str, best: str, found: Mapping[str, Mapping[str, Score]]
         return f"{best} changes its answer on {_percent(after)} of one-pixel moves, {baseline} on {_percent(before)}"
     if low > 0:
         return f"No network is as steady as {baseline}: {_percent(before)} of one-pixel moves change its answer"
-    return f"These pictures do not show that any network is steadier than {baseline}"
+    return f"No network is measurably steadier than {baseline} on these pictures"
 
 
 def _point(name: str, scores: Mapping[str, Score], baseline: str, base: Mapping[str, Score]) -> str:

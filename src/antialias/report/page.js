@@ -54,14 +54,21 @@ function legendOf(colours) {
   return labels.flatMap((label, i) => label === null ? [] : [element("li", {}, element("span", { class: `swatch a${i}` }), label)]);
 }
 
+/** Choose the scale of a slider's bars: confident networks need all of it, hesitant ones would be flat on it. */
+function ceilingOf(slider) {
+  const highest = Math.max(...slider.traces.flatMap((trace) => trace.answers.map(([best]) => best.probability)));
+  return [0.25, 0.5, 1].find((ceiling) => highest <= ceiling) || 1;
+}
+
 function flipsOf(trace) {
   const labels = trace.answers.map(([best]) => best.label);
   return labels.map((_, i) => i).filter((i) => i > 0 && labels[i] !== labels[i - 1]);
 }
 
 class Lane {
-  constructor(trace, colours, onSeek) {
+  constructor(trace, colours, ceiling, onSeek) {
     this.trace = trace;
+    this.ceiling = ceiling;
     this.colours = colours;
     this.flips = flipsOf(trace);
     this.swatch = element("span");
@@ -99,14 +106,15 @@ class Lane {
     const step = (width - GUTTER) / this.trace.answers.length;
     const full = TRACE_HEIGHT - HEADROOM - 8;
     const floor = TRACE_HEIGHT - 7.5;
-    const lines = [0, 0.5, 1].flatMap((p) => [
-      drawing("path", { class: "grid", d: `M${GUTTER} ${floor - p * full}H${width}` }),
-      drawing("text", { x: GUTTER - 8, y: floor - p * full + 5.5, "text-anchor": "end" }, String(100 * p)),
+    const height = (probability) => probability / this.ceiling * full;
+    const lines = [0, this.ceiling / 2, this.ceiling].flatMap((p) => [
+      drawing("path", { class: "grid", d: `M${GUTTER} ${floor - height(p)}H${width}` }),
+      drawing("text", { x: GUTTER - 8, y: floor - height(p) + 5.5, "text-anchor": "end" }, String(100 * p)),
     ]);
     const bars = this.trace.answers.map(([best], i) => drawing("rect", {
       class: `step a${this.colours.get(best.label)}`, "data-step": i, "data-label": best.label,
       x: GUTTER + i * step + 0.75, width: Math.max(1, step - 1.5),
-      y: floor - best.probability * full, height: best.probability * full,
+      y: floor - height(best.probability), height: height(best.probability),
     }));
     const marks = this.flips.map((i) => drawing("path", { class: "flip", "data-flip": i, d: `M${GUTTER + i * step} 12l-6 -11h12z` }));
     this.svg.replaceChildren(...lines, ...bars, ...marks);
@@ -177,7 +185,8 @@ class Player {
     this.thumbs.forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
     this.showPicture(this.thumbs[index].querySelector("img").src);
     const colours = answerColours(this.slider);
-    this.lanes = this.slider.traces.map((trace) => new Lane(trace, colours, (step) => this.moveTo(step)));
+    const ceiling = ceilingOf(this.slider);
+    this.lanes = this.slider.traces.map((trace) => new Lane(trace, colours, ceiling, (step) => this.moveTo(step)));
     this.find(".lanes").replaceChildren(...this.lanes.map((lane) => lane.node));
     this.find(".answers").replaceChildren(...legendOf(colours));
     this.range.max = String(this.count - 1);
