@@ -94,16 +94,21 @@ def test_a_constant_gain_is_not_said_to_be_certain() -> None:
     assert low < 0.2 < high
 
 
-def test_resampled_means_spread_like_the_standard_error() -> None:
+@pytest.mark.parametrize("distinct", [2, 6, 64, 400])
+def test_resampled_means_spread_like_the_standard_error(distinct: int) -> None:
     values = torch.rand(400, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    spread = resampled_means(values, 4000).std()
-    assert float(spread) == pytest.approx(float(values.std()) / 20, rel=0.06)
+    values = (values * distinct).floor() / (distinct - 1) if distinct < 400 else values
+    means = resampled_means(values, 4000)
+    error = float(values.std()) / 20
+    assert float(means.std()) == pytest.approx(error, rel=0.06)
+    assert float(means.mean()) == pytest.approx(float(values.mean()), abs=0.1 * error)
+    assert values.min() <= means.min() <= means.max() <= values.max()
 
 
 def test_resampling_in_chunks_draws_the_asked_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = torch.rand(10, dtype=torch.float64)
+    values = torch.rand(100, dtype=torch.float64)
     whole = resampled_means(values, 25)
-    monkeypatch.setattr("antialias.metrics._bootstrap._CHUNK", 40)
+    monkeypatch.setattr("antialias.metrics._bootstrap._CHUNK", 400)
     assert torch.equal(resampled_means(values, 25), whole)
 
 

@@ -13,6 +13,7 @@ RESAMPLES = 2000
 FEW = 10
 """Below this many pictures off the extreme, resampling says nothing about the tail and Wilson's interval is used."""
 _CHUNK = 4_000_000
+_FEW_DISTINCT = 64
 
 
 class Interval(NamedTuple):
@@ -64,14 +65,32 @@ def wilson(share: float, count: int, level: float) -> tuple[float, float]:
 
 
 def resampled_means(values: Tensor, resamples: int = RESAMPLES, seed: int = 0) -> Tensor:
-    """Return the means `(resamples,)` of samples of N pictures drawn with replacement from values `(N,)`."""
+    """Return the means `(resamples,)` of samples of N pictures drawn with replacement from values `(N,)`.
+
+    Shares of a few pairs take few distinct values: then how often each is drawn is multinomial and cheap at any N.
+    """
     generator = torch.Generator().manual_seed(seed)
+    distinct, counts = values.unique(return_counts=True)
+    if len(distinct) <= _FEW_DISTINCT:
+        return _multinomial(counts, resamples, generator) @ distinct / len(values)
     rows = max(1, _CHUNK // len(values))
     draws = (
         torch.randint(len(values), (min(rows, resamples - start), len(values)), generator=generator)
         for start in range(0, resamples, rows)
     )
     return torch.cat([values[draw].mean(1) for draw in draws])
+
+
+def _multinomial(counts: Tensor, resamples: int, generator: torch.Generator) -> Tensor:
+    """Draw `counts.sum()` pictures with shares `counts` `(K,)`, one binomial after the other: `(resamples, K)`."""
+    weights = counts.double()
+    shares = weights / weights.flip(0).cumsum(0).flip(0)
+    left = weights.sum().expand(resamples)
+    drawn = []
+    for share in shares:
+        drawn.append(torch.binomial(left, share.expand(resamples), generator=generator))
+        left = left - drawn[-1]
+    return torch.stack(drawn, 1)
 
 
 def _percentiles(means: Tensor, level: float) -> tuple[float, float]:

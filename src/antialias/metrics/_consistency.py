@@ -60,9 +60,8 @@ def consistency(
     check_positive(passes=passes)
 
     def frames(picture: Picture) -> Tensor:
-        pairs = _shifts.window_pairs(picture.batch, passes=passes, window=window, seed=seed, first=picture.index)
-        centre = _shifts.centre_window(picture.batch, pairs.shape[-1])
-        return torch.cat([pairs[0].flatten(0, 1), centre[: int(only_correct)]])
+        shown = _shifts.windows(picture.batch, 2 * passes, window=window, seed=seed, first=picture.index)[0]
+        return torch.cat([shown, _shifts.centre_window(picture.batch, shown.shape[-1])]) if only_correct else shown
 
     def verdict(picture: Picture, logits: Tensor) -> Tensor:
         agreed = _pairwise(logits[: 2 * passes])

@@ -198,7 +198,7 @@ def mean_absolute_change(
     seed: int = 0,
     **options: Unpack[Options],
 ) -> Score:
-    """Measure the mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one."""
+    """Measure mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one."""
     scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
     return scores.mean_absolute_change
 

@@ -81,7 +81,7 @@ class Pictures:
         height, width = pixels.shape[-2:]
         scale = self._resize / min(height, width)
         size = (round(height * scale), round(width * scale))
-        return central_square(resized(pixels[None], size))[0].clamp(0, 1)
+        return central_square(resized(pixels[None], size))[0]
 
     def protocol(self) -> dict[str, Any]:
         """Say what the pictures were, once they have been seen."""
