@@ -170,7 +170,7 @@ def test_the_batch_size_never_changes_a_curve(network: Model, noise: Tensor, bat
 def test_the_protocol_says_how_the_step_was_made(constant: Model, noise: Tensor, shift: Any) -> None:
     protocol = top1_change(constant, noise, shift=shift).protocol
     assert protocol["shift"] == shift
-    assert ("pixel space" in protocol["method"]) == (shift == "embed")
+    assert ("pixel space" in protocol["method"]) == (shift in {"embed", "scale"})
     assert json.loads(json.dumps(protocol)) == protocol
     assert f"{shift}, seed 0" in protocol["in_words"]
 

@@ -124,6 +124,14 @@ def test_fractional_shifts_move_a_sinusoid_exactly(size: int) -> None:
     torch.testing.assert_close(fractional(wave(0), torch.tensor([[0.3, 0.8]])), wave(0.3), atol=1e-7, rtol=0)
 
 
+def test_fractional_shifts_fade_the_nyquist_frequency_and_leave_it_where_it_is() -> None:
+    y, x = torch.arange(8.0, dtype=torch.float64)[:, None], torch.arange(8.0, dtype=torch.float64)
+    checks = (torch.cos(math.pi * y) * torch.cos(2 * math.pi * x / 8))[None, None]
+    for picture, offset in ((checks, [0.3, 0.0]), (checks.mT, [0.0, 0.3])):
+        moved = fractional(picture, torch.tensor([offset], dtype=torch.float64))
+        torch.testing.assert_close(moved, math.cos(0.3 * math.pi) * picture, atol=1e-12, rtol=0)
+
+
 def test_crops_outside_the_picture_are_refused() -> None:
     with pytest.raises(
         ValueError, match=r"offsets up to \[3, 0\] with window=6 leave a 8x9 picture\. Use .* \[2, 3\]\."

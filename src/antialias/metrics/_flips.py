@@ -23,7 +23,7 @@ _SHIFTS = {
     "crop": "a window moves over the picture",
     "embed": "the shrunken picture moves on black (zeros in pixel space)",
     "inpaint": "the shrunken picture moves with a surround diffused from its border",
-    "scale": "the shrunken picture, centred on black, grows",
+    "scale": "the shrunken picture, centred on black (zeros in pixel space), grows",
 }
 
 
