@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def made_up_score(share: float, name: str = "flip rate", *, count: int = 512, **
     )
 
 
+NASTY = "<script>alert('x')</script>&\"</script x='<!-- <script "
 COLUMNS = (
     Column(key="top1", title="Accuracy", better="higher"),
     Column(key="consistency", title="Consistency", better="higher", note="two random windows"),
@@ -68,10 +70,11 @@ def picture_pixels(name: str, size: int = 256) -> Tensor:
 def made_up_trace(network: str, labels: tuple[str, ...], steadiness: float, seed: int) -> Trace:
     draw = random.Random(seed)
     answers, lead = [], 0.3
-    for _i in range(33):
+    for step in range(33):
         lead = steadiness * lead + (1 - steadiness) * draw.uniform(-1, 1) + 0.06
         best = 0.45 + 0.25 * draw.random()
-        order = labels if lead > 0 else (labels[1 + draw.randrange(2)], labels[0], labels[3])
+        steady = lead > 0 and (step > 0 or network != "original")
+        order = labels if steady else (labels[1 + draw.randrange(2)], labels[0], labels[3])
         answers.append(
             tuple(Answer(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3]))
         )
@@ -173,3 +176,18 @@ def make_sample() -> Report:
 @pytest.fixture(scope="session")
 def sample() -> Report:
     return make_sample()
+
+
+@pytest.fixture(scope="session")
+def nasty(sample: Report) -> Report:
+    """A report whose every label tries to be markup."""
+    slider = sample.sliders[0]
+    answers = tuple((Answer(label=NASTY, probability=0.5),) for _ in slider.path)
+    return Report(
+        title=NASTY,
+        verdict=Verdict(headline=NASTY, points=(NASTY,)),
+        table=Table.of([Column(key="a", title=NASTY, note=NASTY)], {NASTY: {"a": NASTY}}, notes={NASTY: NASTY}),
+        sliders=(replace(slider, traces=(Trace(network=NASTY, answers=answers),), truth=NASTY),),
+        filters=(replace(sample.filters[0], network=NASTY),),
+        reproduction=Reproduction(command=NASTY, versions={NASTY: NASTY}, caveats=(NASTY,)),
+    )

@@ -268,3 +268,11 @@ def test_missing_sections_leave_a_silent_page(browser: webdriver.Chrome, sample:
     browser.get(write(Report(title="Only a table", table=sample.table), tmp_path).as_uri())
     assert browser.find_element(By.TAG_NAME, "h1").text == "Only a table"
     assert browser.get_log("browser") == []
+
+
+def test_labels_stay_text(browser: webdriver.Chrome, nasty: Report, tmp_path: Path) -> None:
+    browser.get(write(nasty, tmp_path).as_uri())
+    assert browser.find_element(By.CSS_SELECTOR, ".lane .label").get_property("textContent") == nasty.title
+    assert browser.find_element(By.TAG_NAME, "h1").get_property("textContent") == nasty.title
+    assert len(browser.find_elements(By.TAG_NAME, "script")) == 2
+    assert browser.get_log("browser") == []

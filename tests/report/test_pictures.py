@@ -47,6 +47,7 @@ def test_picture_from_elsewhere_is_refused() -> None:
 
 def test_flips_are_changes_of_the_first_answer() -> None:
     assert trace("cat", "cat", "dog", "cat", "cat").flips == (2, 3)
+    assert trace("dog", "cat").flips == (1,)
     assert trace("cat").flips == ()
 
 

@@ -13,6 +13,15 @@ WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
 ROUND = (1, 2, 2.5, 5, 10)
 INTERVALS = 5
+# A network's sign, within 16 x 16 pixels: its shape says the same as its colour. Circle, square, triangle, ...
+SHAPES = (
+    "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z",
+    "M-4.6 -4.6h9.2v9.2h-9.2z",
+    "M0 -6l5.6 10h-11.2z",
+    "M0 -6.4l6.4 6.4l-6.4 6.4l-6.4 -6.4z",
+    "M-5.6 -4.4h11.2l-5.6 10z",
+    "M-2 -6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
+)
 
 
 @dataclass(frozen=True)

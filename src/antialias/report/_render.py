@@ -14,8 +14,6 @@ from antialias.report import _figures
 from antialias.report._csv import tables_of
 from antialias.report._report import Report
 
-COLOURS = 6
-
 
 def render(report: Report) -> str:
     """Draw a report as one HTML page.
@@ -84,8 +82,8 @@ def colours(report: Report) -> dict[str, int]:
     trained = [row.network for row in report.training.rows] if report.training else []
     compared = [row.network for row in report.table.rows] if report.table else []
     drawn = [line.network for line in report.curves] + [t.network for s in report.sliders for t in s.traces]
-    chosen = {name: i % COLOURS for i, name in enumerate(dict.fromkeys(trained))}
-    return chosen | {name: i % COLOURS for i, name in enumerate(dict.fromkeys(compared + drawn))}
+    chosen = {name: i % len(_figures.SHAPES) for i, name in enumerate(dict.fromkeys(trained))}
+    return chosen | {name: i % len(_figures.SHAPES) for i, name in enumerate(dict.fromkeys(compared + drawn))}
 
 
 def protocols(report: Report) -> dict[str, dict[str, str]]:
@@ -107,6 +105,7 @@ def _page_json(report: Report) -> str:
     """Give the script its data, as JSON that no browser can read as markup."""
     data = {
         "networks": colours(report),
+        "shapes": _figures.SHAPES,
         "sliders": [_without_bytes(slider) for slider in report.to_dict()["sliders"]],
         "filters": [_without_bytes(maps) for maps in report.to_dict()["filters"]],
         "ramp": _ramp(33) if report.filters else [],

@@ -1,10 +1,6 @@
 "use strict";
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const SHAPES = [
-  "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0z", "M-4.6 -4.6h9.2v9.2h-9.2z", "M0 -6l5.6 10h-11.2z",
-  "M0 -6.4l6.4 6.4l-6.4 6.4l-6.4 -6.4z", "M-5.6 -4.4h11.2l-5.6 10z", "M-2 -6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
-];
 
 // ---- small makers: text only ever enters as text -------------------------------------------------------------------
 
@@ -29,7 +25,7 @@ function percent(probability) {
 function mark(network) {
   const index = DATA.networks[network];
   return drawing("svg", { class: `mark n${index}`, viewBox: "-8 -8 16 16", "aria-hidden": "true" },
-    drawing("path", { d: SHAPES[index] }));
+    drawing("path", { d: DATA.shapes[index] }));
 }
 
 // ---- the player: a picture, its window, and one lane of answers a network --------------------------------------------
