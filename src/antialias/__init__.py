@@ -1,1 +1,49 @@
-"""Find where a convolutional network aliases, fix it, prove it."""
+"""Find where a convolutional network aliases, fix it with content-adaptive low-pass filters, prove it.
+
+Example:
+    >>> import torch, antialias as aa
+    >>> network = aa.models.TinyResNet(num_classes=10)
+    >>> conversion = aa.convert_(network, aa.Adaptive(kernel_size=3, groups=8))
+    >>> len(conversion.changed)
+    7
+"""
+
+from __future__ import annotations
+
+from . import metrics as metrics
+from . import models as models
+from . import nn as nn
+from . import ops as ops
+from ._version import __version__ as __version__
+from .metrics import Score as Score
+from .metrics import consistency as consistency
+from .models import load as load
+from .models import save as save
+from .nn import Adaptive as Adaptive
+from .nn import Fixed as Fixed
+from .ops import backends as backends
+from .retrofit import retrofit_ as retrofit_
+from .surgery import Conversion as Conversion
+from .surgery import Plan as Plan
+from .surgery import convert_ as convert_
+from .surgery import inspect as inspect
+
+__all__ = [
+    "Adaptive",
+    "Conversion",
+    "Fixed",
+    "Plan",
+    "Score",
+    "__version__",
+    "backends",
+    "consistency",
+    "convert_",
+    "inspect",
+    "load",
+    "metrics",
+    "models",
+    "nn",
+    "ops",
+    "retrofit_",
+    "save",
+]

@@ -1,0 +1,30 @@
+"""The verb `demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from antialias.demo import FULL, QUICK, run
+
+from ._progress import progress_bar
+from ._tables import drawn
+
+
+def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
+    """Train small networks with and without filters, convert a real one, and write a page that shows the difference.
+
+    Args:
+        out: Folder of the page and its data.
+        quick: Smaller in every way: about a minute.
+    """
+    report, page = run(out, QUICK if quick else FULL, stage=progress_bar)
+    console = Console()
+    for table in (report.training, report.table):
+        if table is not None:
+            console.print(drawn(table))
+    if report.verdict is not None:
+        for sentence in (report.verdict.headline, *report.verdict.points):
+            console.print(f"- {sentence}", highlight=False)
+    print(f"Open {page} in a browser.")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+import antialias as aa
+from antialias.cli import main
+
+
+def test_help_lists_the_verbs(capsys):
+    main(["--help"])
+    out = capsys.readouterr().out
+    for verb in ("demo", "inspect", "convert", "retrofit", "train", "evaluate", "report", "bench", "backends"):
+        assert verb in out
+        main([verb, "--help"])
+        assert "Usage" in capsys.readouterr().out
+
+
+def test_inspect_prints_the_plan(capsys):
+    main(["inspect", "antialias:TinyResNet", "--groups", "4"])
+    out = capsys.readouterr().out
+    assert str(aa.inspect(aa.models.TinyResNet(), filter=aa.Adaptive(groups=4))).splitlines()[1] in out
+
+
+def test_convert_writes_a_network_with_the_same_answers(capsys, tmp_path):
+    aa.save(aa.models.build("antialias:TinyResNet"), tmp_path / "plain.safetensors")
+    out = tmp_path / "converted.safetensors"
+    main(["convert", str(tmp_path / "plain.safetensors"), "--filter", "adaptive", "--out", str(out), "--size", "64"])
+    assert f"Wrote {out}" in capsys.readouterr().out
+    plain, converted = aa.load(tmp_path / "plain.safetensors"), aa.load(out)
+    x = torch.rand(2, 3, 64, 64)
+    assert (converted(x) - plain(x)).norm() / plain(x).norm() < 1e-3
+    assert any(isinstance(module, aa.nn.AdaptiveBlurPool2d) for module in converted.modules())
+
+
+def test_backends(capsys):
+    main(["backends", "--dtype", "bfloat16", "--channels-last"])
+    assert "reference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["inspect", "timm:resnet5O"], "antialias: timm model='resnet5O' is unknown. Use one of .*resnet50"),
+        (["inspect", "nowhere.safetensors"], "antialias: nowhere.safetensors is not a file"),
+        (["inspect", "antialias:TinyResNet", "--kernel-size", "4"], "antialias: kernel_size=4 has no centre tap"),
+        (["backends", "--dtype", "float31"], "antialias: dtype=float31 is unknown"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_2(capsys, words, message):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    import re
+
+    assert re.match(message, error)
