@@ -6,15 +6,17 @@ import itertools
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from antialias.report import Report, Slider, Trace, write
+from antialias.report import Report, SiteMap, Slider, Trace, write
 
 FLAGS = (
     "--headless=new",
@@ -220,6 +222,15 @@ def test_maps_have_the_colours_of_their_values(page: webdriver.Chrome, sample: R
     page.execute_script("document.querySelector('[name=scale][value=own]').click()")
     assert page.execute_script(picture) != shared
     assert page.find_element(By.CSS_SELECTOR, ".scale .low").text == "lowest"
+
+
+def test_filters_that_are_all_alike_are_not_stretched_to_noise(
+    browser: webdriver.Chrome, sample: Report, tmp_path: Path
+) -> None:
+    identity = SiteMap.of("layer1", torch.linspace(0.0985, 0.0986, 16).view(4, 4), taps=9)
+    browser.get(write(replace(sample, filters=(replace(sample.filters[0], sites=(identity,)),)), tmp_path).as_uri())
+    assert min(browser.execute_script(REDS)) > 240
+    assert [browser.find_element(By.CSS_SELECTOR, f".scale .{end}").text for end in ("low", "high")] == ["0.0", "0.099"]
 
 
 def test_nothing_is_fetched(browser: webdriver.Chrome, address: str) -> None:

@@ -93,6 +93,11 @@ def test_adaptive_filters_are_mapped() -> None:
     assert [(maps.network, [site.site for site in maps.sites]) for maps in made.filters] == [("adaptive", ["1"])]
 
 
+def test_pictures_may_be_named() -> None:
+    made = measure({"one": corner}, stripes(12), pictures=["first", "second"])
+    assert [slider.picture.name for slider in made.sliders] == ["first", "second"]
+
+
 def test_images_that_can_be_read_once_are_refused() -> None:
     with pytest.raises(ValueError, match="images can be read only once, but a report reads them often"):
         measure({"one": corner}, iter([stripes(2)]))

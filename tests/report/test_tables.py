@@ -24,7 +24,7 @@ def test_seeds_average_picture_by_picture() -> None:
     cell = Cell.of([score([1.0] * 60 + [0.0] * 40), score([0.0] * 40 + [1.0] * 60)])
     assert cell.value == pytest.approx(0.6)
     assert cell.runs == pytest.approx((0.6, 0.6))
-    assert cell.protocol["seeds averaged"] == 2
+    assert cell.protocol["seeds_averaged"] == 2
     single = Cell.of(score([1.0] * 60 + [0.0] * 40))
     assert cell.high is not None
     assert cell.low is not None
@@ -35,12 +35,12 @@ def test_seeds_average_picture_by_picture() -> None:
 
 
 def test_seeds_of_different_pictures_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"seeds of 'accuracy' have \[2, 3\] pictures. Measure every seed on the same"):
+    with pytest.raises(ValueError, match=r"the scores come from 2 and 3 pictures. Measure both on the same"):
         Cell.of([score([1.0, 0.0]), score([1.0, 0.0, 1.0])])
 
 
 def test_no_seed_is_refused() -> None:
-    with pytest.raises(ValueError, match="There is no score to average. Give one score a seed."):
+    with pytest.raises(ValueError, match="there is no score to average. Give one score a seed."):
         Cell.of([])
 
 

@@ -50,6 +50,7 @@ class _Subject:
     seed: int
     options: Options
     first: tuple[Picture, ...]
+    shown: Sequence[str]
     labelled: bool
     class_names: Sequence[str] | None
 
@@ -64,7 +65,7 @@ def measure(
     *,
     labels: Tensor | None = None,
     class_names: Sequence[str] | None = None,
-    pictures: int = 4,
+    pictures: int | Sequence[str] = 4,
     seed: int = 0,
     title: str = "How steady are the answers?",
     command: str = "",
@@ -80,7 +81,7 @@ def measure(
         labels: Classes `(N,)`, where the loader does not give them.
         class_names: Name of each class, in the order of the logits; for 1000 classes ImageNet's by default. Labels
             whose `class_names` are not as many as the logits are another data set's and give no accuracy.
-        pictures: How many of the first pictures the page shows.
+        pictures: How many of the first pictures the page shows, or what it calls them.
         seed: Chooses the windows.
         title: The page's title.
         command: The command line that reproduces the page.
@@ -98,7 +99,8 @@ def measure(
         'brightness changes its answer on 0.0 % of one-pixel moves'
     """
     progress = options.pop("progress", None)
-    subject = _look(networks, images, labels, class_names, pictures, seed, options)
+    shown = [f"picture {i + 1}" for i in range(pictures)] if isinstance(pictures, int) else list(pictures)
+    subject = _look(networks, images, labels, class_names, shown, seed, options)
     found = _scores(subject, progress)
     return Report(
         title=title,
@@ -106,8 +108,8 @@ def measure(
         verdict=verdict(found),
         table=_table(found),
         curves=tuple(Line.of(name, found[name][direction]) for direction in DIRECTIONS for name in networks),
-        sliders=_sliders(subject, pictures),
-        filters=_filters(subject, pictures),
+        sliders=_sliders(subject),
+        filters=_filters(subject),
         reproduction=_reproduction(subject, command),
     )
 
@@ -117,7 +119,7 @@ def _look(
     images: Images,
     labels: Tensor | None,
     class_names: Sequence[str] | None,
-    pictures: int,
+    shown: Sequence[str],
     seed: int,
     options: Options,
 ) -> _Subject:
@@ -126,7 +128,7 @@ def _look(
         raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
     if not isinstance(images, Tensor) and iter(images) is images:
         raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
-    first = tuple(islice(Pictures(images, labels, options.get("resize")), max(pictures, 1)))
+    first = tuple(islice(Pictures(images, labels, options.get("resize")), max(len(shown), 1)))
     model = next(iter(networks.values()))
     classes = probabilities(model, first[0].batch, Settings(**options).normalize).shape[1]
     fits = class_names is None or len(class_names) == classes
@@ -139,6 +141,7 @@ def _look(
         seed=seed,
         options=options,
         first=first,
+        shown=shown,
         labelled=fits and first[0].label is not None,
         class_names=class_names,
     )
@@ -189,11 +192,11 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table.of(columns, {name: {key: scores.get(key) for key in keys} for name, scores in found.items()})
 
 
-def _named(subject: _Subject, count: int) -> dict[str, Picture]:
-    return {f"picture {picture.index + 1}": picture for picture in subject.first[:count]}
+def _named(subject: _Subject) -> dict[str, Picture]:
+    return dict(zip(subject.shown, subject.first, strict=False))
 
 
-def _sliders(subject: _Subject, count: int) -> tuple[Slider, ...]:
+def _sliders(subject: _Subject) -> tuple[Slider, ...]:
     names = subject.class_names
     return tuple(
         slide(
@@ -204,12 +207,12 @@ def _sliders(subject: _Subject, count: int) -> tuple[Slider, ...]:
             truth=names[picture.label] if names and subject.labelled and picture.label is not None else "",
             normalize=subject.normalize,
         )
-        for name, picture in _named(subject, count).items()
+        for name, picture in _named(subject).items()
     )
 
 
-def _filters(subject: _Subject, count: int) -> tuple[FilterMaps, ...]:
-    pictures = {name: picture.pixels for name, picture in _named(subject, count).items()}
+def _filters(subject: _Subject) -> tuple[FilterMaps, ...]:
+    pictures = {name: picture.pixels for name, picture in _named(subject).items()}
     return tuple(
         maps
         for name, model in subject.networks.items()

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-import torch
-
-from antialias.metrics import Curve, Score
+from antialias.metrics import Curve, Score, average
 from antialias.report._json import plain
 
 Value: TypeAlias = "Cell | Score | Sequence[Score] | float | int | str | None"
@@ -48,7 +46,7 @@ class Cell:
         as a tick.
 
         Raises:
-            ValueError: The scores of several seeds come from different pictures.
+            ValueError: The scores of several seeds come from different pictures or protocols.
 
         >>> Cell.of(0.5).value, Cell.of("untrained").text, Cell.of(None).value
         (0.5, 'untrained', None)
@@ -78,17 +76,7 @@ def _from_score(score: Score) -> Cell:
 
 
 def _over_seeds(scores: Sequence[Score]) -> Cell:
-    lengths = {len(score.per_image) for score in scores}
-    if len(lengths) != 1:
-        raise ValueError(
-            f"The seeds of {scores[0].name!r} have {sorted(lengths)} pictures. Measure every seed on the same pictures."
-            if scores
-            else "There is no score to average. Give one score a seed."
-        )
-    per_image = torch.stack([score.per_image for score in scores]).mean(0)
-    first = scores[0]
-    mean = Score.from_pictures(first.name, per_image, {**first.protocol, "seeds averaged": len(scores)}, first.level)
-    return replace(_from_score(mean), runs=tuple(score.value for score in scores))
+    return replace(_from_score(average(scores)), runs=tuple(score.value for score in scores))
 
 
 @dataclass(frozen=True, kw_only=True)

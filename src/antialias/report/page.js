@@ -262,12 +262,19 @@ function rangeOf(maps) {
   return [low, high];
 }
 
+/** Tell the colour scale's range; filters that are all alike are shown on the whole scale, from a box to a single tap. */
+function scaleOf(maps) {
+  const [low, high] = rangeOf(maps);
+  const singleTap = Math.max(...maps.map(({ taps }) => (taps - 1) / taps ** 2));
+  return high - low < 0.02 * singleTap ? [0, singleTap] : [low, high];
+}
+
 class Maps {
   constructor(root, filters) {
     this.root = root;
     this.sites = filters.flatMap((maps) => maps.sites);
     this.canvases = [...root.querySelectorAll(".tiles canvas")];
-    this.shared = rangeOf(this.sites);
+    this.shared = scaleOf(this.sites);
     root.querySelectorAll("[name=scale]").forEach((input) => input.addEventListener("change", () => this.draw(input.value)));
     this.canvases.forEach((canvas, i) => {
       canvas.addEventListener("pointermove", (event) => this.probe(canvas, this.sites[i], event));
@@ -279,7 +286,7 @@ class Maps {
 
   draw(scale) {
     this.canvases.forEach((canvas, i) => {
-      paint(canvas, this.sites[i].values, scale === "own" ? rangeOf([this.sites[i]]) : this.shared);
+      paint(canvas, this.sites[i].values, scale === "own" ? scaleOf([this.sites[i]]) : this.shared);
     });
     const [low, high] = scale === "own" ? ["lowest", "highest"] : this.shared.map((value) => value.toPrecision(2));
     this.root.querySelector(".low").textContent = low;
