@@ -53,15 +53,16 @@ def test_agreement_with_shift_averaged_answers_agrees_with_a_loop(network: nn.Mo
     score = agreement(network, network, noise, shifts=3, seed=9)
     assert 0 < score.value < 1
     assert score.value == pytest.approx(np.mean(same), abs=1e-7)
-    assert "with the reference's answer averaged over 3 random windows, seed 9" in str(score)
-    assert "averaged over 1 random window," in str(agreement(network, network, noise, shifts=1))
+    assert "with the reference averaged over 3 random windows, seed 9" in str(score)
+    assert "averaged over 1 random window, seed 0" in str(agreement(network, network, noise, shifts=1))
 
 
 def test_answers_given_once_serve_many_comparisons(network: nn.Module, noise: Tensor) -> None:
     answers = shift_averaged_answers(network, noise, shifts=3, seed=2)
     assert answers.shape == (7, 5)
     torch.testing.assert_close(answers.sum(1), torch.ones(7))
-    given = agreement(network, answers, noise, seed=2)
+    given = agreement(network, answers, noise)
+    assert str(given).endswith("7 images, with given answers)")
     assert torch.equal(given.per_image, agreement(network, network, noise, shifts=3, seed=2).per_image)
 
 
@@ -86,8 +87,12 @@ def test_each_network_gets_its_own_normalisation(noise: Tensor) -> None:
     half = torch.full_like(noise, 0.5)
     agreement(Recorder("model", 0.5), Recorder("reference", 1.5), half)
     assert seen == pytest.approx({"model": 0.0, "reference": -1.0})
-    agreement(Recorder("model", 0.5), Recorder("reference", 1.5), half, normalize=None, reference_normalize=None)
-    assert seen == pytest.approx({"model": 0.5, "reference": 0.5})
+    agreement(Recorder("model", 0.5), Recorder("reference", 1.5), half, normalize=None)
+    assert seen == pytest.approx({"model": 0.5, "reference": -1.0})
+    score = agreement(Recorder("model", 0.5), Recorder("reference", 1.5), half, reference_normalize=None)
+    assert seen == pytest.approx({"model": 0.0, "reference": 0.5})
+    assert score.protocol["reference_normalisation"] == [{"source": "none"}]
+    assert str(score).endswith("7 images, with the reference on the central window)")
 
 
 def test_both_networks_are_given_back_in_their_mode(network: nn.Module, noise: Tensor) -> None:

@@ -80,16 +80,17 @@ def agreement(
         ValueError: the reference's answers are not one row a picture.
     """
     settings = Settings(**options)
-    questions = [Question.of(model, lambda picture: _centre(picture, window or _window(picture)), settings.normalize)]
+    questions = [Question.of(model, _view(0, window, seed), settings.normalize)]
     if isinstance(reference, Tensor):
         measured = measure(images, questions, lambda picture, logits: _same(logits, _row(reference, picture)), settings)
         _check_rows(reference, measured.pictures.count)
     else:
         questions.append(Question.of(reference, _view(shifts, window, seed), reference_normalize))
         measured = measure(images, questions, lambda _, *logits: _same(logits[0], _averaged(logits[1])), settings)
-    judge = _judge(None if isinstance(reference, Tensor) else shifts)
+    judge = "with given answers" if isinstance(reference, Tensor) else _judge(shifts, seed)
+    seen_by = [question.normalization.protocol for question in questions[1:]]
     return measured.score(
-        "agreement", f"{judge}, seed {seed}", reference=judge, windows=window_protocol(window), seed=seed
+        "agreement", judge, reference=judge, reference_normalisation=seen_by, windows=window_protocol(window)
     )
 
 
@@ -163,8 +164,7 @@ def _check_rows(answers: Tensor, count: int) -> None:
         )
 
 
-def _judge(shifts: int | None) -> str:
-    if shifts is None:
-        return "with given answers"
-    windows = f"answer averaged over {shifts} random window{'s' * (shifts > 1)}" if shifts else "central window"
-    return f"with the reference's {windows}"
+def _judge(shifts: int, seed: int) -> str:
+    if shifts == 0:
+        return "with the reference on the central window"
+    return f"with the reference averaged over {shifts} random window{'s' * (shifts > 1)}, seed {seed}"
