@@ -75,6 +75,11 @@ def test_any_one_section_is_a_page(sample: Report, only: str) -> None:
     assert "<h1>Only one</h1>" in page
 
 
+def test_page_without_scores_has_nothing_to_repeat(sample: Report) -> None:
+    assert "Do it again" not in render(Report(title="Only pictures", sliders=sample.sliders))
+    assert "Do it again" in render(Report(title="Only scores", table=sample.table))
+
+
 def test_empty_report_says_what_to_give() -> None:
     with pytest.raises(ValueError, match="The report 'Nothing' is empty. Give at least one of table, training, curves"):
         Report(title="Nothing")

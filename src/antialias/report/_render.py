@@ -12,7 +12,7 @@ from typing import Any
 from antialias._extras import require
 from antialias.report import _figures
 from antialias.report._csv import tables_of
-from antialias.report._report import Report
+from antialias.report._report import Report, Reproduction
 
 
 def render(report: Report) -> str:
@@ -71,6 +71,7 @@ def _context(report: Report) -> dict[str, Any]:
         "colours": colours(report),
         "csv": tables_of(report),
         "protocols": protocols(report),
+        "reproducible": report.reproduction != Reproduction() or report.table or report.training or report.curves,
         "page_json": _page_json(report),
         "css": _asset("page.css"),
         "script": _asset("page.js"),
