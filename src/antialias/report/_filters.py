@@ -33,7 +33,7 @@ def filter_variance(model: nn.Module, images: Tensor, *, normalize: Normalize = 
     Raises:
         ValueError: The model has no `AdaptiveBlurPool2d`.
 
-    Source: Zou, Xiao, Yu, Lee, "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, figure 6.
+    Source: Zou, Xiao, Yu, Lee, "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020 (the variance maps).
     """
     layers = _adaptive_layers(model)
     found: dict[str, Tensor] = {}
