@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from antialias.metrics import Curve, Score, difference
+from antialias.metrics import Curve, Score, average, difference
 
 
 def test_a_score_reads_as_one_sentence() -> None:
@@ -142,3 +142,21 @@ def test_the_mean_of_a_curve_needs_its_pictures() -> None:
     read = Curve.from_dict(_curve().to_dict())
     with pytest.raises(ValueError, match=r"'flip rate' carries no per-picture values"):
         read.mean()
+
+
+def test_networks_are_averaged_picture_by_picture() -> None:
+    nan = float("nan")
+    a = Score.from_pictures("share", torch.tensor([1.0, 0.0, nan, 1.0]), {"in_words": "seed 0"})
+    b = Score.from_pictures("share", torch.tensor([1.0, 1.0, 1.0, nan]), {"in_words": "seed 0"})
+    mean = average([a, b])
+    assert mean.per_image[:2].tolist() == [1.0, 0.5]
+    assert (mean.value, mean.images, mean.protocol["networks_averaged"]) == (0.75, 2, 2)
+    assert str(mean).endswith("2 images, seed 0, mean of 2 networks)")
+    assert difference(mean, average([b, b])).value == -0.25
+
+
+def test_averages_need_scores_that_are_alike() -> None:
+    with pytest.raises(ValueError, match=r"there is no score to average\. Give one score a seed\."):
+        average([])
+    with pytest.raises(ValueError, match=r"the protocols differ in passes"):
+        average([_score(passes=1), _score(passes=2)])

@@ -13,13 +13,20 @@ from antialias.metrics._consistency import circular_consistency as circular_cons
 from antialias.metrics._consistency import consistency as consistency
 from antialias.metrics._consistency import fractional_consistency as fractional_consistency
 from antialias.metrics._consistency import worst_of_grid as worst_of_grid
+from antialias.metrics._flips import Direction as Direction
 from antialias.metrics._flips import OnePixelChanges as OnePixelChanges
+from antialias.metrics._flips import Shift as Shift
 from antialias.metrics._flips import flip_rate as flip_rate
 from antialias.metrics._flips import mean_absolute_change as mean_absolute_change
 from antialias.metrics._flips import one_pixel_changes as one_pixel_changes
 from antialias.metrics._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics._flips import top1_change as top1_change
+from antialias.metrics._measure import Model as Model
+from antialias.metrics._measure import Options as Options
+from antialias.metrics._measure import evaluating as evaluating
+from antialias.metrics._normalization import Normalize as Normalize
 from antialias.metrics._normalization import normalization_of as normalization_of
+from antialias.metrics._pictures import Images as Images
 from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
@@ -40,14 +47,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Curve",
+    "Direction",
+    "Images",
+    "Model",
+    "Normalize",
     "OnePixelChanges",
+    "Options",
     "Score",
+    "Shift",
     "accuracy",
     "agreement",
     "average",
     "circular_consistency",
     "consistency",
     "difference",
+    "evaluating",
     "flip_rate",
     "fractional_consistency",
     "mean_absolute_change",

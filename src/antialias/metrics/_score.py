@@ -197,10 +197,13 @@ def difference(a: Score, b: Score) -> Score:
 def average(scores: Sequence[Score]) -> Score:
     """Average the scores of several seeds picture by picture; the interval is over pictures, not over seeds.
 
+    A picture counts if it counts in every score.
+
     Raises:
         ValueError: there is no score, or they are of different kinds, pictures or protocols.
 
     Example:
+        >>> import torch
         >>> seeds = [Score.from_pictures("accuracy", torch.arange(100) < right) for right in (50, 60)]
         >>> average(seeds).value
         0.55
@@ -211,7 +214,8 @@ def average(scores: Sequence[Score]) -> Score:
     for score in scores:
         _check_comparable(first, score)
     per_image = torch.stack([score.per_image for score in scores]).mean(0)
-    protocol = {**first.protocol, "seeds_averaged": len(scores)}
+    words = [*first._words(), f"mean of {len(scores)} networks"]
+    protocol = {**first.protocol, "networks_averaged": len(scores), "in_words": ", ".join(words)}
     return Score.from_pictures(first.name, per_image, protocol, first.level)
 
 
