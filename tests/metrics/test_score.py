@@ -150,7 +150,7 @@ def test_networks_are_averaged_picture_by_picture() -> None:
     b = Score.from_pictures("share", torch.tensor([1.0, 1.0, 1.0, nan]), {"in_words": "seed 0"})
     mean = average([a, b])
     assert mean.per_image[:2].tolist() == [1.0, 0.5]
-    assert (mean.value, mean.images, mean.protocol["networks_averaged"]) == (0.75, 2, 2)
+    assert (mean.value, mean.images, mean.protocol["seeds_averaged"]) == (0.75, 2, 2)
     assert str(mean).endswith("2 images, seed 0, mean of 2 networks)")
     assert difference(mean, average([b, b])).value == -0.25
 

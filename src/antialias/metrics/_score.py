@@ -215,7 +215,7 @@ def average(scores: Sequence[Score]) -> Score:
         _check_comparable(first, score)
     per_image = torch.stack([score.per_image for score in scores]).mean(0)
     words = [*first._words(), f"mean of {len(scores)} networks"]
-    protocol = {**first.protocol, "networks_averaged": len(scores), "in_words": ", ".join(words)}
+    protocol = {**first.protocol, "seeds_averaged": len(scores), "in_words": ", ".join(words)}
     return Score.from_pictures(first.name, per_image, protocol, first.level)
 
 
