@@ -103,7 +103,7 @@ def convert_(
 
 
 def conversion_of(model: nn.Module) -> Conversion | None:
-    """Return the conversion of a network, of a copy of it, or of a network inside a wrapper; `None` if there is none."""
+    """Return the conversion of a network, of a copy, or of a network inside a wrapper; `None` if there is none."""
     holder = next((module for module in model.modules() if _RECORD in module.__dict__), None)
     return Conversion(holder) if holder is not None else None
 

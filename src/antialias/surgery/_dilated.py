@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ._flow import follow
 from ._graph import Graph, Op, Value
-from ._sites import Found, is_shortcut
+from ._sites import Found, filter_around, is_shortcut
 
 _JOIN = "add"
 
@@ -30,7 +31,14 @@ def _found(op: Op) -> Found:
     call = op.call
     kind = "dilated shortcut" if is_shortcut(op) else "dilated"
     named = call is not None and call.name is not None
-    return Found(call.name or "" if call else "", kind, (1, 1), [op], call.module if call and named else None)
+    leave = "already anti-aliased" if _is_filtered(op, kind) else ""
+    return Found(call.name or "" if call else "", kind, (1, 1), [op], call.module if call and named else None, leave)
+
+
+def _is_filtered(op: Op, kind: str) -> bool:
+    if kind == "dilated shortcut":
+        return op.input.producer is not None and filter_around(op.input.producer) is not None
+    return any(filter_around(reader) for step in follow(op.output) for reader in step.value.consumers)
 
 
 def _is_growth(op: Op, graph: Graph) -> bool:
@@ -41,7 +49,9 @@ def _is_growth(op: Op, graph: Graph) -> bool:
 
 
 def _is_plane(op: Op) -> bool:
-    return op.is_spatial and len(op.settings["stride"]) == 2 and not op.settings["transposed"]
+    if not op.is_spatial or filter_around(op) is not None:
+        return False
+    return len(op.settings["stride"]) == 2 and not op.settings["transposed"]
 
 
 def _is_parallel(op: Op) -> bool:

@@ -201,8 +201,9 @@ _EDITS: dict[str, type[Edit]] = {edit.__name__: edit for edit in (Retune, Slide,
 
 
 def edit_from_dict(values: Mapping[str, Any]) -> Edit:
-    """Read back what `Edit.to_dict` wrote."""
-    return _EDITS[values["edit"]](**{key: value for key, value in values.items() if key != "edit"})
+    """Read back what `Edit.to_dict` wrote, also after JSON made lists of tuples."""
+    plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    return _EDITS[plain.pop("edit")](**plain)
 
 
 def _remove_hook(hooks: dict[int, Any], kind: type) -> None:

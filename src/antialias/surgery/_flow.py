@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 from ._graph import Op, Value
 
-_BENDING = frozenset(
-    "relu relu6 hardtanh leaky_relu rrelu_with_noise _prelu_kernel elu celu selu silu gelu mish hardswish hardsigmoid "
-    "sigmoid tanh softplus log_sigmoid_forward softsign threshold clamp clamp_min clamp_max abs exp pow sqrt "
-    "reciprocal maximum minimum where".split()
-)
-_NORMS = frozenset(
-    "native_batch_norm cudnn_batch_norm miopen_batch_norm _native_batch_norm_legit_no_training "
-    "batch_norm_with_update".split()
-)
-_EVEN = frozenset(
-    "add sub rsub mul div neg clone detach alias contiguous _to_copy lift_fresh native_dropout copy".split()
-)
+_BENDING_NAMES = """
+relu relu6 hardtanh leaky_relu rrelu_with_noise _prelu_kernel elu celu selu silu gelu mish hardswish hardsigmoid sigmoid
+tanh softplus log_sigmoid_forward softsign threshold clamp clamp_min clamp_max abs exp pow sqrt reciprocal maximum
+minimum where
+"""
+_NORM_NAMES = """
+native_batch_norm cudnn_batch_norm miopen_batch_norm _native_batch_norm_legit_no_training batch_norm_with_update
+"""
+_EVEN_NAMES = "add sub rsub mul div neg clone detach alias contiguous _to_copy lift_fresh native_dropout copy"
+_BENDING, _NORMS, _EVEN = (frozenset(names.split()) for names in (_BENDING_NAMES, _NORM_NAMES, _EVEN_NAMES))
 
 
 @dataclass(frozen=True, eq=False)

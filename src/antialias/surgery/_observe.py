@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ._graph import Call, Graph, Op, Value
 
-_HERE = str(Path(__file__).parent)
-_TORCH = str(Path(torch.__file__).parent)
+_INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__file__))
 _PROBED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "slice"})
 
 
@@ -43,7 +43,7 @@ class _Recorder(TorchDispatchMode):
         super().__init__()
         self.graph = Graph()
         self._names = {module: name for name, module in model.named_modules()}
-        self._values: Mapping[Tensor, Value] = WeakTensorKeyDictionary()
+        self._values: MutableMapping[Tensor, Value] = WeakTensorKeyDictionary()
         self._call: Call | None = None
 
     def start(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -113,7 +113,7 @@ def _tensors(tree: object) -> list[Tensor]:
 
 def _calling_line() -> str:
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_HERE, _TORCH)):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

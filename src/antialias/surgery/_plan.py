@@ -55,8 +55,9 @@ class Site:
 
 def site_from_dict(values: Mapping[str, Any]) -> Site:
     """Read back what `Site.to_dict` wrote, also after JSON made lists of tuples."""
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return Site(**plain | {"edits": tuple(edit_from_dict(edit) for edit in values["edits"])})
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    plain["edits"] = tuple(edit_from_dict(edit) for edit in values["edits"])
+    return Site(**plain)
 
 
 @dataclass(frozen=True)

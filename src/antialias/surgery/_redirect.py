@@ -18,7 +18,7 @@ _SLIDING: dict[Any, Any] = {
 
 
 def forward_redirected(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-    """Run `module`'s own forward, in which the n-th pool slides by one and then passes its child `antialias_pool<n>`."""
+    """Run `module`'s own forward, in which its n-th pool slides by one and then passes child `antialias_pool<n>`."""
     with _PoolsFiltered(module):
         return type(module).forward(module, *args, **kwargs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -17,8 +17,7 @@ from antialias.nn import Adaptive, Filter
 from ._dilated import find_dilated
 from ._edits import CHILD, Edit, FilterEdit, Insert, KeepPhase, Redirect, Retune, Slide
 from ._graph import Call, Graph, Op
-from ._hooks import same_padding
-from ._place import Place, Port, place
+from ._place import Port, place
 from ._plan import Site
 from ._sites import Found, both, find
 
@@ -60,7 +59,27 @@ def plan_sites(graph: Graph, rules: Rules, model: nn.Module) -> tuple[Site, ...]
     """Decide for each site of `graph` what becomes of it."""
     found = sorted([*find(graph), *find_dilated(graph)], key=lambda site: site.op.index)
     planner = _Planner(graph, rules, model)
-    return tuple(planner.decide(site) for site in found)
+    return (*map(planner.decide, found), *_uncalled(model, graph))
+
+
+def _uncalled(model: nn.Module, graph: Graph) -> Iterator[Site]:
+    called = {call.module for call in graph.calls}
+    for name, module in model.named_modules():
+        if module in called or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+            continue
+        if max(stride := both(module.stride)) > 1:
+            size = "x".join(map(str, both(module.kernel_size)))
+            yield Site(
+                name=name,
+                kind="uncalled",
+                operation=f"{type(module).__name__} {size}",
+                stride=stride,
+                channels=getattr(module, "out_channels", 0),
+                input_size=(),
+                output_size=(),
+                action="leave",
+                reason="not called on the example in evaluation mode",
+            )
 
 
 @dataclass
@@ -94,8 +113,6 @@ class _Planner:
         return self._filtered(site, found, edits, ", ".join(map(str, where.ports)), where.why)
 
     def _why_no_place(self, found: Found) -> str:
-        if found.kind.startswith("dilated") and self.taken:
-            return "already anti-aliased, or no place for a filter can be proven"
         calls = len(self.graph.calls_of(found.call.module))
         return f"no place reaches all readers of its output exactly once (called {calls} times)"
 
@@ -134,7 +151,7 @@ class _Planner:
             reason="; ".join([why, *self._notes(filters)]),
             edits=tuple(edits),
             parameters=sum(p.numel() for layer in layers for p in layer.parameters()),
-            macs=_extra_macs(found, layers, filters),
+            macs=_extra_macs(found, layers),
         )
 
     def _notes(self, filters: list[FilterEdit]) -> list[str]:
@@ -152,7 +169,7 @@ def _described(found: Found) -> Site:
     op = found.op
     kernel = op.others[0].shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
     size = "x".join(map(str, both(kernel) if kernel and len(op.input.shape) == 4 else tuple(kernel)))
-    layer = type(found.module).__name__ if found.module is not None else op.name
+    layer = type(found.module).__name__ if found.module is not None else op.name.removesuffix("_with_indices")
     return Site(
         name=found.name,
         kind=found.kind,
@@ -248,15 +265,16 @@ def _is_frozen(model: nn.Module, name: str) -> bool:
     return False
 
 
-def _extra_macs(found: Found, layers: list[nn.Module], filters: list[FilterEdit]) -> int:
-    op = found.op
+def _extra_macs(found: Found, layers: list[nn.Module]) -> int:
+    layers = layers if len(layers) == len(found.ops) else layers[:1] * len(found.ops)
+    return sum(_extra_macs_of(op, layer, found.kind) for op, layer in zip(found.ops, layers, strict=True))
+
+
+def _extra_macs_of(op: Op, layer: Any, kind: str) -> int:
     kept = math.prod(op.output.shape[2:]) * op.output.shape[0]
-    layer: Any
-    total = 0
-    for layer, edit in zip(layers, filters, strict=True):
-        predictor = sum(p.numel() for p in layer.parameters() if p.dim() == 4)
-        total += kept * (predictor + edit.channels * math.prod(both(layer.kernel_size)))
-    if op.name == "convolution" and found.kind not in ("shortcut", "dilated", "dilated shortcut"):
+    predictor = sum(p.numel() for p in layer.parameters() if p.dim() == 4)
+    total = kept * (predictor + layer.channels * math.prod(both(layer.kernel_size)))
+    if op.name == "convolution" and kind in ("stem", "convolution"):
         total += (_positions_at_stride_1(op) - kept) * op.others[0].numel()
     return total
 

@@ -75,7 +75,7 @@ def find(graph: Graph) -> list[Found]:
 
 
 def _site_of(op: Op, graph: Graph) -> Found | None:
-    if (layer := _filter_around(op)) is not None:
+    if (layer := filter_around(op)) is not None:
         return _existing_filter(layer, op)
     if op.name in _LEFT:
         return _adaptive(op)
@@ -89,7 +89,8 @@ def _site_of(op: Op, graph: Graph) -> Found | None:
     return _pool(op, stride)
 
 
-def _filter_around(op: Op) -> Call | None:
+def filter_around(op: Op) -> Call | None:
+    """Return the call of a filter of this package that `op` is part of."""
     chain = op.call.chain() if op.call is not None else iter(())
     return next((call for call in chain if isinstance(call.module, FILTERS)), None)
 
@@ -152,7 +153,7 @@ def _why_patches(op: Op) -> str:
     kernel = tuple(op.others[0].shape[2:])
     if kernel != tuple(op.settings["stride"]) or any(op.settings["padding"]):
         return ""
-    return f"stem of {kernel[0]}x{kernel[1]} patches that do not overlap: without its stride it would be another network"
+    return f"stem of {kernel[0]}x{kernel[1]} patches that do not overlap: it reads pixels, and has no map to filter"
 
 
 def _why_functional(op: Op) -> str:
@@ -165,7 +166,9 @@ def _why_functional(op: Op) -> str:
 def _pool(op: Op, stride: tuple[int, ...]) -> Found:
     kind = _POOLS.get(op.name, "pool")
     module = _module_of(op, (nn.MaxPool2d, nn.AvgPool2d))
-    site = Found(_name(op, "" if module is not None else op.name), kind, stride, [op], module)
+    site = Found(
+        _name(op, "" if module is not None else op.name.removesuffix("_with_indices")), kind, stride, [op], module
+    )
     if op.name in _LEFT:
         site.leave = _LEFT[op.name]
     elif (flat := _module_of(op, (nn.MaxPool1d, nn.AvgPool1d))) is not None:
