@@ -22,7 +22,7 @@ SPLITS: dict[str, tuple[str, ...]] = {
 
 
 class Cut(NamedTuple):
-    """Where pieces are cut: photograph index, angle in radians, edge and centre as shares of the photograph, `(N,)` each."""
+    """Where pieces are cut: index, angle in radians, edge and centre as shares of the photograph, `(N,)` each."""
 
     photograph: Tensor
     angle: Tensor
@@ -33,7 +33,7 @@ class Cut(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def _column(split: str, side: int) -> Tensor:
-    """Stack a split's photographs into one tall picture `(1, 3, P*side, side)`, so that one `grid_sample` serves all."""
+    """Stack a split's photographs into one tall picture `(1, 3, P*side, side)`: one `grid_sample` serves all."""
     squares = stack_squares(SPLITS[split], side)
     return squares.permute(1, 0, 2, 3).reshape(1, 3, -1, side).contiguous()
 

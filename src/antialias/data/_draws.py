@@ -60,5 +60,5 @@ class Draws:
         return Draws(_mix(self.keys ^ _mix(torch.as_tensor(branch, dtype=torch.int64) * _GOLDEN + 7)))
 
     def select(self, index: Tensor) -> Draws:
-        """Return the streams of the keys at `index`, from their start, with two axes of length 1 for rows and columns."""
+        """Return the streams of the keys at `index`, from their start, with two axes of length 1 behind."""
         return Draws(self.keys[index][:, None, None])

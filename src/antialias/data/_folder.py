@@ -17,7 +17,8 @@ _FOLDERS = {"train": ("train",), "test": ("test", "val", "validation")}
 class ImageFolder(Dataset[tuple[Tensor, int]]):
     """Read `DIR/CLASS/*.jpg`, or `DIR/train/CLASS/*.jpg` beside `DIR/val/CLASS/*.jpg`.
 
-    A folder without `train`, `val` or `test` in it is a test set as a whole: training on it would leave nothing to test.
+    A folder without `train`, `val` or `test` in it is a test set as a whole: training on it would leave nothing to test
+    on.
     Pictures are resized to `size` along their shorter side and cut to the central square.
 
     Args:

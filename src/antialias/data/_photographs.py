@@ -89,7 +89,7 @@ def names() -> tuple[str, ...]:
 
 
 def stack_squares(names: tuple[str, ...], side: int) -> Tensor:
-    """Return the largest centred square of each named picture, resized to `(len(names), 3, side, side)` floats in [0, 1]."""
+    """Return the largest centred square of each named picture: `(len(names), 3, side, side)` floats in [0, 1]."""
     return torch.cat([_centre_square(picture(name), side) for name in names])
 
 

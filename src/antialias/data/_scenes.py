@@ -65,7 +65,7 @@ class Scenes(Dataset[tuple[Tensor, int] | tuple[Tensor, Tensor] | Scene]):
         >>> scenes = Scenes("test", size=64, length=100)
         >>> image, label = scenes[0]
         >>> tuple(image.shape), scenes.classes[label], len(scenes)
-        ((3, 64, 64), 'spiral', 100)
+        ((3, 64, 64), 'zigzag', 100)
     """
 
     classes: tuple[str, ...] = CLASSES
@@ -142,8 +142,8 @@ def _draw_cut(draws: Draws, split: str) -> Cut:
 
 
 def _colours(draws: Draws) -> tuple[Tensor, Tensor]:
-    """Draw two colours whose brightness differs by 0.3 at least."""
-    light, gap = draws.uniform(0.1, 0.9), draws.uniform(0.3, 0.65)
+    """Draw two colours whose brightness differs by 0.35 at least."""
+    light, gap = draws.uniform(0.1, 0.9), draws.uniform(0.35, 0.7)
     other = torch.where(light > 0.5, light - gap, light + gap)
     tint = torch.stack([draws.uniform(-0.3, 0.3) for _ in range(6)], -1)
     return (light[..., None] + tint[..., :3]).clamp(0, 1), (other[..., None] + tint[..., 3:]).clamp(0, 1)
@@ -156,9 +156,9 @@ def _draw_objects(draws: Draws) -> _Objects:
     kind = torch.where(there, draws.integer(0, len(KINDS)), -1)
     spread = torch.where(main, 0.28, 0.9)
     centre_x, centre_y = (0.5 + spread * draws.uniform(-0.5, 0.5) for _ in range(2))
-    radius = torch.where(main, draws.uniform(0.24, 0.38), draws.uniform(0.08, 0.16))
+    radius = torch.where(main, draws.uniform(0.27, 0.42), draws.uniform(0.08, 0.16))
     angle, squeeze = draws.uniform(-math.pi, math.pi), draws.uniform(0.75, 1.0)
-    return _Objects(kind, centre_x, centre_y, radius, angle, squeeze, *_colours(draws), draws.uniform(0.0, 0.7))
+    return _Objects(kind, centre_x, centre_y, radius, angle, squeeze, *_colours(draws), draws.uniform(0.0, 0.5))
 
 
 def _coverage(objects: _Objects, draws: Draws, size: int) -> tuple[Tensor, Tensor, Tensor]:

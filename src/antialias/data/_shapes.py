@@ -1,8 +1,8 @@
 """Twenty kinds of objects of fine detail, drawn by their distance to an edge.
 
 Each kind maps coordinates `u, v` `(n, H, W)` in the object's own frame (its radius is 1) to two signed distances in the
-same unit, negative inside: `body`, what covers the background, and `ink`, what of the body has the second colour. Distances
-make every edge one pixel soft at any resolution (Quilez, "2D distance functions", iquilezles.org).
+same unit, negative inside: `body`, what covers the background, and `ink`, what of the body has the second colour.
+Distances make every edge one pixel soft at any resolution (Quilez, "2D distance functions", iquilezles.org).
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def bricks(u: Tensor, v: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
     return _plate(u, v, draws), torch.minimum(_bars(v, height, 0.24), joints)
 
 
-# -- open structures: the background shows between their parts --------------------------------------------------------------
+# -- open structures: the background shows between their parts -----------------------------------------------------
 
 
 @_kind

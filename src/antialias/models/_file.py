@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from antialias.surgery import conversion_of, replay_
+
 from ._build import Origin, build_architecture, is_library_name, origin_of
 
 _KEY, _FORMAT = "antialias", 1
@@ -59,8 +61,8 @@ def save(model: nn.Module, path: str | Path) -> None:
 def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     """Read a network from a file written by `save`, in evaluation mode on the CPU.
 
-    Fetches nothing and unpickles nothing: a name in the file is resolved only if it begins with `timm:`, `torchvision:`,
-    `smp:` or `antialias:`.
+    Fetches nothing and unpickles nothing: a name in the file is resolved only if it begins with `timm:`,
+    `torchvision:`, `smp:` or `antialias:`.
 
     Args:
         path: The file.
@@ -74,8 +76,6 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         FileNotFoundError: There is no such file.
         ValueError: It is not a safetensors file, does not say what it holds, or does not fit `model`.
     """
-    from antialias.surgery import conversion_of, replay_
-
     header, tensors = _read(Path(path))
     model = _rebuild(Path(path), header) if model is None else model
     if header["conversion"] is not None and conversion_of(model) is None:
@@ -86,8 +86,6 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
 
 
 def _describe(model: nn.Module, ties: dict[str, str]) -> _Header:
-    from antialias.surgery import conversion_of
-
     origin, conversion = origin_of(model), conversion_of(model)
     name, num_classes = origin or (None, None)
     record = None if conversion is None else conversion.to_dict()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from antialias.data import Labelled, Pictures, materialize, open_data
+from antialias.data import Labelled, materialize, open_data
 from antialias.metrics import Score, accuracy, consistency, top1_change
 
 from ._config import TrainConfig
@@ -40,10 +42,10 @@ class WindowBatches(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.order) // self.batch_size
 
-    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor]:
-        if not 0 <= batch < len(self):
-            raise IndexError(f"batch={batch} is outside of 0..{len(self) - 1}.")
-        here = self.order[batch * self.batch_size :][: self.batch_size]
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} is outside of 0..{len(self) - 1}.")
+        here = self.order[index * self.batch_size :][: self.batch_size]
         images, labels = self.data.labelled(here)
         top, left = self.corners[:, here]
         return cut_windows(images, top, left, self.window, self.mirrored[here]), labels
@@ -67,8 +69,8 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor]:
-        images, labels = self.data.labelled(self.parts[batch])
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        images, labels = self.data.labelled(self.parts[index])
         corner = torch.full((len(images),), (self.config.size - self.config.window) // 2)
         return cut_windows(images, corner, corner, self.config.window, corner < 0), labels
 
@@ -79,7 +81,7 @@ class _Loader:
     def __init__(self, data: Labelled) -> None:
         self.data = data
 
-    def __iter__(self):  # noqa: ANN204
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for part in torch.arange(len(self.data)).split(128):
             images, labels = self.data.labelled(part)
             yield images.float() / 255, labels

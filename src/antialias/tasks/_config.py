@@ -91,7 +91,8 @@ class TrainConfig:
         if unknown := sorted(values.keys() - set(known)):
             raise ValueError(f"{unknown[0]} is no setting of a training run. Use some of: {', '.join(known)}.")
         filter = values.get("filter")
-        return cls(**{**values, "filter": None if filter is None else filter_from_dict(filter)})
+        given: dict[str, Any] = {**values, "filter": None if filter is None else filter_from_dict(filter)}
+        return cls(**given)
 
     def write(self, path: Path) -> None:
         """Write the config as JSON."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from antialias.data import Progress
 
@@ -72,7 +72,9 @@ class TaskData(lightning.LightningDataModule):
     def _loader(self, batches: Batches) -> DataLoader[Any]:
         # The loader takes its base seed from a generator of its own, else it would draw from the global one.
         generator = torch.Generator().manual_seed(self.config.seed)
-        return DataLoader(batches, batch_size=None, num_workers=self.config.workers, generator=generator)
+        return DataLoader(
+            cast("Dataset[Any]", batches), batch_size=None, num_workers=self.config.workers, generator=generator
+        )
 
 
 class Reporter(Callback):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from antialias.data import Progress
 from torch import nn
+
+from antialias.data import Progress
 
 from ._config import TrainConfig
 from ._network import normalizer_of, optimizer_of, schedule_of

@@ -49,7 +49,7 @@ def _from_scratch(filter: Filter) -> Filter:
 
 
 def optimizer_of(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
-    """Return SGD that decays matrices and convolutions only: no norm and no bias, those of adaptive filters included."""
+    """Return SGD that decays matrices and convolutions only: no norm, no bias, not even those of adaptive filters."""
     weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +34,7 @@ class Run:
         config: What it was told.
         model: The trained network, in evaluation mode.
         scores: Its scores on the test pictures, by name.
-        out: The folder, which holds `model.safetensors`, `config.json`, `scores.json`, `metrics.csv` (a line an epoch),
+        out: The folder, which holds `model.safetensors`, `config.json`, `scores.json`, `metrics.csv` (by epoch),
             `best.ckpt` (highest test accuracy) and `last.ckpt` (what `resume` goes on from).
     """
 
@@ -75,10 +78,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: Progress | None 
     train, test = task.open(config, "train"), task.open(config, "test")
     model = network(config, task.outputs(train))
     config.write(out / "config.json")
-    with warnings.catch_warnings():
-        # The batches lie in memory, so workers would only copy them; and the folder is ours to write into again.
-        warnings.filterwarnings("ignore", message=".*does not have many workers")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty")
+    with _quiet():
         trainer = _trainer(config, progress)
         trainer.fit(TrainingModule(model, task, config), TaskData(train, test, task, config), ckpt_path=checkpoint)
     return _finish(model.cpu().eval(), test, task, config)
@@ -99,6 +99,31 @@ def evaluate(model: nn.Module, config: TrainConfig) -> dict[str, Score]:
     """
     task = task_named(config.task)
     return task.evaluate(model, task.open(config, "test"), config)
+
+
+# Lightning's remarks that say nothing here: batches lie in memory, the folder is ours to write into again, and one of
+# its own calls is deprecated in torch.
+_REMARKS = (
+    ".*does not have many workers",
+    ".*exists and is not empty",
+    ".*isinstance.treespec, LeafSpec",
+    ".*smaller than the logging interval",
+)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning to its real warnings: no banner, no advertisement."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for remark in _REMARKS:
+                warnings.filterwarnings("ignore", message=remark)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _checkpoint(out: Path) -> Path:
@@ -126,7 +151,6 @@ def _trainer(config: TrainConfig, progress: Progress | None) -> Trainer:
         callbacks=[keep, *([] if progress is None else [Reporter(progress)])],
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        log_every_n_steps=10**9,
         enable_progress_bar=False,
         enable_model_summary=False,
     )

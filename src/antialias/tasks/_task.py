@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from antialias.metrics import Score
 
 from ._config import TrainConfig
 
-Batches = Dataset[tuple[Tensor, Any]]
+
+class Batches(Protocol):
+    """One epoch, whole batches at a time: `(images, targets)` by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class Task:
         name: What `TrainConfig.task` says.
         open: `(config, split) -> data`, `split` being `"train"` or `"test"`.
         outputs: `(data) -> int`, the number of classes the network must have.
-        training_batches: `(data, config, epoch) -> Dataset` of augmented `(images, targets)`, images in [0, 1].
-        test_batches: `(data, config) -> Dataset` of `(images, targets)`.
+        training_batches: `(data, config, epoch) -> Batches` of augmented `(images, targets)`, images in [0, 1].
+        test_batches: `(data, config) -> Batches` of `(images, targets)`.
         loss: `(outputs, targets) -> Tensor`, a scalar.
         correct: `(outputs, targets) -> Tensor` of 0 and 1, whose mean is the accuracy to watch.
         evaluate: `(model, data, config) -> scores` by name.

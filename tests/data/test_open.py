@@ -1,0 +1,66 @@
+"""Data sets by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from antialias.data import Labelled, Pictures, Request, Scenes, materialize, open_data, register
+from antialias.data._open import _OPENERS
+
+
+def test_scenes_take_what_was_asked() -> None:
+    data = open_data("scenes", "test", size=40, seed=3, length=7)
+    assert isinstance(data, Scenes)
+    assert (data.split, data.size, data.seed, len(data)) == ("test", 40, 3, 7)
+    assert isinstance(data, Labelled)
+
+
+def test_defaults_are_eight_thousand_to_train_and_two_to_test() -> None:
+    assert (len(open_data("scenes")), len(open_data("scenes", "test"))) == (8000, 2000)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("voc:here", "data='voc:here' is unknown. Use one of: images, scenes."),
+        ("images", "data='images' names no folder. Use images:DIR."),
+        ("images:", "data='images:' has nothing behind its colon. Use images:DIR."),
+        ("scenes:here", "data='scenes:here' names a place, but scenes are generated. Use scenes."),
+    ],
+)
+def test_bad_names_are_explained(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        open_data(name)
+
+
+def test_other_data_sets_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(_OPENERS, "mine", raising=False)
+    mine = Pictures(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0]), ("a",))
+
+    def opener(request: Request) -> Labelled:
+        assert request.location == "there"
+        return mine
+
+    register("mine", opener)
+    assert open_data("mine:there") is mine
+    with pytest.raises(ValueError, match="scheme='mine' is taken"):
+        register("mine", opener)
+    del _OPENERS["mine"]
+
+
+def test_materializing_keeps_every_picture_and_reports() -> None:
+    source, seen = Scenes(size=8, length=300), []
+    pictures = materialize(source, progress=lambda done, total: seen.append((done, total)))
+    images, labels = source.labelled(torch.arange(300))
+    assert torch.equal(pictures.images, images)
+    assert torch.equal(pictures.labels, labels)
+    assert seen == [(256, 300), (300, 300)]
+    assert materialize(pictures) is pictures
+
+
+def test_pictures_check_what_they_are_given() -> None:
+    with pytest.raises(ValueError, match=r"images are torch.float32 \(1, 3, 8, 8\). Use torch.uint8"):
+        Pictures(torch.zeros(1, 3, 8, 8), torch.tensor([0]), ("a",))
+    with pytest.raises(ValueError, match="1 images have 2 labels. Use one label an image."):
+        Pictures(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0]), ("a",))

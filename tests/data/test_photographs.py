@@ -1,0 +1,40 @@
+"""Photographs come out of installed wheels."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+import torch
+
+from antialias.data import photographs, textures
+from antialias.data._photographs import _COLOUR, _GREY, stack_squares
+
+
+def test_every_photograph_lies_in_a_wheel() -> None:
+    listed = {str(file) for name in ("scikit-image", "scikit-learn") for file in importlib.metadata.files(name) or ()}
+    for package, file in (*_COLOUR.values(), *_GREY.values()):
+        assert f"{package.replace('.', '/')}/{file}" in listed
+
+
+def test_photographs_are_colour_bytes() -> None:
+    pictures = photographs()
+    assert len(pictures) == 11
+    for picture in pictures.values():
+        assert picture.dtype == torch.uint8
+        assert picture.shape[0] == 3
+        assert not torch.equal(picture[0], picture[2])
+
+
+def test_textures_are_grey() -> None:
+    for texture in textures().values():
+        assert torch.equal(texture[0], texture[2])
+
+
+def test_callers_may_write_into_what_they_get() -> None:
+    photographs()["coffee"].zero_()
+    assert photographs()["coffee"].any()
+
+
+def test_squares_are_cut_from_the_middle() -> None:
+    square = stack_squares(("coffee",), 400)[0]
+    assert torch.allclose(square, photographs()["coffee"][:, :, 100:500].float() / 255, atol=1e-6)

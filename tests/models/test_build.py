@@ -1,0 +1,97 @@
+"""Networks by name, and what is said when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from antialias.models import TinyResNet, build
+from antialias.models._build import Origin, build_architecture, origin_of
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("antialias:TinyResNet", (1, 7)),
+        ("antialias:EfficientNetLite0", (1, 7)),
+        ("timm:resnet10t", (1, 7)),
+        ("torchvision:squeezenet1_1", (1, 7)),
+        ("smp:Unet:resnet18", (1, 7, 64, 64)),
+    ],
+)
+def test_each_library_builds_with_the_asked_classes(name: str, outputs: tuple[int, ...]) -> None:
+    model = build(name, num_classes=7).eval()
+    with torch.no_grad():
+        assert model(torch.zeros(1, 3, 64, 64)).shape == outputs
+    assert origin_of(model) == Origin(name, 7)
+
+
+def test_segmentation_and_googlenet_build_without_fetching_or_warning() -> None:
+    for name in ("torchvision:lraspp_mobilenet_v3_large", "torchvision:googlenet"):
+        assert isinstance(build(name), nn.Module)
+
+
+def test_a_callable_of_the_users() -> None:
+    model = build("antialias.models:TinyResNet", num_classes=3)
+    assert isinstance(model, TinyResNet)
+    assert origin_of(model) is None  # running the user's code again is not for a file to ask
+
+
+def test_weights_from_a_file(tmp_path: Path) -> None:
+    source = TinyResNet()
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    torch.save({"state_dict": source.state_dict()}, tmp_path / "w.pth")
+    for name in ("w.safetensors", "w.pth"):
+        model = build("antialias:TinyResNet", weights=tmp_path / name)
+        assert torch.equal(model.fc.weight, source.fc.weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("resnet50", "model='resnet50' is unknown. Use timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER"),
+        ("timm:resnet5", r"timm model='resnet5' is unknown. Use one of \d+, such as .*resnet50"),
+        ("torchvision:resnet51", r"torchvision model='resnet51' is unknown. Use one of \d+, such as .*resnet50"),
+        ("smp:Vnet:resnet18", "smp architecture='Vnet' is unknown. Use one of: .*DeepLabV3Plus.*Unet"),
+        ("smp:Unet:resnet19", r"smp encoder='resnet19' is unknown. Use one of \d+, such as .*resnet18"),
+        (
+            "antialias:Tiny",
+            "model='antialias:Tiny' is unknown. Use antialias:TinyResNet or antialias:EfficientNetLite0.",
+        ),
+        ("nowhere:net", r"model='nowhere:net' is unknown \(No module named 'nowhere'\). Use timm:NAME"),
+        ("math:net", r"model='math:net' is unknown \(module 'math' has no attribute 'net'\)"),
+        ("collections:OrderedDict", "collections:OrderedDict returned OrderedDict. Use a callable that returns"),
+    ],
+)
+def test_bad_names_are_explained(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(name)
+
+
+def test_weights_that_cannot_be_are_explained(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="weights='none.pth' is not a file. Use an existing path, 'default'"):
+        build("antialias:TinyResNet", weights="none.pth")
+    save_file({"x": torch.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"w.safetensors does not fit TinyResNet: Missing key\(s\)"):
+        build("antialias:TinyResNet", weights=tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match="weights='default' means nothing for antialias.models:TinyResNet"):
+        build("antialias.models:TinyResNet", weights="default")
+    with pytest.raises(ValueError, match="w.safetensors fixes its own classes and weights"):
+        build(str(tmp_path / "w.safetensors"), num_classes=3)
+
+
+def test_an_architecture_alone_reads_no_embedded_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("antialias.models._lite0._embedded_state", lambda: pytest.fail("weights were read"))
+    assert isinstance(build_architecture(Origin("antialias:EfficientNetLite0", None)), nn.Module)
+
+
+def test_tiny_resnet_is_the_network_of_the_facts() -> None:
+    model = TinyResNet()
+    strides = [m.stride for m in model.modules() if isinstance(m, nn.Conv2d) and m.stride != (1, 1)]
+    assert len(strides) == 7  # stem, and convolution and shortcut of three stages
+    assert [model.get_submodule(f"layer{i}.conv1").out_channels for i in (1, 2, 3, 4)] == [16, 32, 64, 128]
+    assert model(torch.zeros(1, 3, 33, 47)).shape == (1, 20)

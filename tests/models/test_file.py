@@ -1,0 +1,132 @@
+"""Files rebuild the network that was saved, bit by bit, and refuse everything else with a reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from antialias.models import TinyResNet, build, load, save
+from antialias.nn import Adaptive, Filter, Fixed
+from antialias.surgery import conversion_of, convert_
+
+
+def _outputs(model: nn.Module) -> torch.Tensor:
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        return model.eval()(images.to(next(model.parameters()).dtype))
+
+
+def _scramble_(model: nn.Module) -> nn.Module:
+    """Give every tensor random values, running statistics included, so that nothing is equal by default."""
+    generator = torch.Generator().manual_seed(1)
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.add_(torch.rand(tensor.shape, generator=generator) * 0.1)
+    return model
+
+
+@pytest.mark.parametrize("filter", [None, Fixed(kernel_size=5), Adaptive(groups=4, init="paper")], ids=str)
+@pytest.mark.parametrize("name", ["antialias:TinyResNet", "timm:resnet10t"])
+def test_a_saved_network_comes_back_bit_by_bit(name: str, filter: Filter | None, tmp_path: Path) -> None:
+    model = build(name, num_classes=5)
+    if filter is not None:
+        convert_(model, filter, example=torch.zeros(1, 3, 64, 64))
+    _scramble_(model)
+    save(model, tmp_path / "deep" / "m.safetensors")
+    loaded = load(tmp_path / "deep" / "m.safetensors")
+    assert not loaded.training
+    assert torch.equal(_outputs(loaded), _outputs(model))
+    assert list(loaded.state_dict()) == list(model.state_dict())
+    assert (conversion_of(loaded) is None) == (filter is None)
+    if filter is not None:
+        assert json.dumps(conversion_of(loaded).to_dict()) == json.dumps(conversion_of(model).to_dict())
+
+
+def test_a_file_is_a_model_name(tmp_path: Path) -> None:
+    model = build("antialias:TinyResNet")
+    save(model, tmp_path / "m.safetensors")
+    assert torch.equal(_outputs(build(str(tmp_path / "m.safetensors"))), _outputs(model))
+
+
+def test_dtype_survives(tmp_path: Path) -> None:
+    model = _scramble_(build("antialias:TinyResNet")).to(torch.bfloat16)
+    save(model, tmp_path / "m.safetensors")
+    loaded = load(tmp_path / "m.safetensors")
+    assert loaded.fc.weight.dtype == torch.bfloat16
+    assert loaded.bn1.num_batches_tracked.dtype == torch.int64
+    assert torch.equal(_outputs(loaded), _outputs(model))
+
+
+def test_channels_last_networks_can_be_saved(tmp_path: Path) -> None:
+    model = build("antialias:TinyResNet").to(memory_format=torch.channels_last)
+    save(model, tmp_path / "m.safetensors")
+    assert torch.equal(load(tmp_path / "m.safetensors").conv1.weight, model.conv1.weight)
+
+
+def test_shared_tensors_are_stored_once_and_shared_again(tmp_path: Path) -> None:
+    model = build("antialias:TinyResNet")
+    model.layer3.bn2.weight = model.layer3.bn1.weight
+    save(model, tmp_path / "m.safetensors")
+    with safe_open(tmp_path / "m.safetensors", framework="pt") as file:
+        assert len(file.keys()) == len(model.state_dict()) - 1
+    loaded = load(tmp_path / "m.safetensors")
+    assert loaded.layer3.bn2.weight is loaded.layer3.bn1.weight
+    assert torch.equal(loaded.layer3.bn1.weight, model.layer3.bn1.weight)
+
+
+def test_a_network_of_the_users_is_passed_in_and_converted(tmp_path: Path) -> None:
+    model = TinyResNet(num_classes=3)
+    convert_(model, Adaptive(groups=2), example=torch.zeros(1, 3, 64, 64))
+    save(_scramble_(model), tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"m.safetensors holds a network of your own. Use load\(path, model=...\)"):
+        load(tmp_path / "m.safetensors")
+    mine = TinyResNet(num_classes=3)
+    assert load(tmp_path / "m.safetensors", mine) is mine
+    assert torch.equal(_outputs(mine), _outputs(model))
+    assert load(tmp_path / "m.safetensors", mine) is mine  # already converted the same way
+
+
+def test_a_file_may_not_name_code_to_run(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    header = {"format": 1, "name": "os:getcwd", "num_classes": None, "conversion": None, "ties": {}}
+    save_file({"x": torch.zeros(1)}, path, metadata={"antialias": json.dumps(header)})
+    with pytest.raises(ValueError, match="holds a network of your own"):
+        load(path)
+
+
+def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
+    save(TinyResNet(num_classes=3), tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"does not fit TinyResNet: 2 of another shape \(such as fc.bias\)"):
+        load(tmp_path / "m.safetensors", TinyResNet(num_classes=4))
+    other = TinyResNet(num_classes=3)
+    other.fc = nn.Linear(128, 3, bias=False)
+    with pytest.raises(ValueError, match=r"1 unexpected \(such as fc.bias\). Use the network it was saved from"):
+        load(tmp_path / "m.safetensors", other)
+    other.extra = nn.Linear(2, 2, bias=False)
+    with pytest.raises(ValueError, match=r"1 missing \(such as extra.weight\)"):
+        load(tmp_path / "m.safetensors", other)
+
+
+def test_files_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere.safetensors is not a file. Use a path written by antialias"):
+        load(tmp_path / "nowhere.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello, this is no tensor")
+    with pytest.raises(ValueError, match=r"text.safetensors is not a safetensors file \("):
+        load(tmp_path / "text.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "bare.safetensors")
+    with pytest.raises(ValueError, match=r"bare.safetensors does not say what it holds. Use models.build\(NAME"):
+        load(tmp_path / "bare.safetensors")
+    save_file({"x": torch.zeros(1)}, tmp_path / "new.safetensors", metadata={"antialias": '{"format": 2}'})
+    with pytest.raises(ValueError, match="has format 2, this release reads 1. Use a newer antialias."):
+        load(tmp_path / "new.safetensors")
+
+
+def test_a_network_without_data_cannot_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="conv1.weight is on the meta device and has no data"):
+        save(TinyResNet().to("meta"), tmp_path / "m.safetensors")

@@ -1,0 +1,72 @@
+"""Batches of an epoch: every picture once, windows where they were drawn, the same in any order."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from antialias.data import Pictures
+from antialias.tasks import Task, TrainConfig, register_task, task_named
+from antialias.tasks._classification import CentralBatches, WindowBatches, cut_windows
+
+CONFIG = TrainConfig(size=8, window=5, batch_size=4)
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    images = torch.randint(256, (10, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return Pictures(images, torch.arange(10), [str(i) for i in range(10)])
+
+
+def test_windows_are_slices_mirrored_or_not(pictures: Pictures) -> None:
+    top, left, mirrored = torch.tensor([0, 3]), torch.tensor([2, 1]), torch.tensor([False, True])
+    cut = cut_windows(pictures.images[:2], top, left, 5, mirrored)
+    assert torch.equal(cut[0], pictures.images[0, :, 0:5, 2:7].float() / 255)
+    assert torch.equal(cut[1], pictures.images[1, :, 3:8, 1:6].flip(-1).float() / 255)
+    assert cut.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(pictures: Pictures) -> None:
+    batches = WindowBatches(pictures, CONFIG, epoch=0)
+    labels = torch.cat([batches[i][1] for i in range(len(batches))])
+    assert len(batches) == 2
+    assert len(labels.unique()) == 8
+    with pytest.raises(IndexError, match=r"batch 2 is outside of 0\.\.1"):
+        batches[2]
+
+
+def test_batches_are_repeatable_and_epochs_and_seeds_differ(pictures: Pictures) -> None:
+    first = WindowBatches(pictures, CONFIG, epoch=0)
+    again = WindowBatches(pictures, CONFIG, epoch=0)
+    assert torch.equal(first[1][0], again[1][0])
+    assert torch.equal(first[0][0], again[0][0])
+    assert not torch.equal(first.order, WindowBatches(pictures, CONFIG, epoch=1).order)
+    other = TrainConfig(size=8, window=5, batch_size=4, seed=1)
+    assert not torch.equal(first.order, WindowBatches(pictures, other, epoch=0).order)
+
+
+def test_every_corner_and_both_directions_occur() -> None:
+    many = Pictures(torch.zeros(400, 3, 8, 8, dtype=torch.uint8), torch.zeros(400, dtype=torch.int64), ("a",))
+    batches = WindowBatches(many, CONFIG, epoch=0)
+    assert batches.corners.unique().tolist() == [0, 1, 2, 3]
+    assert 0.4 < batches.mirrored.float().mean() < 0.6
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch(pictures: Pictures) -> None:
+    assert len(WindowBatches(pictures, TrainConfig(size=8, window=5, batch_size=64), epoch=0)) == 1
+
+
+def test_test_batches_are_central_and_in_order(pictures: Pictures) -> None:
+    batches = CentralBatches(pictures, TrainConfig(size=8, window=4, batch_size=1))
+    images, labels = zip(*(batches[i] for i in range(len(batches))), strict=True)
+    assert torch.equal(torch.cat(labels), torch.arange(10))
+    assert torch.equal(torch.cat(images), pictures.images[:, :, 2:6, 2:6].float() / 255)
+
+
+def test_tasks_join_and_are_looked_up() -> None:
+    task = task_named("classification")
+    with pytest.raises(ValueError, match="task='classification' is taken. Use another name."):
+        register_task(task)
+    with pytest.raises(ValueError, match="task='semantics' is unknown. Use one of: classification"):
+        task_named("semantics")
+    assert isinstance(task, Task)

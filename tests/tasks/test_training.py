@@ -1,0 +1,155 @@
+"""Training learns, repeats itself exactly, and is the same with and without Lightning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from antialias.data import Pictures, materialize, open_data
+from antialias.models import TinyResNet, load
+from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
+from antialias.surgery import conversion_of
+from antialias.tasks import TrainConfig, evaluate, fit, network, train_
+from antialias.tasks._network import normalizer_of, optimizer_of, schedule_of
+
+SMALL = TrainConfig(
+    epochs=2, batch_size=16, size=40, window=32, train_length=64, test_length=24, accelerator="cpu", devices=1
+)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    return materialize(open_data("scenes", size=40, length=64))
+
+
+def _same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_start_for_every_filter() -> None:
+    plain, fixed = network(SMALL, 20), network(replace(SMALL, filter=Fixed()), 20)
+    other = network(replace(SMALL, seed=1), 20)
+    assert torch.equal(plain.layer2.conv1.weight, fixed.layer2.conv1.weight)
+    assert not torch.equal(plain.conv1.weight, other.conv1.weight)
+
+
+def test_adaptive_filters_start_at_the_binomial_blur_unless_told() -> None:
+    def start(filter: Filter) -> str:
+        return conversion_of(network(replace(SMALL, filter=filter), 20)).filter.init
+
+    assert start(Adaptive()) == "binomial"
+    assert start(Adaptive(init="paper")) == "paper"
+    assert start(Adaptive(normalize="joint")) == "paper"
+
+
+def test_only_weights_decay() -> None:
+    model = network(replace(SMALL, filter=Adaptive()), 20)
+    decayed, others = optimizer_of(model, SMALL).param_groups
+    assert (decayed["weight_decay"], others["weight_decay"]) == (SMALL.weight_decay, 0.0)
+    norms = [m for m in model.modules() if isinstance(m, AdaptiveBlurPool2d)]
+    free = {id(parameter) for parameter in others["params"]}
+    assert norms
+    assert all(id(parameter) in free for norm in norms for parameter in norm.bn.parameters())
+    assert len(decayed["params"]) + len(others["params"]) == len(list(model.parameters()))
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+    optimizer = optimizer_of(TinyResNet(), SMALL)
+    schedule = schedule_of(optimizer, SMALL, 100)
+    rates = []
+    for _ in range(100):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step() if len(rates) < 100 else None
+    assert max(rates) == pytest.approx(SMALL.learning_rate)
+    assert rates[-1] < rates[0] < rates[20]
+
+
+def test_inputs_are_normalised_as_the_network_asks() -> None:
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.allclose(normalizer_of(TinyResNet())(images), (images - 0.5) / 0.25)
+    assert normalizer_of(nn.Identity())(images) is images
+
+
+@pytest.mark.parametrize("filter", [None, Adaptive()], ids=["none", "adaptive"])
+def test_training_repeats_itself_and_leaves_the_global_random_state(pictures: Pictures, filter: Filter | None) -> None:
+    config = replace(SMALL, filter=filter)
+    before = torch.get_rng_state()
+    first, second = network(config, 20), network(config, 20)
+    losses = train_(first, pictures, config)
+    assert train_(second, pictures, config) == losses
+    assert _same(first, second)
+    assert not _same(first, network(config, 20))
+    assert not first.training
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_progress_counts_every_step(pictures: Pictures) -> None:
+    seen: list[tuple[int, int]] = []
+    train_(network(SMALL, 20), pictures, SMALL, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(step, 8) for step in range(1, 9)]
+
+
+def test_a_short_training_beats_chance() -> None:
+    config = TrainConfig(epochs=3, size=48, window=40, batch_size=32, test_length=300)
+    model = network(config, 20)
+    losses = train_(model, materialize(open_data("scenes", size=48, length=1000)), config)
+    assert losses[-1] < losses[0]
+    scores = evaluate(model, config)
+    assert scores["accuracy"].interval[0] > 0.06  # chance is 0.05
+    assert set(scores) == {"accuracy", "consistency", "top1_change"}
+    assert scores["consistency"].protocol["images"] == 300 if "images" in scores["consistency"].protocol else True
+
+
+def test_lightning_takes_the_very_same_steps(pictures: Pictures, tmp_path: Path) -> None:
+    config = replace(SMALL, filter=Fixed(), out=str(tmp_path))
+    plain = network(config, 20)
+    train_(plain, pictures, config)
+    before, seen = torch.get_rng_state(), []
+    run = fit(config, progress=lambda done, total: seen.append((done, total)))
+    assert _same(plain, run.model)
+    assert seen[-1] == (8, 8)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_run_leaves_everything_in_its_folder(tmp_path: Path) -> None:
+    config = replace(SMALL, epochs=1, out=str(tmp_path))
+    run = fit(config)
+    assert {file.name for file in run.files} == {
+        "model.safetensors", "config.json", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt",
+    }  # fmt: skip
+    assert TrainConfig.read(tmp_path / "config.json") == config
+    assert json.loads((tmp_path / "scores.json").read_text())["accuracy"]["value"] == run.scores["accuracy"].value
+    assert "train_loss" in (tmp_path / "metrics.csv").read_text()
+    again = evaluate(load(tmp_path / "model.safetensors"), config)
+    assert again["accuracy"].value == run.scores["accuracy"].value
+
+
+def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
+    whole = fit(replace(SMALL, out=str(tmp_path / "whole")))
+    config = replace(SMALL, out=str(tmp_path / "halves"))
+    _stop_after_one_epoch(config)
+    assert _same(fit(config, resume=True).model, whole.model)
+
+
+class _Stop(Exception):
+    pass
+
+
+def _stop_after_one_epoch(config: TrainConfig) -> None:
+    def progress(done: int, total: int) -> None:
+        if done > total // 2:
+            raise _Stop
+
+    with pytest.raises(_Stop):
+        fit(config, progress=progress)
+
+
+def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"last.ckpt does not exist, so there is nothing to resume"):
+        fit(replace(SMALL, out=str(tmp_path)), resume=True)
