@@ -1,0 +1,81 @@
+"""Everything that a retrofit may choose, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Learn = Literal["all", "norms", "filters"]
+LEARN: tuple[str, ...] = get_args(Learn)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is retrofitted.
+
+    The defaults are those of the trade-off curve in `benchmarks/retrofit.csv`.
+
+    Attributes:
+        steps: Updates of the weights; 0 only starts the filters and corrects the statistics.
+        batch_size: Pictures an update.
+        learning_rate: AdamW's rate of the network's own parameters, reached after `warmup` steps, cosine to 0.
+        filter_rate: The same for the parameters of the adaptive filters. A softmax that starts near the identity
+            hardly moves at the network's rate.
+        warmup: Steps of linear warm-up.
+        learn: `"all"` parameters that require gradients, only the `"norms"` and filters, or only the `"filters"`.
+        temperature: Both answers are softened by it before they are compared, so that small probabilities teach too.
+        shifts: Windows of each picture over which the original's answers are averaged.
+        window: Side of the windows in pixels; 7/8 of the pictures' side if `None`.
+        strength: Where adaptive filters that hand their input on start: 0 stays there, 1 is the binomial blur.
+        match_statistics: Correct the running statistics of BatchNorm for what the filters took out, before learning.
+        average: Decay of the exponential average of the weights; the average is what is kept.
+        margin: How much agreement with the original's shift-averaged answers may fall, as a share of the pictures.
+        evaluate_every: Steps between two measurements on the held-out pictures.
+        passes: Pairs of windows a picture in those measurements.
+        seed: Chooses batches, windows and the held-out pictures.
+    """
+
+    steps: int = 240
+    batch_size: int = 16
+    learning_rate: float = 2e-5
+    filter_rate: float = 1e-3
+    warmup: int = 10
+    learn: Learn = "all"
+    temperature: float = 3.0
+    shifts: int = 8
+    window: int | None = None
+    strength: float = 0.3
+    match_statistics: bool = True
+    average: float = 0.98
+    margin: float = 0.02
+    evaluate_every: int = 40
+    passes: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_counts()
+        self._check_ranges()
+        if self.learn not in LEARN:
+            raise ValueError(f"learn={self.learn!r} is unknown. Use {', '.join(map(repr, LEARN))}.")
+
+    def _check_counts(self) -> None:
+        for name, least in (
+            ("steps", 0),
+            ("batch_size", 1),
+            ("warmup", 0),
+            ("shifts", 1),
+            ("evaluate_every", 1),
+            ("passes", 1),
+        ):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name}={getattr(self, name)} is too small. Use {least} or more.")
+
+    def _check_ranges(self) -> None:
+        for name in ("learning_rate", "filter_rate", "temperature"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}={getattr(self, name)} is not positive. Use a number above 0.")
+        for name in ("strength", "margin"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} is no share. Use a number from 0 to 1.")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average={self.average} is no decay. Use a number from 0 to below 1.")

@@ -1,0 +1,159 @@
+"""What a retrofit did, as plain data that prints as a sentence and a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from antialias.metrics import Score, agreement, consistency, difference, one_pixel_changes
+
+from ._recipe import Recipe
+
+
+class Moment(NamedTuple):
+    """One measurement on the held-out pictures.
+
+    Attributes:
+        step: Updates so far; 0 is the network with its filters started.
+        loss: Mean loss since the measurement before, NaN at step 0.
+        consistency: Share of pairs of windows with the same top-1 class.
+        agreement: Share of pictures with the top-1 class of the original's shift-averaged answer.
+    """
+
+    step: int
+    loss: float
+    consistency: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A network on the held-out pictures."""
+
+    consistency: Score
+    agreement: Score
+    top1_change: Score
+    mean_absolute_change: Score
+
+    @classmethod
+    def of(cls, model: nn.Module, held_out: Tensor, answers: Tensor, recipe: Recipe) -> Scores:
+        """Measure a network on held-out pictures `(N, C, H, W)` with the original's answers `(N, K)`."""
+        window = recipe.window
+        changes = one_pixel_changes(model, held_out, size=window, pairs=_pairs(held_out, window))
+        return cls(
+            consistency=consistency(model, held_out, passes=recipe.passes, window=window, seed=recipe.seed),
+            agreement=agreement(model, answers, held_out, window=window),
+            top1_change=changes.top1_change,
+            mean_absolute_change=changes.mean_absolute_change,
+        )
+
+    def rows(self) -> dict[str, Score]:
+        """Return the scores by the names that a table gives them."""
+        return {
+            "consistency": self.consistency,
+            "agreement": self.agreement,
+            "P(top-1 change)": self.top1_change,
+            "mean absolute change": self.mean_absolute_change,
+        }
+
+
+@dataclass(frozen=True)
+class Retrofit:
+    """What was tried, what was kept and why.
+
+    The scores are those of the pictures that chose the state, which flatters it a little: for a number to publish,
+    measure on pictures that neither taught nor chose.
+
+    Attributes:
+        recipe: Every choice.
+        history: Measurements on the held-out pictures, in order.
+        start: The same measurement of the network as it was handed in.
+        chosen: Step of the state that was kept; `None` if the network is unchanged.
+        before: Scores of the network as it was handed in.
+        after: Scores of the network as it is now.
+        images: Pictures that taught.
+        stopped: Why it stopped early, empty if it did not.
+    """
+
+    recipe: Recipe
+    history: tuple[Moment, ...]
+    start: Moment
+    chosen: int | None
+    before: Scores
+    after: Scores
+    images: int
+    stopped: str = field(default="")
+
+    @property
+    def changed(self) -> bool:
+        """Whether the network is another one than before."""
+        return self.chosen is not None
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a sentence or two."""
+        stopped = f"Stopped early: {self.stopped}. " if self.stopped else ""
+        return stopped + (self._kept() if self.changed else self._unchanged())
+
+    def _kept(self) -> str:
+        gain = 100 * (self.after.consistency.value - self.before.consistency.value)
+        return (
+            f"Kept step {self.chosen} of {self.recipe.steps}: consistency {gain:+.1f} points, "
+            f"agreement {100 * (self.after.agreement.value - self.before.agreement.value):+.1f} points "
+            f"(margin {100 * self.recipe.margin:g})."
+        )
+
+    def _unchanged(self) -> str:
+        return (
+            f"The network is unchanged: none of {len(self.history)} states was more consistent than it "
+            f"({100 * self.start.consistency:.1f} %) with an agreement within {100 * self.recipe.margin:g} points of "
+            f"its {100 * self.start.agreement:.1f} %."
+        )
+
+    def __str__(self) -> str:
+        lines = [self.verdict, "", f"{'':<22}{'before':>8}{'after':>8}   difference (95 % interval)"]
+        after = self.after.rows()
+        return "\n".join([*lines, *(_row(name, score, after[name]) for name, score in self.before.rows().items())])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able data."""
+        return {
+            "recipe": asdict(self.recipe),
+            "history": [moment._asdict() for moment in self.history],
+            "start": self.start._asdict(),
+            "chosen": self.chosen,
+            "before": {name: score.to_dict() for name, score in self.before.rows().items()},
+            "after": {name: score.to_dict() for name, score in self.after.rows().items()},
+            "images": self.images,
+            "stopped": self.stopped,
+        }
+
+
+def choose(start: Moment, history: tuple[Moment, ...], margin: float) -> Moment | None:
+    """Return the most consistent moment whose agreement is within `margin` of the start's; `None` for the start itself.
+
+    Of equals the one of higher agreement wins, then the earlier one.
+
+    Example:
+        >>> start, late = Moment(0, 0.0, 0.60, 0.80), Moment(9, 0.1, 0.70, 0.79)
+        >>> choose(start, (Moment(5, 0.1, 0.90, 0.50), late), margin=0.02).step
+        9
+    """
+    # Shares of a few hundred pictures are float32 means: a difference below 1e-6 is no picture.
+    within = [moment for moment in history if moment.agreement >= start.agreement - margin - 1e-6]
+    better = [moment for moment in within if moment.consistency > start.consistency + 1e-6]
+    return max(better, key=lambda moment: (moment.consistency, moment.agreement, -moment.step), default=None)
+
+
+def _row(name: str, before: Score, after: Score) -> str:
+    change = difference(after, before)
+    low, high = (f"{100 * bound:+.1f}" for bound in change.interval)
+    values = f"{100 * before.value:>8.1f}{100 * after.value:>8.1f}"
+    return f"{name:<22}{values}   {100 * change.value:+.1f} ({low} to {high})"
+
+
+def _pairs(held_out: Tensor, window: int | None) -> int:
+    """Return how many one-pixel steps fit beside a window, 8 at most; without a window the score makes its own room."""
+    return 8 if window is None else min(8, min(held_out.shape[-2:]) - window)

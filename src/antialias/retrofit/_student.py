@@ -1,0 +1,167 @@
+"""The copy of the network that learns, and its running average, which is kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from antialias.metrics import normalization_of
+from antialias.nn import AdaptiveBlurPool2d
+
+from ._recipe import Recipe
+
+_LARGEST_GRADIENT = 5.0
+
+
+class Student:
+    """A copy of a network that learns in evaluation mode, so that the network itself is untouched until the end.
+
+    Evaluation mode keeps every running statistic: sixteen pictures say less about them than the million that made them,
+    and updating them costs more agreement than anything else (docs, "Retrofit: what was tried").
+
+    Args:
+        network: What to copy; a half-precision network learns in float32.
+        recipe: Rates, and what learns.
+
+    Raises:
+        ValueError: Nothing would learn.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.network = full_precision_copy(network).eval()
+        self.average = copy.deepcopy(self.network)
+        self.standardize = Standardize(network)
+        self.optimizer = torch.optim.AdamW(list(self._groups()), weight_decay=0.0)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._learning = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        filters = _parameters_of(self.network, AdaptiveBlurPool2d)
+        chosen = {
+            "all": list(self.network.parameters()),
+            "norms": _parameters_of(self.network, _BatchNorm),
+            "filters": [],
+        }
+        within = {id(parameter) for parameter in filters}
+        others = [parameter for parameter in chosen[self.recipe.learn] if id(parameter) not in within]
+        groups = ((others, self.recipe.learning_rate), (filters, self.recipe.filter_rate))
+        learning = [([p for p in parameters if p.requires_grad], rate) for parameters, rate in groups]
+        if not any(parameters for parameters, _ in learning) and self.recipe.steps:
+            raise ValueError(_nothing_learns(self.network, self.recipe.learn))
+        return ({"params": parameters, "lr": rate} for parameters, rate in learning)
+
+    def learn(self, step: int, images: Tensor, answers: Tensor) -> float:
+        """Take one step towards the answers `(B, K)` and return the loss before it."""
+        loss = self._loss(images, answers)
+        if not math.isfinite(value := loss.item()):
+            return value
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * rate_factor(step, self.recipe.steps, self.recipe.warmup)
+        self.optimizer.step()
+        self._follow(step)
+        return value
+
+    def _loss(self, images: Tensor, answers: Tensor) -> Tensor:
+        device = next(self.network.parameters()).device
+        logits = self.network(self.standardize(images.to(device)))
+        return distillation_loss(logits, answers.to(logits), self.recipe.temperature)
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
+        # Early on the average is young: with the full decay it would still be the start after a hundred steps.
+        decay = min(self.recipe.average, (step + 1) / (step + 10))
+        for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            if id(now) in self._learning:
+                mean.lerp_(now, 1 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        for name, part in (("network", self.network), ("average", self.average), ("optimizer", self.optimizer)):
+            part.load_state_dict(state[name])
+
+
+class Standardize:
+    """Normalise pixels in [0, 1] as a network expects them, in the precision that its copy learns in."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.values = normalization_of(network)
+        self.dtype = learning_dtype(network)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalise images `(N, C, H, W)`."""
+        images = images.to(self.dtype)
+        if self.values is None:
+            return images
+        mean, std = (images.new_tensor(value)[:, None, None] for value in self.values)
+        return (images - mean) / std
+
+
+def learning_dtype(network: nn.Module) -> torch.dtype:
+    """Return the precision that a network learns in: its own, float32 at least."""
+    parameter = next(network.parameters())
+    return torch.promote_types(parameter.dtype, torch.float32)
+
+
+def full_precision_copy(network: nn.Module) -> nn.Module:
+    """Return a deep copy in the precision that it learns in, without gradients."""
+    twin = copy.deepcopy(network).to(learning_dtype(network))
+    for parameter in twin.parameters():
+        parameter.grad = None
+    return twin
+
+
+def distillation_loss(logits: Tensor, answers: Tensor, temperature: float) -> Tensor:
+    """Return the mean divergence KL(answers || softmax(logits)), both softened by `temperature`, times its square.
+
+    Args:
+        logits: The student's, `(N, K)`.
+        answers: Probabilities `(N, K)` to learn.
+        temperature: Above 1 the small probabilities count more, below 1 less.
+
+    Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
+    """
+    softened = (answers.clamp(min=1e-8).log() / temperature).log_softmax(-1)
+    student = (logits / temperature).log_softmax(-1)
+    return F.kl_div(student, softened, reduction="batchmean", log_target=True) * temperature**2
+
+
+def rate_factor(step: int, steps: int, warmup: int) -> float:
+    """Return the share of the learning rate in force at a step: linear warm-up, then half a cosine.
+
+    Example:
+        >>> [round(rate_factor(step, 100, 10), 2) for step in (0, 9, 50)]
+        [0.1, 0.98, 0.5]
+    """
+    return min(1.0, (step + 1) / max(1, warmup)) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+
+
+def _parameters_of(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Parameter]:
+    found = (p for module in network.modules() if isinstance(module, kinds) for p in module.parameters())
+    return list({id(p): p for p in found}.values())
+
+
+def _nothing_learns(network: nn.Module, learn: str) -> str:
+    frozen = sum(not parameter.requires_grad for parameter in network.parameters())
+    return (
+        f"learn={learn!r} leaves nothing to learn in this {type(network).__name__} ({frozen} parameters are frozen). "
+        "Set requires_grad on some, or use learn='all'."
+    )

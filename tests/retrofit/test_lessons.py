@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from antialias.retrofit import Recipe
+from antialias.retrofit._lessons import Lessons, check_enough, digest, gather, hold_out
+
+PICTURES = torch.rand(10, 3, 16, 16)
+
+
+def lessons(**arguments: int) -> Lessons:
+    return Lessons(PICTURES, torch.arange(10.0)[:, None], Recipe(**arguments))  # type: ignore[arg-type]
+
+
+def test_a_loader_and_a_tensor_hold_the_same_pictures_and_labels_are_dropped() -> None:
+    loader = DataLoader(TensorDataset(PICTURES, torch.arange(10)), batch_size=4)
+    assert gather(loader).equal(PICTURES)
+    assert gather(PICTURES).equal(PICTURES)
+
+
+def test_pictures_of_two_sizes_are_refused() -> None:
+    batches = [torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 18)]
+    with pytest.raises(ValueError, match="held_out have sizes 3x16x16 and 3x16x18. Resize them to one size."):
+        gather(batches, "held_out")
+
+
+def test_a_quarter_is_held_out_and_nothing_is_lost() -> None:
+    learn, held = hold_out(PICTURES, seed=0)
+    assert (len(learn), len(held)) == (8, 2)
+    rows = {tuple(row) for row in torch.cat([learn, held]).flatten(1).tolist()}
+    assert rows == {tuple(row) for row in PICTURES.flatten(1).tolist()}
+    assert not hold_out(PICTURES, seed=1)[1].equal(held)
+
+
+def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order() -> None:
+    course = lessons(batch_size=4)
+    shown = torch.cat([course.batch(step)[1] for step in range(5)]).flatten().tolist()
+    assert sorted(shown[:10]) == sorted(shown[10:]) == list(range(10))
+    assert shown[:10] != shown[10:]
+
+
+def test_a_batch_depends_on_its_number_and_the_seed_alone() -> None:
+    first = lessons(batch_size=4).batch(3)
+    again = lessons(batch_size=4).batch(3)
+    other = lessons(batch_size=4, seed=1).batch(3)
+    assert all(a.equal(b) for a, b in zip(first, again, strict=True))
+    assert not first[0].equal(other[0])
+
+
+def test_windows_are_cut_from_the_picture_of_the_answer() -> None:
+    images, answers = lessons(batch_size=10, window=12).batch(0)
+    assert images.shape == (10, 3, 12, 12)
+    for image, answer in zip(images, answers, strict=True):
+        patches = PICTURES[int(answer)].unfold(1, 12, 1).unfold(2, 12, 1).flatten(1, 2).transpose(0, 1)
+        assert any(patch.equal(image) for patch in patches)
+
+
+@pytest.mark.parametrize(
+    ("learn", "held_out", "margin", "message"),
+    [
+        (17, 100, 0.02, "17 pictures are too few to learn from.*Pass at least 64"),
+        (
+            64,
+            30,
+            0.02,
+            "margin=0.02 of 30 held-out pictures is less.*Hold out at least 50, or use margin=0.033",
+        ),
+    ],
+)
+def test_too_few_pictures_are_refused(learn: int, held_out: int, margin: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_enough(torch.empty(learn, 1), torch.empty(held_out, 1), margin)
+
+
+def test_just_enough_pictures_are_taken() -> None:
+    check_enough(torch.empty(64, 1), torch.empty(50, 1), 0.02)
+    check_enough(torch.empty(64, 1), torch.empty(1, 1), 0.0)
+
+
+def test_a_fingerprint_changes_with_one_value_and_with_the_shape() -> None:
+    changed: Tensor = PICTURES.clone()
+    changed[3, 1, 2, 2] += 1e-6
+    assert digest(PICTURES) == digest(PICTURES.clone())
+    assert len({digest(PICTURES), digest(changed), digest(PICTURES.flatten(1))}) == 3

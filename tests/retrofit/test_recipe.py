@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from antialias.retrofit import Recipe
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": -1}, "steps=-1 is too small. Use 0 or more."),
+        ({"batch_size": 0}, "batch_size=0 is too small. Use 1 or more."),
+        ({"evaluate_every": 0}, "evaluate_every=0 is too small."),
+        ({"learning_rate": 0.0}, "learning_rate=0.0 is not positive."),
+        ({"temperature": float("nan")}, "temperature=nan is not positive."),
+        ({"strength": 1.5}, "strength=1.5 is no share. Use a number from 0 to 1."),
+        ({"margin": -0.1}, "margin=-0.1 is no share."),
+        ({"average": 1.0}, "average=1.0 is no decay. Use a number from 0 to below 1."),
+        ({"learn": "head"}, "learn='head' is unknown. Use 'all', 'norms', 'filters'."),
+    ],
+)
+def test_a_value_out_of_range_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Recipe(**arguments)
+
+
+def test_a_recipe_is_a_value() -> None:
+    assert Recipe(steps=3) == Recipe(steps=3)
+    assert hash(Recipe(steps=3)) != hash(Recipe(steps=4))

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from antialias.metrics import difference
+from antialias.retrofit import Recipe, Retrofit, retrofit_
+from antialias.surgery import unconverted_copy
+
+SHORT = Recipe(steps=6, evaluate_every=2, strength=0.5, learning_rate=1e-3, passes=2, margin=1.0)
+State = dict[str, Tensor]
+
+
+def state_of(network: nn.Module) -> State:
+    return copy.deepcopy(network.state_dict())
+
+
+def equal(a: State, b: State) -> bool:
+    return a.keys() == b.keys() and all(value.equal(b[name]) for name, value in a.items())
+
+
+def test_filters_make_an_aliasing_network_steadier_and_keep_its_answers(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor
+) -> None:
+    done = retrofit_(converted, pictures, held_out=held_out, recipe=Recipe(steps=10, evaluate_every=5, margin=0.05))
+    gain = difference(done.after.consistency, done.before.consistency)
+    assert gain.interval[0] > 0.05
+    assert done.after.agreement.value >= done.before.agreement.value - 0.05
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor
+) -> None:
+    def weights(seed: int) -> State:
+        network = copy.deepcopy(converted)
+        recipe = Recipe(steps=6, evaluate_every=6, strength=0.5, margin=1.0, passes=2, seed=seed)
+        assert retrofit_(network, pictures, held_out=held_out, recipe=recipe).changed
+        return state_of(network)
+
+    before = torch.get_rng_state()
+    first = weights(0)
+    assert equal(first, weights(0))
+    assert not equal(first, weights(1))
+    assert torch.get_rng_state().equal(before)
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 6])
+def test_an_interrupted_run_ends_where_one_never_stopped_does(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor, tmp_path: Path, stop_at: int
+) -> None:
+    whole, stopped = converted, copy.deepcopy(converted)
+    start, path = state_of(converted), tmp_path / "run.pt"
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == 6
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    expected = retrofit_(whole, pictures, held_out=held_out, recipe=SHORT)
+    with pytest.raises(KeyboardInterrupt):
+        retrofit_(stopped, pictures, held_out=held_out, recipe=SHORT, checkpoint=path, progress=interrupt)
+    assert equal(state_of(stopped), start)
+    steps: list[int] = []
+    resumed = retrofit_(
+        stopped, pictures, held_out=held_out, recipe=SHORT, checkpoint=path, progress=lambda done, _: steps.append(done)
+    )
+    assert steps[:1] == [(stop_at - 1) // 2 * 2 + 1]
+    assert equal(state_of(stopped), state_of(whole))
+    assert not equal(state_of(stopped), start)
+    assert repr(resumed.history) == repr(expected.history)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "run.pt", copy.deepcopy(converted)
+    retrofit_(other, pictures, held_out=held_out, recipe=Recipe(steps=0, passes=1), checkpoint=path)
+    with pytest.raises(ValueError, match="belongs to another run: recipe differ"):
+        retrofit_(converted, pictures, held_out=held_out, recipe=Recipe(steps=1, passes=1), checkpoint=path)
+
+
+def test_no_labels_are_used(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    def weights(labels: Tensor) -> State:
+        network = copy.deepcopy(converted)
+        loader = DataLoader(TensorDataset(pictures, labels), batch_size=16)
+        retrofit_(network, loader, held_out=held_out, recipe=SHORT)
+        return state_of(network)
+
+    assert equal(weights(torch.zeros(64)), weights(torch.randn(64)))
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor
+) -> None:
+    wild = Recipe(steps=6, evaluate_every=6, strength=0.0, learning_rate=1e30, warmup=0, margin=0.0)
+    before = state_of(converted)
+    done = retrofit_(converted, pictures, held_out=held_out, recipe=wild)
+    assert equal(state_of(converted), before)
+    assert done.stopped.startswith("the loss was nan at step ")
+    assert "Stopped early: the loss was nan" in str(done)
+    assert "The network is unchanged" in str(done)
+
+
+def test_nothing_within_the_margin_leaves_the_network_bit_for_bit(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor
+) -> None:
+    destructive = Recipe(steps=10, evaluate_every=10, strength=0.0, learning_rate=1.0, warmup=0, margin=0.01)
+    before = state_of(converted)
+    done = retrofit_(converted, pictures, held_out=held_out, recipe=destructive)
+    assert done.chosen is None
+    assert done.after is done.before
+    assert equal(state_of(converted), before)
+
+
+def test_flags_types_gradients_and_modes_are_kept(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    converted.to(torch.bfloat16).train()
+    converted.get_submodule("bn1").eval()
+    converted.get_parameter("conv1.weight").requires_grad_(False)
+    converted.get_parameter("fc.bias").grad = torch.ones(4, dtype=torch.bfloat16)
+    frozen, parameters = converted.get_parameter("conv1.weight").clone(), dict(converted.named_parameters())
+    modes = [module.training for module in converted.modules()]
+    assert retrofit_(converted, pictures, held_out=held_out, recipe=SHORT).changed
+    assert modes == [module.training for module in converted.modules()]
+    assert all(parameters[name] is p for name, p in converted.named_parameters())
+    assert {p.dtype for p in converted.parameters()} == {torch.bfloat16}
+    assert [name for name, p in converted.named_parameters() if not p.requires_grad] == ["conv1.weight"]
+    assert converted.get_parameter("conv1.weight").equal(frozen)
+    gradients = {name: p.grad for name, p in converted.named_parameters() if p.grad is not None}
+    assert list(gradients) == ["fc.bias"]
+    assert gradients["fc.bias"].eq(1).all()
+
+
+def test_the_original_teaches_and_stays(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    original = unconverted_copy(converted).train()
+    before, given = state_of(original), copy.deepcopy(converted)
+    retrofit_(converted, pictures, held_out=held_out, original=original, recipe=SHORT)
+    assert equal(state_of(original), before)
+    assert all(module.training for module in original.modules())
+    retrofit_(given, pictures, held_out=held_out, recipe=SHORT)
+    assert equal(state_of(given), state_of(converted))
+
+
+def test_a_network_without_filters_is_the_control(plain: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    names = set(plain.state_dict())
+    done = retrofit_(plain, pictures, held_out=held_out, recipe=SHORT)
+    assert set(plain.state_dict()) == names
+    # Without filters nothing is started, so that the first state is the network itself.
+    assert done.history[0].consistency == done.start.consistency
+    assert [moment.step for moment in done.history] == [0, 2, 4, 6]
+
+
+def test_a_quarter_of_the_pictures_is_held_out(converted: nn.Module, held_out: Tensor) -> None:
+    recipe = Recipe(steps=0, passes=1, margin=0.05)
+    done: Retrofit = retrofit_(converted, held_out, recipe=recipe)
+    assert (done.images, done.before.consistency.images) == (75, 25)
+
+
+def test_seventeen_pictures_are_too_few(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    with pytest.raises(ValueError, match="17 pictures are too few to learn from.*Pass at least 64"):
+        retrofit_(converted, pictures[:17], held_out=held_out)
