@@ -55,8 +55,14 @@ def test_materializing_keeps_every_picture_and_reports() -> None:
     images, labels = source.labelled(torch.arange(300))
     assert torch.equal(pictures.images, images)
     assert torch.equal(pictures.labels, labels)
-    assert seen == [(256, 300), (300, 300)]
+    assert seen == [(128, 300), (256, 300), (300, 300)]
     assert materialize(pictures) is pictures
+
+
+def test_materializing_leaves_the_number_of_threads() -> None:
+    before = torch.get_num_threads()
+    materialize(Scenes(size=8, length=200))
+    assert torch.get_num_threads() == before
 
 
 def test_pictures_check_what_they_are_given() -> None:

@@ -8,7 +8,15 @@ import pytest
 
 from antialias.cli import main
 
-SMALL = "--size 40 --window 32 --epochs 1 --batch-size 16 --accelerator cpu --train-length 32 --test-length 16".split()
+SMALL = (
+    "--size=40",
+    "--window=32",
+    "--epochs=1",
+    "--batch-size=16",
+    "--accelerator=cpu",
+    "--train-length=32",
+    "--test-length=16",
+)
 
 
 @pytest.mark.parametrize("filter", ["none", "fixed", "adaptive"])

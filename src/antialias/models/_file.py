@@ -26,6 +26,7 @@ class _Header(TypedDict):
     num_classes: int | None
     conversion: dict[str, Any] | None
     ties: dict[str, str]
+    channels_last: bool
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -82,6 +83,8 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         replay_(model, header["conversion"])
     _fill_(model, tensors | {tied: tensors[name] for tied, name in header["ties"].items()}, Path(path))
     _tie_(model, header["ties"])
+    if header["channels_last"]:  # other kernels run then, which round otherwise
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
 
 
@@ -89,7 +92,18 @@ def _describe(model: nn.Module, ties: dict[str, str]) -> _Header:
     origin, conversion = origin_of(model), conversion_of(model)
     name, num_classes = origin or (None, None)
     record = None if conversion is None else conversion.to_dict()
-    return {"format": _FORMAT, "name": name, "num_classes": num_classes, "conversion": record, "ties": ties}
+    return {
+        "format": _FORMAT,
+        "name": name,
+        "num_classes": num_classes,
+        "conversion": record,
+        "ties": ties,
+        "channels_last": any(_is_channels_last(parameter) for parameter in model.parameters()),
+    }
+
+
+def _is_channels_last(tensor: Tensor) -> bool:
+    return tensor.ndim == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def _untie(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
