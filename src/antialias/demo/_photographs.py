@@ -10,6 +10,7 @@ from antialias.data import photographs
 
 # No photograph is on both sides, and neither is one of the stereo pair.
 MEASURED = ("chelsea", "coffee", "astronaut", "china", "rocket")
+TAUGHT = ("flower", "motorcycle_left", "motorcycle_right", "hubble_deep_field", "ihc", "retina")
 SIDE = 183
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,12 +13,13 @@ from antialias.metrics import normalization_of
 from antialias.models import build
 from antialias.nn import Adaptive
 from antialias.report import Report
+from antialias.retrofit import Recipe, Retrofit, retrofit_
 from antialias.surgery import convert_
 
-from ._photographs import MEASURED, crops
+from ._photographs import MEASURED, TAUGHT, crops
 from ._settings import Settings, Stage
 
-ORIGINAL, CONVERTED = "original", "converted"
+ORIGINAL, CONVERTED, RETROFITTED = "original", "converted", "retrofitted"
 
 
 @dataclass(frozen=True)
@@ -26,36 +27,51 @@ class Real:
     """What part (b) found.
 
     Attributes:
-        report: Scores, curves and sliders of the networks.
-        change: Relative change of the logits by the conversion.
-        same: Share of crops whose answer the conversion kept.
+        report: Scores, curves, sliders and filter maps of the original and of the converted network, taught or not.
+        change: Relative change of the logits by the conversion alone.
+        same: Share of crops whose answer the conversion alone kept.
         sites: Number of filters that the conversion placed.
+        retrofit: What the retrofit did, if there was one.
     """
 
     report: Report
     change: float
     same: float
     sites: int
+    retrofit: Retrofit | None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the network that was measured beside the original is another one than it."""
+        return self.retrofit is not None and self.retrofit.changed
+
+    @property
+    def flips(self) -> float:
+        """Share of one-pixel moves that change the original's answer."""
+        assert self.report.table is not None
+        original = dict(zip(self.report.table.columns, self.report.table.rows[0].cells, strict=True))
+        return next(cell.value or 0.0 for column, cell in original.items() if column.key == "flips")
 
 
 def measure_real(settings: Settings, stage: Stage) -> Real:
-    """Measure EfficientNet-Lite0, convert it without changing it, and measure again."""
+    """Measure EfficientNet-Lite0, convert it without changing it, teach it if time allows, and measure again."""
     images = crops(MEASURED, settings.crops)
-    original = build("antialias:EfficientNetLite0").eval()
-    converted = copy.deepcopy(original)
-    conversion = convert_(converted, Adaptive())
-    change, same = compare(original, converted, images)
-    networks: dict[str, nn.Module] = {ORIGINAL: original, CONVERTED: converted}
+    original = build("antialias:EfficientNetLite0").eval().to(memory_format=torch.channels_last)
+    network = copy.deepcopy(original)
+    conversion = convert_(network, Adaptive())
+    change, same = compare(original, network, images)
+    retrofit = _teach(network, settings, stage) if settings.retrofit_steps else None
+    name = RETROFITTED if retrofit is not None and retrofit.changed else CONVERTED
     with stage("Measuring EfficientNet-Lite0 on photographs") as progress:
-        report = pages.measure(networks, images, pictures=len(MEASURED), progress=progress)
-    return Real(_named(report), change, same, len(conversion.changed))
+        networks: dict[str, nn.Module] = {ORIGINAL: original, name: network}
+        report = pages.measure(networks, images, pictures=list(MEASURED), progress=progress)
+    return Real(report, change, same, len(conversion.changed), retrofit)
 
 
-def _named(report: Report) -> Report:
-    """Call the pictures of the page by the photographs they were cut from."""
-    pairs = zip(report.sliders, MEASURED, strict=False)
-    sliders = (replace(slider, picture=replace(slider.picture, name=name)) for slider, name in pairs)
-    return replace(report, sliders=tuple(sliders))
+def _teach(network: nn.Module, settings: Settings, stage: Stage) -> Retrofit:
+    learn = crops(TAUGHT, settings.retrofit_crops, seed=1)
+    with stage("Retrofitting without labels") as progress:
+        return retrofit_(network, learn, recipe=Recipe(steps=settings.retrofit_steps), progress=progress)
 
 
 @torch.no_grad()

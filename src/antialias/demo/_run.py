@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from antialias.metrics import Score, average, difference
-from antialias.report import Report, Reproduction, Verdict, write
+from antialias.report import Report, Reproduction, write
 
 from ._real import Real, measure_real
 from ._settings import FULL, Settings, Stage, silent
 from ._small import Small, small_filter_maps, train_small, training_table
+from ._verdict import verdict
 
 
 def run(out: str | Path = "report", settings: Settings = FULL, *, stage: Stage = silent) -> tuple[Report, Path]:
@@ -39,38 +39,11 @@ def assemble(small: Small, real: Real, settings: Settings) -> Report:
             f"A network with ImageNet weights on {settings.crops} crops of photographs, and small networks trained "
             f"from scratch on {settings.train_length:,} composed pictures."
         ),
-        verdict=_verdict(small, real),
+        verdict=verdict(small, real),
         training=training_table(small, settings),
-        filters=(*small_filter_maps(small), *real.report.filters),
+        filters=(*small_filter_maps(small), *(real.report.filters if real.learned else ())),
         reproduction=_reproduction(real.report, settings),
     )
-
-
-def _verdict(small: Small, real: Real) -> Verdict:
-    measured = real.report.verdict
-    assert measured is not None
-    points = (
-        f"Converting EfficientNet-Lite0, {real.sites} adaptive filters that start as identities, changed its logits by "
-        f"{real.change:.0e} of their size and kept its answer on {real.same:.0%} of the crops.",
-        *(_comparison(small, name) for name in ("adaptive k3 G8", "fixed 3x3")),
-    )
-    return replace(measured, points=(*measured.points, *points))
-
-
-def _comparison(small: Small, name: str) -> str:
-    pairs = {"accuracy": "accuracy", "consistency": "consistency", "one-pixel flips": "top1_change"}
-    found = [f"{words} {_points(_gain(small, name, key))}" for words, key in pairs.items()]
-    return f"Trained from scratch, {name} filters against none, in points: {', '.join(found)}."
-
-
-def _gain(small: Small, name: str, key: str) -> Score:
-    after, before = (average([scores[key] for scores in small.scores[network]]) for network in (name, "plain"))
-    return difference(after, before)
-
-
-def _points(score: Score) -> str:
-    low, high = score.interval
-    return f"{100 * score.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def _reproduction(report: Report, settings: Settings) -> Reproduction:

@@ -33,11 +33,11 @@ class Settings:
     seeds: tuple[int, ...] = (0, 1)
     epochs: int = 6
     train_length: int = 4000
-    test_length: int = 1000
+    test_length: int = 600
     crops: int = 64
     retrofit_steps: int = 60
     retrofit_crops: int = 240
 
 
 FULL = Settings()
-QUICK = Settings(seeds=(0,), epochs=2, train_length=1500, test_length=400, crops=16, retrofit_steps=0)
+QUICK = Settings(seeds=(0,), epochs=3, train_length=1500, test_length=300, crops=12, retrofit_steps=0)

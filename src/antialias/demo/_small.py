@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from antialias.data import Pictures, materialize, open_data
-from antialias.metrics import Score
+from antialias.metrics import Score, average
 from antialias.nn import Adaptive, Filter, Fixed
 from antialias.report import Column, FilterMaps, Table, filter_maps
 from antialias.surgery import inspect
@@ -15,7 +15,8 @@ from antialias.tasks import TrainConfig, network, task_named, train_
 
 from ._settings import Progress, Settings, Stage
 
-FILTERS: dict[str, Filter | None] = {"plain": None, "fixed 3x3": Fixed(), "adaptive k3 G8": Adaptive()}
+PLAIN, FIXED, ADAPTIVE = "plain", "fixed 3x3", "adaptive k3 G8"
+FILTERS: dict[str, Filter | None] = {PLAIN: None, FIXED: Fixed(), ADAPTIVE: Adaptive()}
 COLUMNS = (
     Column(key="accuracy", title="Accuracy", better="higher"),
     Column(key="consistency", title="Consistency", better="higher", note="of two random windows"),
@@ -37,6 +38,10 @@ class Small:
     scores: dict[str, list[dict[str, Score]]]
     models: dict[str, nn.Module]
     test: Pictures
+
+    def score(self, name: str, key: str) -> Score:
+        """Return one score of one network, averaged over the seeds picture by picture."""
+        return average([scores[key] for scores in self.scores[name]])
 
 
 def train_small(settings: Settings, stage: Stage) -> Small:
@@ -74,17 +79,14 @@ def training_table(small: Small, settings: Settings) -> Table:
         COLUMNS,
         rows,
         caption=f"TinyResNet on {settings.train_length:,} composed pictures, {settings.epochs} epochs",
-        note=(
-            f"Mean of {len(settings.seeds)} seeds, each a tick. Intervals are over the {settings.test_length:,} test "
-            "pictures and say nothing about other seeds, which differ by points."
-        ),
+        note="Another seed can differ by points.",
     )
 
 
 def small_filter_maps(small: Small, count: int = 2) -> tuple[FilterMaps, ...]:
     """Map the trained adaptive network's filters on the first test scenes."""
     pictures: dict[str, Tensor] = {f"scene {index + 1}": small.test.images[index] for index in range(count)}
-    return filter_maps("adaptive k3 G8, trained on scenes", small.models["adaptive k3 G8"], pictures)
+    return filter_maps(f"{ADAPTIVE}, trained on scenes", small.models[ADAPTIVE], pictures)
 
 
 def macs(model: nn.Module) -> int:

@@ -24,9 +24,12 @@ from antialias.metrics._flips import top1_change as top1_change
 from antialias.metrics._measure import Model as Model
 from antialias.metrics._measure import Options as Options
 from antialias.metrics._measure import evaluating as evaluating
+from antialias.metrics._normalization import Normalization as Normalization
 from antialias.metrics._normalization import Normalize as Normalize
 from antialias.metrics._normalization import normalization_of as normalization_of
 from antialias.metrics._pictures import Images as Images
+from antialias.metrics._pictures import Picture as Picture
+from antialias.metrics._pictures import Pictures as Pictures
 from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
@@ -50,9 +53,12 @@ __all__ = [
     "Direction",
     "Images",
     "Model",
+    "Normalization",
     "Normalize",
     "OnePixelChanges",
     "Options",
+    "Picture",
+    "Pictures",
     "Score",
     "Shift",
     "accuracy",

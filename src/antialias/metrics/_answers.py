@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Unpack
 
 from torch import Tensor
-from typing_extensions import Unpack
 
 from antialias.metrics import _shifts
 from antialias.metrics._consistency import label_of, window_protocol

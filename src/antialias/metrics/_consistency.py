@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor
-from typing_extensions import Unpack
 
 from antialias.metrics import _shifts
 from antialias.metrics._formulas import all_agree, correct, counted_if, pair_agreement

@@ -7,9 +7,7 @@ from statistics import median
 
 from torch import Tensor, nn
 
-from antialias.metrics import shift_averaged_answers
-from antialias.metrics._measure import Model
-from antialias.metrics._normalization import Normalize
+from antialias.metrics import Model, Normalize, shift_averaged_answers
 
 
 def probabilities(model: Model, frames: Tensor, normalize: Normalize) -> Tensor:

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics._measure import evaluating
-from antialias.metrics._normalization import Normalization, Normalize
+from antialias.metrics import Normalization, Normalize, evaluating
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.report._pictures import FilterMaps, Picture, SiteMap
 

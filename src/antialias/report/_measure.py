@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor, nn
-from typing_extensions import Unpack
 
 from antialias import metrics
-from antialias.metrics._measure import Model, Options, Progress, Settings
-from antialias.metrics._normalization import Normalize
-from antialias.metrics._pictures import Images, Picture, Pictures
+from antialias.metrics import Images, Model, Normalize, Options, Picture, Pictures
 from antialias.models import imagenet_labels
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.report._ask import million_parameters, milliseconds, probabilities
@@ -27,6 +24,7 @@ from antialias.report._verdict import verdict
 from antialias.report._versions import versions
 
 IMAGENET_CLASSES = 1000
+Progress = Callable[[int, int], None]
 
 
 COLUMNS = {
@@ -56,7 +54,7 @@ class _Subject:
 
     @property
     def normalize(self) -> Normalize:
-        return Settings(**self.options).normalize
+        return self.options.get("normalize", "model")
 
 
 def measure(
@@ -130,7 +128,7 @@ def _look(
         raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
     first = tuple(islice(Pictures(images, labels, options.get("resize")), max(len(shown), 1)))
     model = next(iter(networks.values()))
-    classes = probabilities(model, first[0].batch, Settings(**options).normalize).shape[1]
+    classes = probabilities(model, first[0].batch, options.get("normalize", "model")).shape[1]
     fits = class_names is None or len(class_names) == classes
     if not fits or class_names is None:
         class_names = imagenet_labels() if classes == IMAGENET_CLASSES else None

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from antialias.metrics._flips import Direction
-from antialias.metrics._measure import Model
-from antialias.metrics._normalization import Normalize
+from antialias.metrics import Direction, Model, Normalize
 from antialias.report._ask import probabilities
 from antialias.report._pictures import Answer, Picture, Slider, Trace
 
