@@ -75,7 +75,8 @@ def _write(results: Iterable[Result], path: Path) -> None:
 
 
 def _row(result: Result) -> dict[str, object]:
-    row = asdict(result)
-    low, high = row.pop("quartiles")
+    row: dict[str, object] = asdict(result)
+    del row["quartiles"]
+    low, high = result.quartiles
     row["milliseconds"], row["ratio"] = round(result.milliseconds, 3), round(result.ratio, 3)
     return row | {"lower_quartile": round(low, 3), "upper_quartile": round(high, 3)}

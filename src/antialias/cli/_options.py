@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from cyclopts import Parameter
@@ -64,7 +64,7 @@ class SurgeryOptions:
     where: Annotated[list[str] | None, Parameter(negative=())] = None
     size: int | None = None
 
-    def keywords(self) -> dict[str, object]:
+    def keywords(self) -> dict[str, Any]:
         """Return the arguments of `inspect` and `convert_`."""
         return {"placement": self.placement, "stem": self.stem, "where": self.where}
 
