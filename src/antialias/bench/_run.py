@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -74,8 +75,8 @@ def _write(results: Iterable[Result], path: Path) -> None:
         writer.writerows(rows)
 
 
-def _row(result: Result) -> dict[str, object]:
-    row: dict[str, object] = asdict(result)
+def _row(result: Result) -> dict[str, Any]:
+    row = asdict(result)
     del row["quartiles"]
     low, high = result.quartiles
     row["milliseconds"], row["ratio"] = round(result.milliseconds, 3), round(result.ratio, 3)
