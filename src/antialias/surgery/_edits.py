@@ -143,14 +143,16 @@ class FilterEdit(Edit):
 class Insert(FilterEdit):
     """Put a filter at the first input or at the output of a module, as its child `antialias`.
 
-    A hook, and no wrapper, so that all parameters keep their names. It comes before the user's hooks, which so keep
-    seeing maps of the size they saw.
+    A hook, and no wrapper, so that all parameters keep their names. It runs before the user's hooks, or after them
+    where the module itself had the stride, so that they keep seeing maps of the size they saw.
 
     Attributes:
         side: Which end of the module.
+        had_stride: The filter is at the input of the module that had the stride.
     """
 
     side: Side
+    had_stride: bool = False
 
     @property
     def child(self) -> str:
@@ -159,7 +161,7 @@ class Insert(FilterEdit):
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         owner = self.add_filter(model, config)
         if self.side == "input":
-            owner.register_forward_pre_hook(FilterInput(), prepend=True)
+            owner.register_forward_pre_hook(FilterInput(), prepend=not self.had_stride)
         else:
             owner.register_forward_hook(FilterOutput(), prepend=True)
         return {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from ._pools import sliding_avg_pool2d, sliding_max_pool2d
@@ -13,7 +14,8 @@ from ._pools import sliding_avg_pool2d, sliding_max_pool2d
 POOL = "antialias_pool"
 _SLIDING: dict[Any, Any] = {
     torch.max_pool2d: sliding_max_pool2d,
-    torch.nn.functional.avg_pool2d: sliding_avg_pool2d,
+    F.max_pool2d: sliding_max_pool2d,
+    F.avg_pool2d: sliding_avg_pool2d,
 }
 
 
@@ -40,5 +42,6 @@ class _PoolsFiltered(TorchFunctionMode):
             return filter_(_slide(func, *args, **(kwargs or {})))
 
 
-def _slide(func: Any, x: Any, kernel_size: Any, stride: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return _SLIDING[func](x, kernel_size, stride, *args, **kwargs)
+def _slide(func: Any, input: Any, kernel_size: Any, stride: Any = None, *args: Any, **kwargs: Any) -> Any:
+    kwargs.pop("return_indices", None)
+    return _SLIDING[func](input, kernel_size, stride, *args, **kwargs)

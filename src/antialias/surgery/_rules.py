@@ -109,7 +109,8 @@ class _Planner:
             return _left(site, self._why_no_place(found))
         inserts = [self._insert(found, port) for port in where.ports]
         self.taken.update(insert.module for insert in inserts)
-        edits = [*_at_stride_1(found, self.rules.placement), *inserts]
+        # The filter first: hooks are prepended, and a layer crops to its old phase before its output is filtered.
+        edits = [*inserts, *_at_stride_1(found, self.rules.placement)]
         return self._filtered(site, found, edits, ", ".join(map(str, where.ports)), where.why)
 
     def _why_no_place(self, found: Found) -> str:
@@ -120,6 +121,7 @@ class _Planner:
         return Insert(
             module=port.owner,
             side=port.side,
+            had_stride=port.side == "input" and port.call.module is found.module,
             channels=port.value.shape[1],
             stride=both(found.stride),
             like=_like(found.op),
