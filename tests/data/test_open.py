@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -59,10 +61,16 @@ def test_materializing_keeps_every_picture_and_reports() -> None:
     assert materialize(pictures) is pictures
 
 
-def test_materializing_leaves_the_number_of_threads() -> None:
+def test_materializing_leaves_the_number_of_threads_to_threads_to_come() -> None:
     before = torch.get_num_threads()
-    materialize(Scenes(size=8, length=200))
-    assert torch.get_num_threads() == before
+    torch.set_num_threads(2)
+    try:
+        materialize(Scenes(size=8, length=200))
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_pictures_check_what_they_are_given() -> None:

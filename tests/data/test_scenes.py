@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader
 
 from antialias.data import Scene, Scenes, materialize
 from antialias.data._atlas import SPLITS, _reflect
+from antialias.data._draws import Draws
+from antialias.data._scenes import _colours, _draw_objects, _object_frame, _owner
 from antialias.data._shapes import KINDS
 
 
@@ -153,3 +155,23 @@ def test_drawing_keeps_up_with_a_network() -> None:
 def test_bad_arguments_are_named(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Scenes(**arguments)
+
+
+def test_the_front_most_object_owns_a_pixel_unless_the_strip_hides_it() -> None:
+    body = torch.tensor([[1.0, 1.0, 1.0, 0.4], [0.0, 0.6, 1.0, 0.0], [0.0, 0.0, 0.7, 0.0]])[None, :, None]
+    strip = torch.tensor([0.0, 0.0, 0.0, 0.0])[None, None]
+    assert _owner(body, strip).tolist() == [[[0, 1, 2, -1]]]
+    assert _owner(body, torch.tensor([0.6, 0.0, 1.0, 0.0])[None, None]).tolist() == [[[-1, 1, -1, -1]]]
+
+
+def test_the_second_colour_stands_out() -> None:
+    first, second = _colours(Draws.of_items(0, torch.arange(500)))
+    assert (first.mean(-1) - second.mean(-1)).abs().mean() > 0.3
+
+
+def test_distances_are_scaled_to_samples() -> None:
+    objects = _draw_objects(Draws.of_items(0, torch.arange(4)))
+    main = type(objects)(*(field[:, 1] for field in objects))
+    u, v, scale = _object_frame(main, 48)
+    step = torch.hypot(u.diff(dim=2), v.diff(dim=2) * main.squeeze[:, None, None])
+    assert torch.allclose(step * scale, torch.ones_like(step), atol=1e-3)
