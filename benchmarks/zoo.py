@@ -1,13 +1,14 @@
-"""Convert the zoo with identity filters and write what changed: `python benchmarks/zoo.py` writes `benchmarks/zoo.csv`.
+"""Convert the zoo with identity filters: `python benchmarks/zoo.py` writes `benchmarks/zoo.csv`.
 
-The weights are random and BatchNorm has random statistics and affine parameters, so that an error shows. Raw outputs are
-compared; a detector's are those of its backbone and of its region proposal head, before any suppression.
+The weights are random and BatchNorm has random statistics and affine parameters, so that an error shows. Raw outputs
+are compared; a detector's are those of its backbone and of its region proposal head, before any suppression.
 """
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,14 +58,14 @@ def network(name: str, seed: int = 0) -> nn.Module:
 
 
 @torch.no_grad()
-def _draw(norm: nn.modules.batchnorm._BatchNorm) -> None:
+def _draw(norm: Any) -> None:
     for spread in (norm.running_var, norm.weight):
         spread.uniform_(0.5, 1.5)
     for centre in (norm.running_mean, norm.bias):
         centre.normal_(0, 0.1)
 
 
-def small_detector_(model: nn.Module) -> nn.Module:
+def small_detector_(model: Any) -> nn.Module:
     """Let a detector work on small pictures and few boxes."""
     model.transform.min_size, model.transform.max_size = (64,), 96
     model.rpn._post_nms_top_n["testing"] = 8
@@ -79,7 +80,7 @@ def pictures(name: str, batch: int = 1, seed: int = 0) -> Tensor:
 
 
 @torch.no_grad()
-def raw_outputs(model: nn.Module, x: Tensor) -> list[Tensor]:
+def raw_outputs(model: Any, x: Tensor) -> list[Tensor]:
     """Return what a network computes before any decision: logits, maps, or a detector's features and proposals."""
     if hasattr(model, "rpn"):
         features = list(model.backbone(x).values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -25,12 +26,12 @@ SEVEN = {
 
 
 @pytest.fixture(scope="module")
-def resnet50() -> nn.Module:
+def resnet50() -> Any:
     return torchvision.models.resnet50(weights=None).eval()
 
 
 @pytest.fixture
-def resnet18() -> nn.Module:
+def resnet18() -> Any:
     torch.manual_seed(0)
     return torchvision.models.resnet18(weights=None).eval()
 

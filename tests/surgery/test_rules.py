@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 import timm.layers
@@ -15,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antialias.nn import Adaptive, BlurPool2d, Fixed
-from antialias.surgery import convert_, inspect
+from antialias.surgery import Conversion, convert_, inspect
 
 DELTA = Fixed(kernel_size=1)
 
@@ -24,16 +26,20 @@ def picture(height: int = 32, width: int = 29) -> Tensor:
     return torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(1))
 
 
-def assert_exact(model: nn.Module, x: Tensor, **options: object) -> object:
+def assert_exact(model: nn.Module, x: Tensor) -> Conversion:
     """Convert with filters that hand on their centre tap: only a wrong place, size or phase can change the output."""
     with torch.no_grad():
         before = model(x)
-        done = convert_(model, DELTA, example=x, **options)
+        done = convert_(model, DELTA, example=x)
         torch.testing.assert_close(model(x), before, rtol=1e-4, atol=1e-5)
     return done
 
 
-def after_stem(*layers: nn.Module) -> nn.Sequential:
+def named(**layers: nn.Module) -> Any:
+    return nn.Sequential(OrderedDict(layers)).eval()
+
+
+def after_stem(*layers: nn.Module) -> Any:
     return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), *layers, nn.Conv2d(8, 4, 1)).eval()
 
 
@@ -88,7 +94,7 @@ def test_same_padding_keeps_the_phase(kernel_size, stride, size):
         AvgPool2dSame(kernel_size, stride),
         StdConv2dSame(8, 8, kernel_size, stride),
     )
-    model = after_stem(nn.Sequential(OrderedDict({type(layer).__name__: layer for layer in layers})))
+    model = after_stem(named(**{type(layer).__name__: layer for layer in layers}))
     assert len(assert_exact(model, picture(*size)).changed) == 4
 
 
@@ -179,7 +185,7 @@ def test_what_cannot_be_proven_is_left_with_the_reason():
 
 
 class FunctionalPool(nn.Module):
-    def __init__(self, pool) -> None:
+    def __init__(self, pool: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.pool, self.conv = pool, nn.Conv2d(3, 8, 3)
 
@@ -197,7 +203,7 @@ class FunctionalPool(nn.Module):
     ],
 )
 def test_pools_called_as_functions_are_filtered(pool):
-    model = nn.Sequential(OrderedDict(block=FunctionalPool(pool), head=nn.Conv2d(8, 4, 1))).eval()
+    model = named(block=FunctionalPool(pool), head=nn.Conv2d(8, 4, 1))
     x = picture()
     with torch.no_grad():
         before = model(x)
@@ -217,14 +223,14 @@ def half(x: Tensor) -> Tensor:
 
 
 def test_a_redirected_pool_slides_by_one_and_is_filtered():
-    model, x = nn.Sequential(OrderedDict(block=FunctionalPool(half))).eval(), picture()
+    model, x = named(block=FunctionalPool(half)), picture()
     convert_(model, Fixed(), example=x)
     expected = BlurPool2d(8)(F.max_pool2d(model.block.conv(x).relu(), 2, 1))
     torch.testing.assert_close(model(x), expected)
 
 
 def test_a_network_with_a_redirected_pool_is_picklable_and_compiles():
-    model = nn.Sequential(OrderedDict(block=FunctionalPool(half), head=nn.Conv2d(8, 4, 1))).eval()
+    model = named(block=FunctionalPool(half), head=nn.Conv2d(8, 4, 1))
     x = picture()
     convert_(model, example=x)
     assert torch.equal(pickle.loads(pickle.dumps(model))(x), model(x))
@@ -329,7 +335,7 @@ def test_average_pools_become_the_filter_in_the_papers_placement():
 
 def test_unknown_placement():
     with pytest.raises(ValueError, match=r"placement='papers' is unknown\. Use 'exact' or 'paper'\."):
-        inspect(after_stem(nn.MaxPool2d(2)), picture(), placement="papers")
+        inspect(after_stem(nn.MaxPool2d(2)), picture(), placement=cast(Any, "papers"))
 
 
 class Inputs(nn.Module):
