@@ -153,3 +153,10 @@ def _stop_after_one_epoch(config: TrainConfig) -> None:
 def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"last.ckpt does not exist, so there is nothing to resume"):
         fit(replace(SMALL, out=str(tmp_path)), resume=True)
+
+
+def test_a_network_of_other_classes_is_refused() -> None:
+    model = TinyResNet(num_classes=7)
+    with pytest.raises(ValueError, match="the network has 7 outputs, the data 20 classes. Use equal numbers."):
+        evaluate(model, SMALL)
+    assert not model._forward_hooks

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -87,8 +89,30 @@ class _Loader:
             yield images.float() / 255, labels
 
 
+@contextmanager
+def _expecting(model: nn.Module, classes: int) -> Iterator[None]:
+    """Refuse a network that answers in other classes than the data has, whose accuracy would mean nothing."""
+
+    def check(_: nn.Module, __: Any, logits: Tensor) -> None:
+        if logits.shape[1] != classes:
+            raise ValueError(
+                f"the network has {logits.shape[1]} outputs, the data {classes} classes. Use equal numbers."
+            )
+
+    handle = model.register_forward_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def _evaluate(model: nn.Module, data: Labelled, config: TrainConfig) -> dict[str, Score]:
     pictures = _Loader(data)
+    with _expecting(model, len(data.classes)):
+        return _scores(model, pictures, config)
+
+
+def _scores(model: nn.Module, pictures: _Loader, config: TrainConfig) -> dict[str, Score]:
     return {
         "accuracy": accuracy(model, pictures, window=config.window),
         "consistency": consistency(model, pictures, window=config.window),
