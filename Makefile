@@ -9,7 +9,7 @@ demo: $(INSTALLED)
 	$(BIN)/antialias demo
 
 test: check browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

@@ -11,6 +11,8 @@ from antialias.models import build
 from antialias.tasks import TrainConfig
 from antialias.tasks import evaluate as measure
 
+from ._options import input_side
+
 
 def evaluate(
     model: str,
@@ -19,8 +21,8 @@ def evaluate(
     data: str = "scenes",
     task: str = "classification",
     weights: str | None = None,
-    size: int = 80,
-    window: int = 64,
+    size: int | None = None,
+    window: int | None = None,
     length: int | None = None,
     out: Path | None = None,
 ) -> None:
@@ -31,13 +33,14 @@ def evaluate(
         data: scenes (embedded), or images:DIR with one folder a class.
         task: What the network does: classification.
         weights: A file of weights, or `default` for the library's own.
-        size: Side of the pictures as read, in pixels.
-        window: Side of the windows that the network sees.
+        size: Side of the pictures as read, in pixels; a quarter more than the window if none is given.
+        window: Side of the windows that the network sees; the network's own input size if none is given.
         length: How many scenes; 2000 if not given.
         out: JSON file to write the scores and their protocols to.
     """
-    config = TrainConfig(task=task, data=data, size=size, window=window, test_length=length)
     network = build(model, weights=weights)
+    window = window or input_side(network)
+    config = TrainConfig(task=task, data=data, size=size or 5 * window // 4, window=window, test_length=length)
     with Console(stderr=True).status("Measuring"):
         scores = measure(network, config)
     for score in scores.values():

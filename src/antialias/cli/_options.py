@@ -68,9 +68,14 @@ class SurgeryOptions:
         """Return the arguments of `inspect` and `convert_`."""
         return {"placement": self.placement, "stem": self.stem, "where": self.where}
 
-    def example(self, model: nn.Module) -> Tensor | None:
-        """Return an example picture batch, or `None` where the network names its own input size."""
-        if self.size is not None:
-            return torch.zeros(1, 3, self.size, self.size)
-        known = hasattr(model, "input_size") or hasattr(model, "pretrained_cfg")
-        return None if known else torch.zeros(1, 3, 224, 224)
+    def example(self, model: nn.Module) -> Tensor:
+        """Return an example batch of one picture."""
+        side = self.size or input_side(model)
+        return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def input_side(model: nn.Module) -> int:
+    """Return the side in pixels of the pictures a network is meant for: what it says itself, else 224."""
+    config = getattr(model, "pretrained_cfg", None) or {}
+    size = getattr(model, "input_size", None) or config.get("input_size") or (3, 224, 224)
+    return size[-1]

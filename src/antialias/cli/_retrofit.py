@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import torch
 from cyclopts import Parameter
-from torch.utils.data import DataLoader, Subset
+from torch import Tensor
 
 import antialias as aa
 from antialias.data import open_data
@@ -27,7 +28,6 @@ def retrofit(
     weights: str | None = None,
     held_out: str | None = None,
     split: str = "train",
-    size: int | None = None,
     limit: int = 1000,
     control: bool = False,
     checkpoint: Path | None = None,
@@ -44,12 +44,12 @@ def retrofit(
         weights: A file of weights, or `default` for the library's own.
         held_out: Pictures to choose by, of other scenes; a quarter of `data` if none is given.
         split: Which part of the data: train or test.
-        size: Side of the pictures in pixels; the network learns on windows of 7/8 of it.
         limit: How many pictures to take at most, evenly from the data.
         control: Leave a network without filters as it is: what the same teaching does without them.
         checkpoint: File that holds the state of the run; if it is there, the run goes on from it.
         options: Which filter, where the network is converted first.
-        surgery: What is replaced, where the network is converted first.
+        surgery: What is replaced, where the network is converted first; `--size` is the side of the pictures, too, of
+            which the network sees windows of 7/8.
         recipe: How it learns.
     """
     options, surgery = options or FilterOptions(), surgery or SurgeryOptions()
@@ -59,8 +59,8 @@ def retrofit(
     with progress_bar("Retrofitting") as progress:
         done = retrofit_(
             network,
-            _pictures(data, split, size, limit),
-            held_out=None if held_out is None else _pictures(held_out, "test", size, limit),
+            _pictures(data, split, surgery.size, limit),
+            held_out=None if held_out is None else _pictures(held_out, "test", surgery.size, limit),
             recipe=recipe,
             checkpoint=checkpoint,
             progress=progress,
@@ -70,6 +70,7 @@ def retrofit(
     print(f"Wrote {out}")
 
 
-def _pictures(name: str, split: str, size: int | None, limit: int) -> DataLoader[Any]:
+def _pictures(name: str, split: str, size: int | None, limit: int) -> list[Tensor]:
     opened = open_data(name, split, size=size)
-    return DataLoader(Subset(opened, range(0, len(opened), -(-len(opened) // limit))), batch_size=32)
+    chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
+    return [opened.labelled(some)[0].float() / 255 for some in chosen.split(32)]
