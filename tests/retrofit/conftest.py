@@ -74,4 +74,9 @@ def pictures() -> Tensor:
 
 @pytest.fixture(scope="session")
 def held_out() -> Tensor:
-    return noise(100, seed=4)
+    return noise(50, seed=4)
+
+
+@pytest.fixture(scope="session")
+def more_held_out() -> Tensor:
+    return noise(100, seed=5)

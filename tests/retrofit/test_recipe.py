@@ -18,6 +18,7 @@ from antialias.retrofit import Recipe
         ({"strength": 1.5}, "strength=1.5 is no share. Use a number from 0 to 1."),
         ({"margin": -0.1}, "margin=-0.1 is no share."),
         ({"average": 1.0}, "average=1.0 is no decay. Use a number from 0 to below 1."),
+        ({"shares": (0.5, 1.0)}, r"shares=\(0.5, 1.0\) are not all between 0 and 1"),
         ({"learn": "head"}, "learn='head' is unknown. Use 'all', 'norms', 'filters'."),
     ],
 )

@@ -40,6 +40,9 @@ def test_the_most_consistent_within_the_margin_is_chosen(
     assert (None if found is None else found.step) == chosen
 
 
+KEPT = moment(10, 0.7, 0.79)
+
+
 def scores(consistency: float, agreement: float) -> Scores:
     def score(name: str, value: float) -> Score:
         return Score.from_pictures(name, torch.arange(100) < 100 * value, {"in_words": ""})
@@ -49,19 +52,23 @@ def scores(consistency: float, agreement: float) -> Scores:
     )
 
 
-def retrofit(chosen: int | None, stopped: str = "") -> Retrofit:
+def retrofit(chosen: Moment | None, stopped: str = "") -> Retrofit:
     before = scores(0.60, 0.80)
     after = before if chosen is None else scores(0.70, 0.79)
-    return Retrofit(Recipe(steps=20), (moment(10, 0.7, 0.79),), START, chosen, before, after, 64, stopped)
+    return Retrofit(Recipe(steps=20), START, (KEPT,), chosen, before, after, 64, stopped)
 
 
 def test_a_kept_state_prints_as_sentence_and_table() -> None:
-    lines = str(retrofit(chosen=10)).splitlines()
+    lines = str(retrofit(chosen=KEPT)).splitlines()
     assert lines[0] == "Kept step 10 of 20: consistency +10.0 points, agreement -1.0 points (margin 2)."
     assert lines[2].split() == ["before", "after", "difference", "(95", "%", "interval)"]
     assert lines[3].startswith("consistency               60.0    70.0   +10.0 (")
     assert len(lines) == 7
-    assert retrofit(chosen=10).changed
+    assert retrofit(chosen=KEPT).changed
+
+
+def test_a_state_on_the_way_says_how_far() -> None:
+    assert str(KEPT._replace(share=0.25)) == "25 % of the way to step 10"
 
 
 def test_an_unchanged_network_says_so() -> None:
@@ -78,8 +85,8 @@ def test_an_early_stop_is_said_first() -> None:
 
 
 def test_it_is_plain_data() -> None:
-    data = json.loads(json.dumps(retrofit(chosen=10).to_dict()))
-    assert data["chosen"] == 10
-    assert data["history"] == [{"step": 10, "loss": 0.1, "consistency": 0.7, "agreement": 0.79}]
+    data = json.loads(json.dumps(retrofit(chosen=KEPT).to_dict()))
+    assert data["chosen"]["step"] == 10
+    assert data["history"] == [{"step": 10, "loss": 0.1, "consistency": 0.7, "agreement": 0.79, "share": 1.0}]
     assert data["recipe"]["steps"] == 20
     assert data["after"]["consistency"]["value"] == pytest.approx(0.7)

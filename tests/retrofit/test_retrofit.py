@@ -12,7 +12,7 @@ from antialias.metrics import difference
 from antialias.retrofit import Recipe, Retrofit, retrofit_
 from antialias.surgery import unconverted_copy
 
-SHORT = Recipe(steps=6, evaluate_every=2, strength=0.5, learning_rate=1e-3, passes=2, margin=1.0)
+SHORT = Recipe(steps=6, evaluate_every=2, strength=0.5, learning_rate=1e-3, passes=1, margin=1.0, shares=())
 State = dict[str, Tensor]
 
 
@@ -25,12 +25,13 @@ def equal(a: State, b: State) -> bool:
 
 
 def test_filters_make_an_aliasing_network_steadier_and_keep_its_answers(
-    converted: nn.Module, pictures: Tensor, held_out: Tensor
+    converted: nn.Module, pictures: Tensor, more_held_out: Tensor
 ) -> None:
-    done = retrofit_(converted, pictures, held_out=held_out, recipe=Recipe(steps=10, evaluate_every=5, margin=0.05))
+    recipe = Recipe(steps=10, evaluate_every=5, strength=1.0, margin=0.1, passes=2)
+    done = retrofit_(converted, pictures, held_out=more_held_out, recipe=recipe)
     gain = difference(done.after.consistency, done.before.consistency)
     assert gain.interval[0] > 0.05
-    assert done.after.agreement.value >= done.before.agreement.value - 0.05
+    assert done.after.agreement.value >= done.before.agreement.value - 0.1
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(
@@ -38,7 +39,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 ) -> None:
     def weights(seed: int) -> State:
         network = copy.deepcopy(converted)
-        recipe = Recipe(steps=6, evaluate_every=6, strength=0.5, margin=1.0, passes=2, seed=seed)
+        recipe = Recipe(steps=6, evaluate_every=6, strength=0.5, margin=1.0, passes=1, shares=(), seed=seed)
         assert retrofit_(network, pictures, held_out=held_out, recipe=recipe).changed
         return state_of(network)
 
@@ -79,7 +80,7 @@ def test_a_checkpoint_of_another_recipe_is_refused(
     converted: nn.Module, pictures: Tensor, held_out: Tensor, tmp_path: Path
 ) -> None:
     path, other = tmp_path / "run.pt", copy.deepcopy(converted)
-    retrofit_(other, pictures, held_out=held_out, recipe=Recipe(steps=0, passes=1), checkpoint=path)
+    retrofit_(other, pictures, held_out=held_out, recipe=Recipe(steps=0, passes=1, shares=()), checkpoint=path)
     with pytest.raises(ValueError, match="belongs to another run: recipe differ"):
         retrofit_(converted, pictures, held_out=held_out, recipe=Recipe(steps=1, passes=1), checkpoint=path)
 
@@ -97,7 +98,7 @@ def test_no_labels_are_used(converted: nn.Module, pictures: Tensor, held_out: Te
 def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
     converted: nn.Module, pictures: Tensor, held_out: Tensor
 ) -> None:
-    wild = Recipe(steps=6, evaluate_every=6, strength=0.0, learning_rate=1e30, warmup=0, margin=0.0)
+    wild = Recipe(steps=6, evaluate_every=6, passes=1, strength=0.0, learning_rate=1e30, warmup=0, margin=0.0)
     before = state_of(converted)
     done = retrofit_(converted, pictures, held_out=held_out, recipe=wild)
     assert equal(state_of(converted), before)
@@ -109,7 +110,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
 def test_nothing_within_the_margin_leaves_the_network_bit_for_bit(
     converted: nn.Module, pictures: Tensor, held_out: Tensor
 ) -> None:
-    destructive = Recipe(steps=10, evaluate_every=10, strength=0.0, learning_rate=1.0, warmup=0, margin=0.01)
+    destructive = Recipe(steps=5, evaluate_every=5, passes=1, shares=(), strength=0.0, learning_rate=1.0, warmup=0)
     before = state_of(converted)
     done = retrofit_(converted, pictures, held_out=held_out, recipe=destructive)
     assert done.chosen is None
@@ -154,9 +155,15 @@ def test_a_network_without_filters_is_the_control(plain: nn.Module, pictures: Te
     assert [moment.step for moment in done.history] == [0, 2, 4, 6]
 
 
-def test_a_quarter_of_the_pictures_is_held_out(converted: nn.Module, held_out: Tensor) -> None:
-    recipe = Recipe(steps=0, passes=1, margin=0.05)
-    done: Retrofit = retrofit_(converted, held_out, recipe=recipe)
+def test_states_on_the_way_are_tried_too(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    recipe = Recipe(steps=1, passes=1, shares=(0.2, 0.6), margin=1.0)
+    done = retrofit_(converted, pictures, held_out=held_out, recipe=recipe)
+    assert [(moment.step, moment.share) for moment in done.history] == [(0, 1.0), (1, 1.0), (1, 0.2), (1, 0.6)]
+
+
+def test_a_quarter_of_the_pictures_is_held_out(converted: nn.Module, more_held_out: Tensor) -> None:
+    recipe = Recipe(steps=0, passes=1, shares=(), margin=0.05)
+    done: Retrofit = retrofit_(converted, more_held_out, recipe=recipe)
     assert (done.images, done.before.consistency.images) == (75, 25)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,31 +12,44 @@ import torch
 _VERSION = 1
 
 
-def write(path: Path, state: dict[str, Any], made_from: dict[str, str]) -> None:
-    """Write a state in one move: an interruption leaves the last whole file, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    torch.save({"version": _VERSION, "made_from": made_from, **state}, unfinished)
-    os.replace(unfinished, path)
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file for the state of one run, or none.
 
-
-def read(path: Path, made_from: dict[str, str], device: torch.device) -> dict[str, Any] | None:
-    """Read the state of the same run, or `None` if the file is not there yet.
-
-    Raises:
-        ValueError: The file belongs to a run with another recipe, other pictures or another network.
+    Attributes:
+        path: Where it is; `None` keeps nothing.
+        made_from: Fingerprints of what the run depends on, by name: its state means nothing to another run.
     """
-    if not path.exists():
-        return None
-    try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        version, theirs = state["version"], state["made_from"]
-    except Exception as error:
-        raise ValueError(f"checkpoint={str(path)!r} is no checkpoint of a retrofit. Use another path.") from error
-    differing = [name for name, value in made_from.items() if theirs.get(name) != value]
-    if version != _VERSION or differing:
-        raise ValueError(
-            f"checkpoint={str(path)!r} belongs to another run: {' and '.join(differing) or 'format'} differ. "
-            "Use the arguments it was made with, or another path."
-        )
-    return state
+
+    path: Path | None
+    made_from: dict[str, str]
+
+    def write(self, state: dict[str, Any]) -> None:
+        """Write a state in one move: an interruption leaves the last whole file, never half of one."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.path.with_name(f"{self.path.name}.part")
+        torch.save({"version": _VERSION, "made_from": self.made_from, **state}, unfinished)
+        os.replace(unfinished, self.path)
+
+    def read(self, device: torch.device) -> dict[str, Any] | None:
+        """Read the state, or `None` if the file is not there yet.
+
+        Raises:
+            ValueError: The file belongs to a run with another recipe, other pictures or another network.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            state = torch.load(self.path, map_location=device, weights_only=True)
+            version, theirs = state["version"], state["made_from"]
+        except Exception as error:
+            raise ValueError(f"checkpoint={str(self.path)!r} is no state of a retrofit. Use another path.") from error
+        differing = [name for name, value in self.made_from.items() if theirs.get(name) != value]
+        if version != _VERSION or differing:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} belongs to another run: {' and '.join(differing) or 'format'} differ. "
+                "Use the arguments it was made with, or another path."
+            )
+        return state

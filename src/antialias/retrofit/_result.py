@@ -20,12 +20,17 @@ class Moment(NamedTuple):
         loss: Mean loss since the measurement before, NaN at step 0.
         consistency: Share of pairs of windows with the same top-1 class.
         agreement: Share of pictures with the top-1 class of the original's shift-averaged answer.
+        share: How far the state lies on the way from the network as handed in to the one that learned.
     """
 
     step: int
     loss: float
     consistency: float
     agreement: float
+    share: float = 1.0
+
+    def __str__(self) -> str:
+        return f"step {self.step}" if self.share == 1 else f"{100 * self.share:g} % of the way to step {self.step}"
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,9 @@ class Retrofit:
 
     Attributes:
         recipe: Every choice.
-        history: Measurements on the held-out pictures, in order.
-        start: The same measurement of the network as it was handed in.
-        chosen: Step of the state that was kept; `None` if the network is unchanged.
+        start: Measurement of the network as it was handed in.
+        history: The same measurement of every state that could be kept, in order.
+        chosen: Measurement of the state that was kept; `None` if the network is unchanged.
         before: Scores of the network as it was handed in.
         after: Scores of the network as it is now.
         images: Pictures that taught.
@@ -78,9 +83,9 @@ class Retrofit:
     """
 
     recipe: Recipe
-    history: tuple[Moment, ...]
     start: Moment
-    chosen: int | None
+    history: tuple[Moment, ...]
+    chosen: Moment | None
     before: Scores
     after: Scores
     images: int
@@ -100,7 +105,7 @@ class Retrofit:
     def _kept(self) -> str:
         gain = 100 * (self.after.consistency.value - self.before.consistency.value)
         return (
-            f"Kept step {self.chosen} of {self.recipe.steps}: consistency {gain:+.1f} points, "
+            f"Kept {self.chosen} of {self.recipe.steps}: consistency {gain:+.1f} points, "
             f"agreement {100 * (self.after.agreement.value - self.before.agreement.value):+.1f} points "
             f"(margin {100 * self.recipe.margin:g})."
         )
@@ -123,7 +128,7 @@ class Retrofit:
             "recipe": asdict(self.recipe),
             "history": [moment._asdict() for moment in self.history],
             "start": self.start._asdict(),
-            "chosen": self.chosen,
+            "chosen": None if self.chosen is None else self.chosen._asdict(),
             "before": {name: score.to_dict() for name, score in self.before.rows().items()},
             "after": {name: score.to_dict() for name, score in self.after.rows().items()},
             "images": self.images,

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from antialias.metrics import agreement, consistency, shift_averaged_answers, windows
+from antialias.metrics import shift_averaged_answers, windows
 from antialias.metrics._pictures import Images
 from antialias.surgery import unconverted_copy
 
-from . import _checkpoint
+from ._checkpoint import Checkpoint
 from ._lessons import Lessons, check_enough, digest, digest_of, gather, hold_out
 from ._recipe import Recipe
-from ._result import Moment, Retrofit, Scores, choose
+from ._result import Moment, Retrofit
+from ._run import Exam, Progress, Run
 from ._start import match_statistics_, start_filters_
 from ._student import Student, full_precision_copy
 
-Progress = Callable[[int, int], None]
 _SHOWN = 128
 
 
@@ -64,156 +61,56 @@ def retrofit_(
         shift-averaged teacher is this library's.
     """
     recipe = recipe or Recipe()
-    pictures = _Pictures.of(images, held_out, recipe)
+    pictures = _pictures(images, held_out, recipe)
     teacher = full_precision_copy(unconverted_copy(model) if original is None else original).eval()
-    path = None if checkpoint is None else Path(checkpoint)
-    run = _resumed(model, teacher, pictures, recipe, path) or _begun(model, teacher, pictures, recipe)
-    run.learn(path, progress)
+    file = Checkpoint(None if checkpoint is None else Path(checkpoint), _made_from(model, teacher, pictures, recipe))
+    state = file.read(next(model.parameters()).device)
+    prepared = _prepared(model, teacher, pictures, recipe) if state is None else _Prepared(*state["prepared"])
+    run = _run(model, pictures, prepared, recipe)
+    if state is None:
+        _start_(run.student, teacher, pictures.learn, recipe)
+    else:
+        run.load_state_dict(state)
+    run.learn(lambda made: file.write({**made, "prepared": tuple(prepared)}), progress)
     return run.finish()
 
 
-@dataclass(frozen=True)
-class _Pictures:
+class _Pictures(NamedTuple):
     learn: Tensor
     held_out: Tensor
 
-    @classmethod
-    def of(cls, images: Images, held_out: Images | None, recipe: Recipe) -> _Pictures:
-        learn = gather(images)
-        chosen = hold_out(learn, recipe.seed) if held_out is None else (learn, gather(held_out, "held_out"))
-        check_enough(*chosen, recipe.margin)
-        return cls(*chosen)
 
+class _Prepared(NamedTuple):
+    """What is computed once: the original's shift-averaged answers `(N, K)`, and the network's own first moment."""
 
-@dataclass(frozen=True)
-class _Exam:
-    """The held-out pictures and the original's answers to them."""
-
-    pictures: Tensor
     answers: Tensor
-    recipe: Recipe
-
-    def moment(self, network: nn.Module, step: int, loss: float) -> Moment:
-        window, seed = self.recipe.window, self.recipe.seed
-        same = consistency(network, self.pictures, passes=self.recipe.passes, window=window, seed=seed)
-        kept = agreement(network, self.answers, self.pictures, window=window)
-        return Moment(step, loss, same.value, kept.value)
-
-    def scores(self, network: nn.Module) -> Scores:
-        return Scores.of(network, self.pictures, self.answers, self.recipe)
+    held_out_answers: Tensor
+    start: tuple[float, ...]
 
 
-@dataclass
-class _Run:
-    """The state of a run between its steps."""
-
-    model: nn.Module
-    student: Student
-    lessons: Lessons
-    exam: _Exam
-    start: Moment
-    made_from: dict[str, str]
-    history: list[Moment] = field(default_factory=list)
-    best: dict[str, Tensor] = field(default_factory=dict)
-    losses: list[float] = field(default_factory=list)
-    step: int = 0
-    stopped: str = ""
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.lessons.recipe
-
-    @property
-    def chosen(self) -> Moment | None:
-        return choose(self.start, tuple(self.history), self.recipe.margin)
-
-    def learn(self, path: Path | None, progress: Progress | None) -> None:
-        if not self.history:
-            self.measure(path)
-        while self.step < self.recipe.steps and not self.stopped:
-            self.take_step()
-            if progress is not None:
-                progress(self.step, self.recipe.steps)
-            if not self.stopped and (self.step % self.recipe.evaluate_every == 0 or self.step == self.recipe.steps):
-                self.measure(path)
-
-    def take_step(self) -> None:
-        loss = self.student.learn(self.step, *self.lessons.batch(self.step))
-        if math.isfinite(loss):
-            self.losses.append(loss)
-            self.step += 1
-        else:
-            self.stopped = f"the loss was {loss} at step {self.step + 1}; use a lower learning_rate or filter_rate"
-
-    def measure(self, path: Path | None) -> None:
-        loss = sum(self.losses) / len(self.losses) if self.losses else math.nan
-        self.history.append(self.exam.moment(self.student.average, self.step, loss))
-        self.losses.clear()
-        if self.chosen is self.history[-1]:
-            self.best = {name: value.clone() for name, value in self.student.average.state_dict().items()}
-        if path is not None:
-            _checkpoint.write(path, self.state_dict(), self.made_from)
-
-    def finish(self) -> Retrofit:
-        before = after = self.exam.scores(self.model)
-        if self.chosen is not None:
-            _write_back_(self.model, self.best)
-            after = self.exam.scores(self.model)
-        return Retrofit(
-            recipe=self.recipe,
-            history=tuple(self.history),
-            start=self.start,
-            chosen=None if self.chosen is None else self.chosen.step,
-            before=before,
-            after=after,
-            images=len(self.lessons.pictures),
-            stopped=self.stopped,
-        )
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "student": self.student.state_dict(),
-            "answers": (self.lessons.answers, self.exam.answers),
-            "start": tuple(self.start),
-            "history": [tuple(moment) for moment in self.history],
-            "best": self.best,
-            "step": self.step,
-        }
+def _pictures(images: Images, held_out: Images | None, recipe: Recipe) -> _Pictures:
+    learn = gather(images)
+    chosen = hold_out(learn, recipe.seed) if held_out is None else (learn, gather(held_out, "held_out"))
+    check_enough(*chosen, recipe.margin)
+    return _Pictures(*chosen)
 
 
-def _begun(model: nn.Module, teacher: nn.Module, pictures: _Pictures, recipe: Recipe) -> _Run:
-    answers, held_answers = (
+def _prepared(model: nn.Module, teacher: nn.Module, pictures: _Pictures, recipe: Recipe) -> _Prepared:
+    answers, held_out_answers = (
         shift_averaged_answers(teacher, some, shifts=recipe.shifts, window=recipe.window, seed=recipe.seed)
-        for some in (pictures.learn, pictures.held_out)
+        for some in pictures
     )
-    student = Student(model, recipe)
-    _start_(student, teacher, pictures.learn, recipe)
-    exam = _Exam(pictures.held_out, held_answers, recipe)
-    start = exam.moment(model, 0, math.nan)
-    lessons = Lessons(pictures.learn, answers, recipe)
-    return _Run(model, student, lessons, exam, start, _made_from(model, teacher, pictures, recipe))
+    start = Exam(pictures.held_out, held_out_answers, recipe).moment(model, 0)
+    return _Prepared(answers, held_out_answers, tuple(start))
 
 
-def _resumed(
-    model: nn.Module, teacher: nn.Module, pictures: _Pictures, recipe: Recipe, path: Path | None
-) -> _Run | None:
-    made_from, device = _made_from(model, teacher, pictures, recipe), next(model.parameters()).device
-    state = None if path is None else _checkpoint.read(path, made_from, device)
-    if state is None:
-        return None
-    student = Student(model, recipe)
-    student.load_state_dict(state["student"])
-    answers, held_answers = (some.cpu() for some in state["answers"])
-    return _Run(
+def _run(model: nn.Module, pictures: _Pictures, prepared: _Prepared, recipe: Recipe) -> Run:
+    return Run(
         model,
-        student,
-        Lessons(pictures.learn, answers, recipe),
-        _Exam(pictures.held_out, held_answers, recipe),
-        Moment(*state["start"]),
-        made_from,
-        [Moment(*values) for values in state["history"]],
-        state["best"],
-        step=state["step"],
+        Student(model, recipe),
+        Lessons(pictures.learn, prepared.answers.cpu(), recipe),
+        Exam(pictures.held_out, prepared.held_out_answers.cpu(), recipe),
+        Moment(*prepared.start),
     )
 
 
@@ -235,10 +132,3 @@ def _made_from(model: nn.Module, teacher: nn.Module, pictures: _Pictures, recipe
         "network": digest_of(model),
         "original": digest_of(teacher),
     }
-
-
-@torch.no_grad()
-def _write_back_(model: nn.Module, state: dict[str, Tensor]) -> None:
-    own = model.state_dict(keep_vars=True)
-    for name, value in state.items():
-        own[name].copy_(value)

@@ -23,8 +23,8 @@ _LARGEST_GRADIENT = 5.0
 class Student:
     """A copy of a network that learns in evaluation mode, so that the network itself is untouched until the end.
 
-    Evaluation mode keeps every running statistic: sixteen pictures say less about them than the million that made them,
-    and updating them costs more agreement than anything else (docs, "Retrofit: what was tried").
+    Evaluation mode keeps every running statistic: sixteen pictures say less about them than the million that made them.
+    Updating them took EfficientNet-Lite0's agreement with itself from 78 to 35 % in 120 steps; keeping them, to 66 %.
 
     Args:
         network: What to copy; a half-precision network learns in float32.
