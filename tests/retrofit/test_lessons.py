@@ -50,6 +50,12 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone() -> None:
     assert not first[0].equal(other[0])
 
 
+def test_every_step_moves_the_pictures_anew() -> None:
+    alike = PICTURES[:1].expand(10, -1, -1, -1)
+    course = Lessons(alike, torch.zeros(10, 1), Recipe(batch_size=10))
+    assert not course.batch(0)[0].equal(course.batch(1)[0])
+
+
 def test_windows_are_cut_from_the_picture_of_the_answer() -> None:
     images, answers = lessons(batch_size=10, window=12).batch(0)
     assert images.shape == (10, 3, 12, 12)

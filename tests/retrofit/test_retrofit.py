@@ -161,6 +161,16 @@ def test_states_on_the_way_are_tried_too(converted: nn.Module, pictures: Tensor,
     assert [(moment.step, moment.share) for moment in done.history] == [(0, 1.0), (1, 1.0), (1, 0.2), (1, 0.6)]
 
 
+def test_what_is_kept_is_the_state_that_was_chosen(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    recipe = Recipe(steps=4, evaluate_every=4, learning_rate=1.0, warmup=0, passes=2, shares=(), margin=0.2)
+    done = retrofit_(converted, pictures, held_out=held_out, recipe=recipe)
+    assert done.chosen is not None
+    assert done.chosen.step == 0
+    assert done.history[-1].agreement < done.chosen.agreement
+    assert done.after.consistency.value == done.chosen.consistency
+    assert done.after.agreement.value == done.chosen.agreement
+
+
 def test_a_quarter_of_the_pictures_is_held_out(converted: nn.Module, more_held_out: Tensor) -> None:
     recipe = Recipe(steps=0, passes=1, shares=(), margin=0.05)
     done: Retrofit = retrofit_(converted, more_held_out, recipe=recipe)

@@ -37,6 +37,6 @@ def _blended_filter(prefix: str, module: AdaptiveBlurPool2d, start: State, end: 
     bias, scale = f"{prefix}bn.bias", f"{prefix}bn.weight"
     if bool(start[scale].any()):
         return {}
-    taps = [state[bias].view(module.groups, -1).softmax(1) for state in (start, end)]
+    first, last = (state[bias].view(module.groups, -1).softmax(1) for state in (start, end))
     own = {name: value.clone() for name, value in end.items() if name.startswith(prefix)}
-    return {**own, bias: torch.lerp(*taps, share).log().flatten(), scale: share * end[scale]}
+    return {**own, bias: torch.lerp(first, last, share).log().flatten(), scale: share * end[scale]}

@@ -81,11 +81,11 @@ class _Pictures(NamedTuple):
 
 
 class _Prepared(NamedTuple):
-    """What is computed once: the original's shift-averaged answers `(N, K)`, and the network's own first moment."""
+    """What is computed once: the original's shift-averaged answers `(N, K)`, and the first moment as plain numbers."""
 
     answers: Tensor
     held_out_answers: Tensor
-    start: tuple[float, ...]
+    start: tuple[int, float, float, float, float]
 
 
 def _pictures(images: Images, held_out: Images | None, recipe: Recipe) -> _Pictures:
