@@ -10,7 +10,7 @@ from antialias.demo import FULL, QUICK, Settings, run
 from antialias.demo._photographs import MEASURED, crops
 from antialias.report import Report
 
-TINY = Settings(seeds=(0, 1), epochs=1, train_length=256, test_length=60, crops=5)
+TINY = Settings(seeds=(0, 1), epochs=1, train_length=256, test_length=60, crops=5, retrofit_steps=0)
 
 
 @pytest.fixture(scope="module")
