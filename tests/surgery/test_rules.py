@@ -400,3 +400,13 @@ def test_looking_puts_back_what_a_layer_changes(fail):
     assert torch.equal(torch.get_rng_state(), state)
     model[1].fail = False
     inspect(model, picture())
+
+
+def test_a_plan_shows_maps_as_they_enter_and_leave_the_module():
+    model = nn.Sequential(Conv2dSame(3, 8, 1), nn.ReLU(), Conv2dSame(8, 8, 3, stride=2))
+    model.append(nn.ReLU())
+    (site,) = inspect(model, torch.zeros(1, 3, 48, 48)).changed
+    assert (site.input_size, site.output_size) == ((48, 48), (24, 24))
+    convert_(model, example=torch.zeros(1, 3, 48, 48))
+    (filtered,) = (site for site in inspect(model, torch.zeros(1, 3, 48, 48)).sites if site.kind == "filter")
+    assert (filtered.input_size, filtered.output_size) == ((47, 47), (24, 24))

@@ -41,7 +41,7 @@ def train(
 
     Args:
         task: What is learnt: classification.
-        data: scenes (embedded), or images:DIR with train/CLASS/*.jpg and val/CLASS/*.jpg in it.
+        data: scenes (embedded), or images:DIR with folders train and val, and in each one folder a class.
         model: timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER, antialias:NAME or module:callable.
         filter: The filter that follows each downsampling.
         kernel_size: Side of the filters in samples.

@@ -16,7 +16,7 @@ from antialias.nn import Adaptive, Filter
 
 from ._dilated import find_dilated
 from ._edits import CHILD, Edit, FilterEdit, Insert, KeepPhase, Redirect, Retune, Slide
-from ._graph import Call, Graph, Op
+from ._graph import Call, Graph, Op, Value
 from ._place import Port, place
 from ._plan import Site
 from ._sites import Found, both, find
@@ -172,16 +172,24 @@ def _described(found: Found) -> Site:
     kernel = op.others[0].shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
     size = "x".join(map(str, both(kernel) if kernel and len(op.input.shape) == 4 else tuple(kernel)))
     layer = type(found.module).__name__ if found.module is not None else op.name.removesuffix("_with_indices")
+    before, after = _maps(found)
     return Site(
         name=found.name,
         kind=found.kind,
         operation=f"{layer} {size}".strip(),
         stride=found.stride,
         channels=found.channels,
-        input_size=op.input.shape[2:],
-        output_size=op.output.shape[2:],
+        input_size=before.shape[2:],
+        output_size=after.shape[2:],
         action="leave",
     )
+
+
+def _maps(found: Found) -> tuple[Value, Value]:
+    """Return the maps before and after the whole module, which may pad before it subsamples."""
+    if found.module is not None and found.call.module is found.module:
+        return found.call.input or found.op.input, found.call.output or found.op.output
+    return found.op.input, found.op.output
 
 
 def _at_stride_1(found: Found, placement: Placement) -> list[Edit]:
