@@ -6,9 +6,7 @@ import csv
 import platform
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -68,16 +66,16 @@ def _processor() -> str:
 def _write(results: Iterable[Result], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     versions = {"antialias": __version__, "torch": torch.__version__, "python": platform.python_version()}
-    rows = [_row(result) | versions for result in results]
+    rows = [{**_row(result), **versions} for result in results]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _row(result: Result) -> dict[str, Any]:
-    row = asdict(result)
-    del row["quartiles"]
+def _row(result: Result) -> dict[str, object]:
     low, high = result.quartiles
-    row["milliseconds"], row["ratio"] = round(result.milliseconds, 3), round(result.ratio, 3)
-    return row | {"lower_quartile": round(low, 3), "upper_quartile": round(high, 3)}
+    times = {"milliseconds": result.milliseconds, "lower_quartile": low, "upper_quartile": high, "ratio": result.ratio}
+    named = {"contest": result.contest, "contender": result.contender, "what": result.what}
+    rounded = {name: round(value, 3) for name, value in times.items()}
+    return {**named, **rounded, "saved_bytes": result.saved_bytes}
