@@ -75,6 +75,11 @@ def test_nothing_to_learn_is_refused(plain: nn.Module) -> None:
         Student(plain.requires_grad_(False), Recipe())
 
 
+def test_a_network_without_parameters_is_refused() -> None:
+    with pytest.raises(ValueError, match="ReLU has no parameters, so nothing can learn. Pass a network."):
+        Student(nn.ReLU(), Recipe())
+
+
 def test_the_average_lies_between_the_start_and_the_present(plain: nn.Module) -> None:
     student, _ = after_steps(plain, Recipe(learning_rate=1e-2), steps=5)
     start, mean, now = (network.get_parameter("fc.weight") for network in (plain, student.average, student.network))

@@ -46,6 +46,8 @@ def start_filters_(network: nn.Module, strength: float, forward: Forward) -> int
         How many filters were started.
     """
     filters = identity_filters(network) if strength > 0 else {}
+    if not filters:
+        return 0
     for module in filters.values():
         module.bn.bias.copy_(mixed_taps(module.kernel_size, strength).log().flatten().repeat(module.groups))
         module.bn.weight.fill_(_SCALE)

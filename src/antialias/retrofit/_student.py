@@ -117,7 +117,9 @@ class Standardize:
 
 def learning_dtype(network: nn.Module) -> torch.dtype:
     """Return the precision that a network learns in: its own, float32 at least."""
-    parameter = next(network.parameters())
+    parameter = next(network.parameters(), None)
+    if parameter is None:
+        raise ValueError(f"{type(network).__name__} has no parameters, so nothing can learn. Pass a network.")
     return torch.promote_types(parameter.dtype, torch.float32)
 
 
