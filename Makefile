@@ -2,30 +2,43 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+KERNEL := src/antialias/ops/libantialias.so
 
 .PHONY: demo test check bench clean
 
-demo: $(INSTALLED)
+demo: $(KERNEL)
 	$(BIN)/antialias demo
 
 test: check browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-check: $(INSTALLED)
+check: $(KERNEL)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)
+bench: $(KERNEL)
 	$(BIN)/antialias bench
 
 # torch goes first and alone: what is built against it later must find it, not bring a second one.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core cmake ninja
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[all,dev]'
 	touch $@
+
+# Optional: where it cannot be built, a note in its place says why, `antialias backends` shows it, and the next call of
+# make tries again.
+$(KERNEL): $(INSTALLED) CMakeLists.txt $(wildcard csrc/*)
+	@rm -f $(basename $@).*; mkdir -p build
+	@echo 'Building the C++ kernel (a minute; log in build/kernel.log)'
+	@{ $(BIN)/cmake --fresh -S . -B build/kernel -G Ninja -DPython_EXECUTABLE=$(abspath $(BIN)/python) \
+	   -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) && $(BIN)/cmake --build build/kernel \
+	   && $(BIN)/cmake --install build/kernel --prefix src; } >build/kernel.log 2>&1 \
+	|| echo "its build failed: $$(grep -i -m 1 error build/kernel.log)" >$(basename $@).txt
+	@if test -f $(basename $@).txt; then echo "No C++ kernel: $$(cat $(basename $@).txt). The reference runs." >&2; fi
 
 # The report's test drives a real page.
 .PHONY: browser
@@ -36,4 +49,4 @@ browser:
 	|| { echo 'The tests drive a browser. Install Chromium and chromedriver, then run make test again.' >&2; exit 1; }
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build $(basename $(KERNEL)).* .pytest_cache .ruff_cache .import_linter_cache

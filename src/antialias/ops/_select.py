@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from . import _cpp
 from ._layout import in_layout_of
 from ._pad import PADDING_MODES, PaddingMode
 from ._reference import NORMALIZATIONS, Normalize
@@ -23,7 +24,10 @@ class _Backend:
 
 
 # Fastest first: "auto" takes the first that has no reason not to run.
-_BACKENDS = (_Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),)
+_BACKENDS = (
+    _Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d),
+    _Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),
+)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ def adaptive_blur2d(
 
 
 def _pick(x: Tensor, name: str) -> _Backend:
+    if name == "auto" and torch.compiler.is_exporting():
+        return _BACKENDS[-1]  # What is exported must run, or become ONNX, where this library is not installed.
     if name == "auto":
         return next(backend for backend in _BACKENDS if not backend.why_not(x))
     for backend in _BACKENDS:

@@ -1,0 +1,40 @@
+// How the border of a map is continued: the same rules as `antialias.ops.pad`, as a table of sources.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace antialias {
+
+// Where sample `i` of an endlessly continued row of `size` samples comes from, or -1 for a zero.
+inline int64_t source_of(int64_t i, int64_t size, const std::string& mode) {
+  if (mode == "zeros") return i < 0 || i >= size ? -1 : i;
+  if (mode == "replicate") return std::clamp<int64_t>(i, 0, size - 1);
+  if (mode != "reflect" && mode != "circular") throw std::invalid_argument("padding_mode='" + mode + "' is unknown.");
+  const int64_t period = mode == "circular" || size == 1 ? size : 2 * (size - 1);
+  const int64_t folded = (i % period + period) % period;
+  return folded < size ? folded : period - folded;
+}
+
+struct Border {
+  std::vector<int32_t> source;  // for each padded sample that a kept position looks at
+  std::vector<int32_t> inside;  // for each tap, the first kept position where it is inside, and one past the last
+
+  Border(int64_t size, int64_t kept, int64_t stride, int64_t kernel_size, const std::string& mode) {
+    const int64_t pad = kernel_size / 2;
+    for (int64_t i = 0; i < (kept - 1) * stride + kernel_size; ++i) {
+      source.push_back(static_cast<int32_t>(source_of(i - pad, size, mode)));
+    }
+    for (int64_t tap = 0; tap < kernel_size; ++tap) {
+      const int64_t first = std::min((std::max<int64_t>(pad - tap, 0) + stride - 1) / stride, kept);
+      const int64_t end = size + pad - tap <= 0 ? 0 : (size - 1 + pad - tap) / stride + 1;
+      inside.push_back(static_cast<int32_t>(first));
+      inside.push_back(static_cast<int32_t>(std::clamp(end, first, kept)));
+    }
+  }
+};
+
+}  // namespace antialias

@@ -1,0 +1,62 @@
+// Compiled once for each instruction set, see CMakeLists.txt.
+#include "channels_last.h"
+#include "contiguous.h"
+
+namespace antialias::ANTIALIAS_ISA {
+namespace {
+
+template <class Filter>
+Kernels kernels_of() {
+  using A = typename Filter::A;
+  return {{
+              [](const Problem& p) { return Filter{p}.forward_tasks(); },
+              [](const Problem& p) { return Filter{p}.forward_scratch() * int64_t(sizeof(A)); },
+              [](const Problem& p, int64_t first, int64_t last, void* scratch) {
+                const Filter filter{p};
+                for (int64_t task = first; task < last; ++task) filter.forward(task, static_cast<A*>(scratch));
+              },
+          },
+          {
+              [](const Problem& p) { return Filter{p}.backward_tasks(); },
+              [](const Problem& p) { return Filter{p}.backward_scratch() * int64_t(sizeof(A)); },
+              [](const Problem& p, int64_t first, int64_t last, void* scratch) {
+                const Filter filter{p};
+                for (int64_t task = first; task < last; ++task) filter.backward(task, static_cast<A*>(scratch));
+              },
+          }};
+}
+
+template <class T, int K>
+Kernels for_layout(const Problem& p) {
+  if (p.channels_last) return kernels_of<ChannelsLast<T, K>>();
+  switch (p.stride_w) {
+    case 1:
+      return kernels_of<Contiguous<T, K, 1>>();
+    case 2:
+      return kernels_of<Contiguous<T, K, 2>>();
+    default:
+      return kernels_of<Contiguous<T, 0, 0>>();
+  }
+}
+
+}  // namespace
+
+// Constant sizes where they are used most, or the compiler has no end of work.
+Kernels kernels(const Problem& p) {
+  if (p.x_type == Scalar::bfloat16) return p.kernel_size == 3 ? for_layout<bfloat16, 3>(p) : for_layout<bfloat16, 0>(p);
+  if (p.x_type == Scalar::float64) {
+    return p.channels_last ? kernels_of<ChannelsLast<double, 0>>() : kernels_of<Contiguous<double, 0, 0>>();
+  }
+  switch (p.kernel_size) {
+    case 3:
+      return for_layout<float, 3>(p);
+    case 5:
+      return for_layout<float, 5>(p);
+    case 7:
+      return for_layout<float, 7>(p);
+    default:
+      return for_layout<float, 0>(p);
+  }
+}
+
+}  // namespace antialias::ANTIALIAS_ISA

@@ -1,0 +1,51 @@
+// What the adaptive filter is asked to do, and who can do it. No torch here: the kernels see pointers and sizes.
+#pragma once
+
+#include <cstdint>
+
+namespace antialias {
+
+enum class Scalar : int8_t { float32, bfloat16, float64 };
+
+// Shapes as in the Python reference: x (N, C, H, W), logits and their gradient (N, G*k*k, H', W'), y (N, C, H', W').
+// All tensors are dense, and all contiguous or all channels_last. The logits of float64 maps are float64, too.
+struct Problem {
+  int64_t batch, channels, height, width, groups, out_height, out_width;
+  int64_t kernel_size, stride_h, stride_w;
+  bool joint, channels_last;
+  Scalar x_type, logits_type;
+  // Where padded row (column) r comes from, for r in 0 .. (H' - 1) * stride + k - 1; -1 stands for zeros.
+  const int32_t* source_row;
+  const int32_t* source_column;
+  // For each horizontal tap, the first output column whose tap is inside the map, and one past the last.
+  const int32_t* inside;
+  // The backward pass of a task owns this many groups. Joint normalisation needs all of them in one task.
+  int64_t groups_per_task;
+  const void *x, *logits, *grad_y;
+  void *y, *grad_x, *grad_logits;
+};
+
+// One direction. Tasks are independent, write disjoint memory, and give the same bits in whatever order and on however
+// many threads they run.
+struct Pass {
+  int64_t (*tasks)(const Problem&);
+  int64_t (*scratch_bytes)(const Problem&);
+  void (*run)(const Problem&, int64_t first_task, int64_t last_task, void* scratch);
+};
+
+struct Kernels {
+  Pass forward, backward;
+};
+
+// The same source compiled for several instruction sets; which of them exist is the build's choice.
+namespace baseline {
+Kernels kernels(const Problem&);
+}
+namespace avx2 {
+Kernels kernels(const Problem&);
+}
+namespace avx512 {
+Kernels kernels(const Problem&);
+}
+
+}  // namespace antialias

@@ -1,0 +1,252 @@
+// Vectors as wide as the instruction set this file is compiled for, written once for all of them (GCC and Clang).
+// Everything lives in a namespace of that instruction set: a template shared between differently compiled files would be
+// merged by the linker, and an old processor would meet new instructions.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#ifndef ANTIALIAS_ISA
+#define ANTIALIAS_ISA baseline
+#endif
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+namespace antialias::ANTIALIAS_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+struct bfloat16 {
+  uint16_t bits;
+};
+
+template <class E, int N>
+struct VectorOf {
+  typedef E type __attribute__((vector_size(N * sizeof(E))));
+};
+template <class E, int N>
+using Vector = typename VectorOf<E, N>::type;
+
+// Sums of bfloat16 are taken in float32.
+template <class T>
+struct SumOf {
+  using type = T;
+};
+template <>
+struct SumOf<bfloat16> {
+  using type = float;
+};
+template <class T>
+using Sum = typename SumOf<T>::type;
+
+template <class A>
+constexpr int kLanes = kVectorBytes / int(sizeof(A));
+
+template <class To, class From>
+ALWAYS_INLINE To bits_as(const From& from) {
+  static_assert(sizeof(To) == sizeof(From));
+  To to;
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+
+template <int N, class E>
+ALWAYS_INLINE Vector<E, N> load_exactly(const E* from) {
+  Vector<E, N> v;
+  std::memcpy(&v, from, sizeof v);
+  return v;
+}
+
+template <int N>
+ALWAYS_INLINE Vector<float, N> load(const float* from) {
+  return load_exactly<N>(from);
+}
+
+template <int N>
+ALWAYS_INLINE Vector<double, N> load(const double* from) {
+  return load_exactly<N>(from);
+}
+
+template <int N>
+ALWAYS_INLINE Vector<float, N> load(const bfloat16* from) {
+  const auto wide = __builtin_convertvector(load_exactly<N>(&from->bits), Vector<uint32_t, N>);
+  return bits_as<Vector<float, N>>(wide << 16);
+}
+
+template <int N>
+ALWAYS_INLINE void store(float* to, Vector<float, N> v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+template <int N>
+ALWAYS_INLINE void store(double* to, Vector<double, N> v) {
+  std::memcpy(to, &v, sizeof v);
+}
+
+// Rounds to nearest even, as torch does; a NaN stays one.
+template <int N>
+ALWAYS_INLINE void store(bfloat16* to, Vector<float, N> v) {
+  const auto bits = bits_as<Vector<uint32_t, N>>(v);
+  const auto rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+  const auto kept = v == v ? rounded : Vector<uint32_t, N>{} + 0x7FC0;
+  const auto narrow = __builtin_convertvector(kept, Vector<uint16_t, N>);
+  std::memcpy(&to->bits, &narrow, sizeof narrow);
+}
+
+template <class T>
+ALWAYS_INLINE Sum<T> get(const T* from) {
+  return load<1>(from)[0];
+}
+
+template <class T>
+ALWAYS_INLINE void put(T* to, Sum<T> value) {
+  store<1>(to, Vector<Sum<T>, 1>{value});
+}
+
+// The first `count` of a vector, the others zero.
+template <int N, class T>
+ALWAYS_INLINE Vector<Sum<T>, N> load_some(const T* from, int64_t count) {
+  if (count >= N) return load<N>(from);
+  Sum<T> lanes[N] = {};
+  for (int64_t i = 0; i < count; ++i) lanes[i] = get(from + i);
+  return load<N>(lanes);
+}
+
+template <int N, class T>
+ALWAYS_INLINE void store_some(T* to, Vector<Sum<T>, N> v, int64_t count) {
+  if (count >= N) {
+    store<N>(to, v);
+  } else if constexpr (N > 1) {
+    Vector<Sum<T>, N / 2> halves[2];
+    std::memcpy(&halves, &v, sizeof v);
+    const bool whole = count >= N / 2;
+    if (whole) store<N / 2>(to, halves[0]);
+    store_some<N / 2>(to + whole * (N / 2), whole ? halves[1] : halves[0], count - whole * (N / 2));
+  }
+}
+
+// The first `count` lanes, the others zero.
+template <class A, int N>
+ALWAYS_INLINE Vector<A, N> first_lanes(Vector<A, N> v, int64_t count) {
+  Vector<A, N> lane;
+  for (int i = 0; i < N; ++i) lane[i] = A(i);
+  return lane < Vector<A, N>{} + A(count) ? v : Vector<A, N>{};
+}
+
+template <class A, int N>
+ALWAYS_INLINE A total(Vector<A, N> v) {
+  if constexpr (N == 1) {
+    return v[0];
+  } else {
+    Vector<A, N / 2> halves[2];
+    std::memcpy(&halves, &v, sizeof v);
+    return total<A, N / 2>(halves[0] + halves[1]);
+  }
+}
+
+template <class A>
+struct LaneNumber;
+template <>
+struct LaneNumber<float> {
+  using type = int32_t;
+};
+template <>
+struct LaneNumber<double> {
+  using type = int64_t;
+};
+
+// Lanes of two vectors put one after the other: result lane i is lane of(i).
+template <int N, class A, class Of>
+ALWAYS_INLINE Vector<A, N> pick(Vector<A, N> first, Vector<A, N> second, Of of) {
+#if defined(__clang__)
+  A both[2 * N];
+  store<N>(both, first), store<N>(both + N, second);
+  Vector<A, N> v;
+  for (int lane = 0; lane < N; ++lane) v[lane] = both[of(lane)];
+  return v;
+#else
+  Vector<typename LaneNumber<A>::type, N> lanes;
+  for (int lane = 0; lane < N; ++lane) lanes[lane] = of(lane);
+  return __builtin_shuffle(first, second, lanes);
+#endif
+}
+
+template <class A, int N>
+ALWAYS_INLINE Vector<A, N> evens(Vector<A, N> first, Vector<A, N> second) {
+  return pick<N, A>(first, second, [](int lane) { return 2 * lane; });
+}
+
+template <class A, int N>
+ALWAYS_INLINE Vector<A, N> odds(Vector<A, N> first, Vector<A, N> second) {
+  return pick<N, A>(first, second, [](int lane) { return 2 * lane + 1; });
+}
+
+// Lanes moved up by `By`, filled from the last of `before`.
+template <int By, class A, int N>
+ALWAYS_INLINE Vector<A, N> shifted_up(Vector<A, N> before, Vector<A, N> v) {
+  return pick<N, A>(before, v, [](int lane) { return N - By + lane; });
+}
+
+// The first and the second half of a, b, a, b, ...
+template <class A, int N>
+ALWAYS_INLINE Vector<A, N> interleave(Vector<A, N> a, Vector<A, N> b, bool second_half) {
+  const int start = second_half ? N / 2 : 0;
+  return pick<N, A>(a, b, [start](int lane) { return start + lane / 2 + lane % 2 * N; });
+}
+
+// exp(x) for x <= 0: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], within 1.5 units in the last place; 0 where the
+// result would be denormal. NaN stays NaN.
+template <int N>
+ALWAYS_INLINE Vector<float, N> exp_of_nonpositive(Vector<float, N> x) {
+  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
+  const auto shifted = x * 1.44269504088896341f + shift;
+  const auto n = shifted - shift;
+  const auto r = (x - n * 0.693145751953125f) - n * 1.42860682030941723212e-6f;
+  auto p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const auto scaled = bits_as<Vector<int32_t, N>>(p) + (bits_as<Vector<int32_t, N>>(shifted) << 23);
+  const auto result = x < -87.33654f ? Vector<float, N>{} : bits_as<Vector<float, N>>(scaled);
+  return x == x ? result : x;
+}
+
+template <int N>
+ALWAYS_INLINE Vector<double, N> exp_of_nonpositive(Vector<double, N> x) {
+  for (int lane = 0; lane < N; ++lane) x[lane] = __builtin_exp(x[lane]);
+  return x;
+}
+
+// Between two samples that are needed from memory lies too much work for the processor to look ahead by itself.
+template <class T>
+ALWAYS_INLINE void fetch_soon(const T* from) {
+  __builtin_prefetch(reinterpret_cast<const char*>(from) + 2048);
+}
+
+// Zeros, up to a vector more than `count`.
+template <class A>
+ALWAYS_INLINE void clear(A* to, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes<A>) store<kLanes<A>>(to + i, Vector<A, kLanes<A>>{});
+}
+
+// A number that a template can take from a lambda's argument.
+template <int Value>
+struct Constant {
+  constexpr operator int() const { return Value; }
+};
+
+// Not std::min and the like: see the top of this file.
+ALWAYS_INLINE constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+ALWAYS_INLINE constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+ALWAYS_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+ALWAYS_INLINE int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+}  // namespace antialias::ANTIALIAS_ISA
