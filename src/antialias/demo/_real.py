@@ -70,8 +70,9 @@ def measure_real(settings: Settings, stage: Stage) -> Real:
 
 def _teach(network: nn.Module, settings: Settings, stage: Stage) -> Retrofit:
     learn = crops(TAUGHT, settings.retrofit_crops, seed=1)
-    with stage("Retrofitting without labels") as progress:
-        return retrofit_(network, learn, recipe=Recipe(steps=settings.retrofit_steps), progress=progress)
+    recipe = Recipe(steps=settings.retrofit_steps, evaluate_every=settings.retrofit_steps, passes=2, shares=())
+    with stage("Retrofitting EfficientNet-Lite0 without labels") as progress:
+        return retrofit_(network, learn, recipe=recipe, progress=progress)
 
 
 @torch.no_grad()

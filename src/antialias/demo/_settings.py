@@ -34,9 +34,9 @@ class Settings:
     epochs: int = 6
     train_length: int = 4000
     test_length: int = 600
-    crops: int = 64
-    retrofit_steps: int = 60
-    retrofit_crops: int = 240
+    crops: int = 60
+    retrofit_steps: int = 50
+    retrofit_crops: int = 224
 
 
 FULL = Settings()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import windows
-from antialias.metrics._pictures import Images, Pictures
+from antialias.metrics import Images, Pictures, windows
 
 from ._recipe import Recipe
 

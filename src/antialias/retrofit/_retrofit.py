@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from antialias.metrics import shift_averaged_answers, windows
-from antialias.metrics._pictures import Images
+from antialias.metrics import Images, shift_averaged_answers, windows
 from antialias.surgery import unconverted_copy
 
 from ._checkpoint import Checkpoint
