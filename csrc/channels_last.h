@@ -41,6 +41,7 @@ struct ChannelsLast {
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
       for (int64_t i = 0; i < tile.count; ++i) {
         const auto* from = logits + ((tile.image * positions + tile.first + i) * p.groups + first) * taps;
+        for (int64_t row = 0; row < rows; row += N) fetch_soon(from + row);
         for (int64_t row = 0; row < rows; ++row) weights[row * N + i] = get(from + row);
       }
     });
@@ -75,6 +76,16 @@ struct ChannelsLast {
     }
   }
 
+  // The samples that later positions see first: in the last rows of the window, behind it.
+  ALWAYS_INLINE void fetch_next(const Tap* at, int64_t first, int64_t count) const {
+    for (int64_t row = k - least(p.stride_h, k); row < k; ++row) {
+      for (int64_t column = k - least(p.stride_w, k); column < k; ++column) {
+        const T* from = at[row * k + column].x + first;
+        for (int64_t c = 0; c < count; c += 64 / int64_t(sizeof(T))) fetch_soon(from + c);
+      }
+    }
+  }
+
   // ---- forward: a task is a tile
 
   int64_t forward_tasks() const { return p.batch * tiles; }
@@ -94,6 +105,7 @@ struct ChannelsLast {
       for_each_tap(t.first + i, [&](int64_t tap, int64_t offset) {
         at[tap].x = offset < 0 ? reinterpret_cast<const T*>(zero) : image + offset;
       });
+      fetch_next(at, 0, p.channels);
       for (int64_t g = 0; g < p.groups; ++g) filter<N>(weights + g * taps * N + i, at, g * per_group, per_group, y);
     }
   }
@@ -183,6 +195,7 @@ struct ChannelsLast {
         at[tap].x = offset < 0 ? reinterpret_cast<const T*>(zero) : image + offset;
         at[tap].grad_x = offset < 0 ? ignored : sums + offset;
       });
+      fetch_next(at, first * per_group, (last - first) * per_group);
       for (int64_t g = first; g < last; ++g) {
         const int64_t row = (g - first) * taps * N + i;
         backward_group<N>(weights + row, grad_weights + row, at, g * per_group, per_group, grad_y);

@@ -31,7 +31,9 @@ struct Contiguous {
                            : least(most(kBlockBytes / (row_of_tiles * int64_t(sizeof(A))), 1), p.out_height);
   const int64_t blocks = ceil_div(p.out_height, rows);
   const int64_t padded_width = (p.out_width - 1) * stride + k;
-  const int64_t phase = round_up(most(chunks * N * stride, p.width) / kPhases + k, N) + 3 * N;
+  // Vectors may be read and written beyond the last tap of the last output, and beyond the last sample.
+  const int64_t reached = S ? most((chunks + 1) * N, chunks * N + k) : chunks * N * stride + k;
+  const int64_t phase = round_up(most(reached, (p.width + k) / kPhases + N), N);
   const int64_t row_size = kPhases * phase;
 
   int64_t first_row(int64_t block) const { return block * rows; }
@@ -292,20 +294,22 @@ struct Contiguous {
     }
   }
 
+  ALWAYS_INLINE static void add_some(T* to, Vector<A, N> v, int64_t count) {
+    store_some<N>(to, load_some<N>(to, count) + v, count);
+  }
+
   // Adds the gradients of a row in scratch to where it was copied from.
   ALWAYS_INLINE void add_row(const A* from, T* to) const {
-    int64_t i = 0;
-    for (; i + kPhases * N <= p.width; i += kPhases * N) {
+    for (int64_t i = 0; i < p.width; i += kPhases * N) {
       const auto first = load<N>(from + in_row(pad + i));
       if constexpr (kPhases == 2) {
         const auto second = load<N>(from + in_row(pad + i + 1));
-        store<N>(to + i, load<N>(to + i) + interleave<A, N>(first, second, false));
-        store<N>(to + i + N, load<N>(to + i + N) + interleave<A, N>(first, second, true));
+        add_some(to + i, interleave<A, N>(first, second, false), p.width - i);
+        if (i + N < p.width) add_some(to + i + N, interleave<A, N>(first, second, true), p.width - i - N);
       } else {
-        store<N>(to + i, load<N>(to + i) + first);
+        add_some(to + i, first, p.width - i);
       }
     }
-    for (; i < p.width; ++i) put(to + i, get(to + i) + from[in_row(pad + i)]);
     for (int64_t q = 0; q < pad; ++q) add_border(from, q, to);
     for (int64_t q = pad + p.width; q < padded_width; ++q) add_border(from, q, to);
   }

@@ -109,12 +109,21 @@ ALWAYS_INLINE void put(T* to, Sum<T> value) {
   store<1>(to, Vector<Sum<T>, 1>{value});
 }
 
+template <int N, class T>
+ALWAYS_INLINE void copy_some(Sum<T>* to, const T* from, int64_t count) {
+  if constexpr (N > 0) {
+    const bool whole = count >= N;
+    if (whole) store<N>(to, load<N>(from));
+    copy_some<N / 2>(to + whole * N, from + whole * N, count - whole * N);
+  }
+}
+
 // The first `count` of a vector, the others zero.
 template <int N, class T>
 ALWAYS_INLINE Vector<Sum<T>, N> load_some(const T* from, int64_t count) {
   if (count >= N) return load<N>(from);
   Sum<T> lanes[N] = {};
-  for (int64_t i = 0; i < count; ++i) lanes[i] = get(from + i);
+  copy_some<N / 2>(lanes, from, count);
   return load<N>(lanes);
 }
 
