@@ -223,9 +223,10 @@ struct Contiguous {
       }
     }
     T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
+    const T* end_of_task = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
     for (int64_t row = 0; row < copied_rows(block); ++row, grads += row_size) {
       const int64_t source = source_row(block, row);
-      if (source >= 0 && looked_at(row)) add_row(grads, grad_x + source * p.width);
+      if (source >= 0 && looked_at(row)) add_row(grads, grad_x + source * p.width, end_of_task);
     }
   }
 
@@ -294,20 +295,20 @@ struct Contiguous {
     }
   }
 
-  ALWAYS_INLINE static void add_some(T* to, Vector<A, N> v, int64_t count) {
-    store_some<N>(to, load_some<N>(to, count) + v, count);
+  ALWAYS_INLINE static void add_some(T* to, Vector<A, N> v, const T* end, int64_t count) {
+    store_some<N>(to, load_before<T>(to, end, count) + v, count);
   }
 
   // Adds the gradients of a row in scratch to where it was copied from.
-  ALWAYS_INLINE void add_row(const A* from, T* to) const {
+  ALWAYS_INLINE void add_row(const A* from, T* to, const T* end) const {
     for (int64_t i = 0; i < p.width; i += kPhases * N) {
       const auto first = load<N>(from + in_row(pad + i));
       if constexpr (kPhases == 2) {
         const auto second = load<N>(from + in_row(pad + i + 1));
-        add_some(to + i, interleave<A, N>(first, second, false), p.width - i);
-        if (i + N < p.width) add_some(to + i + N, interleave<A, N>(first, second, true), p.width - i - N);
+        add_some(to + i, interleave<A, N>(first, second, false), end, p.width - i);
+        if (i + N < p.width) add_some(to + i + N, interleave<A, N>(first, second, true), end, p.width - i - N);
       } else {
-        add_some(to + i, first, p.width - i);
+        add_some(to + i, first, end, p.width - i);
       }
     }
     for (int64_t q = 0; q < pad; ++q) add_border(from, q, to);
