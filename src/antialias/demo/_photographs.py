@@ -1,4 +1,4 @@
-"""Crops of the embedded photographs, some to measure on and others to learn from."""
+"""Crops of the embedded photographs: some to measure on, others to learn from."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from antialias.data import photographs
+from antialias.data import Scenes, photographs
 
-# No photograph is on both sides, and neither is one of the stereo pair.
-MEASURED = ("chelsea", "coffee", "astronaut", "china", "rocket")
-TAUGHT = ("flower", "motorcycle_left", "motorcycle_right", "hubble_deep_field", "ihc", "retina")
+# No photograph is on both sides; the scenes' training split is composed of those that teach.
+MEASURED = ("chelsea", "china", "flower", "rocket")
+TAUGHT = ("astronaut", "coffee", "motorcycle_left", "motorcycle_right", "hubble_deep_field", "ihc", "retina")
 SIDE = 183
 
 
@@ -18,6 +18,12 @@ def crops(names: tuple[str, ...], count: int, *, side: int = SIDE, seed: int = 0
     """Cut square crops of varied scale from photographs, in turns, as floats in [0, 1] `(count, 3, side, side)`."""
     pictures, generator = photographs(), torch.Generator().manual_seed(seed)
     return torch.stack([_crop(pictures[names[i % len(names)]], side, generator) for i in range(count)])
+
+
+def lessons(count: int, *, side: int = SIDE, seed: int = 0) -> Tensor:
+    """Return pictures to learn from, `(count, 3, side, side)` in [0, 1]: scenes, and as many crops of photographs."""
+    scenes = Scenes("train", size=side, seed=seed, length=count // 2).labelled(torch.arange(count // 2))[0]
+    return torch.cat([scenes.float() / 255, crops(TAUGHT, count - len(scenes), side=side, seed=seed)])
 
 
 def _crop(pixels: Tensor, side: int, generator: torch.Generator) -> Tensor:

@@ -16,7 +16,7 @@ from antialias.report import Report
 from antialias.retrofit import Recipe, Retrofit, retrofit_
 from antialias.surgery import convert_
 
-from ._photographs import MEASURED, TAUGHT, crops
+from ._photographs import MEASURED, crops, lessons
 from ._settings import Settings, Stage
 
 ORIGINAL, CONVERTED, RETROFITTED = "original", "converted", "retrofitted"
@@ -69,7 +69,7 @@ def measure_real(settings: Settings, stage: Stage) -> Real:
 
 
 def _teach(network: nn.Module, settings: Settings, stage: Stage) -> Retrofit:
-    learn = crops(TAUGHT, settings.retrofit_crops, seed=1)
+    learn = lessons(settings.retrofit_pictures)
     recipe = Recipe(steps=settings.retrofit_steps, evaluate_every=settings.retrofit_steps, passes=2, shares=())
     with stage("Retrofitting EfficientNet-Lite0 without labels") as progress:
         return retrofit_(network, learn, recipe=recipe, progress=progress)

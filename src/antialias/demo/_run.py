@@ -48,7 +48,7 @@ def assemble(small: Small, real: Real, settings: Settings) -> Report:
 
 def _reproduction(report: Report, settings: Settings) -> Reproduction:
     caveats = (
-        "The crops come from five photographs, so their interval is narrower than one over unrelated photographs.",
+        "The crops come from four photographs, so their interval is narrower than one over unrelated photographs.",
         f"Small networks: {len(settings.seeds)} seed(s); others differ by points. The intervals are over pictures.",
         *report.reproduction.caveats,
     )

@@ -27,16 +27,16 @@ class Settings:
         test_length: Test scenes.
         crops: Crops of photographs on which the real network is measured.
         retrofit_steps: Steps of the retrofit.
-        retrofit_crops: Crops that teach it, of other photographs than it is measured on.
+        retrofit_pictures: Pictures that teach it, of other photographs than it is measured on.
     """
 
     seeds: tuple[int, ...] = (0, 1)
     epochs: int = 6
     train_length: int = 4000
     test_length: int = 600
-    crops: int = 60
+    crops: int = 48
     retrofit_steps: int = 50
-    retrofit_crops: int = 224
+    retrofit_pictures: int = 256
 
 
 FULL = Settings()

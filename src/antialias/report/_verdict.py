@@ -8,7 +8,12 @@ from antialias.metrics import Score, difference
 from antialias.report._report import Change, Verdict
 from antialias.report._tables import Cell
 
-NAMES = {"flips": "one-pixel flips", "consistency": "consistency", "accuracy": "accuracy"}
+NAMES = {
+    "flips": "one-pixel flips",
+    "change": "mean absolute change",
+    "consistency": "consistency",
+    "accuracy": "accuracy",
+}
 
 
 def verdict(found: Mapping[str, Mapping[str, Score]]) -> Verdict:
