@@ -48,7 +48,7 @@ def draw_answers(axes: Axes, trace: Trace) -> None:
         axes.bar(range(len(heights)), heights, width=1, label=name, color=palette(names.index(name)))
     axes.set(xlabel="pixels to the right", ylabel="probability, %", title="... and the answer changes")
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
-    axes.set_ylim(0, 1.3 * max(100 * best[0].probability for best in trace.answers))
+    axes.set_ylim(0, 1.55 * max(100 * best[0].probability for best in trace.answers))
 
 
 def draw_scores(axes: Axes, table: Table) -> None:

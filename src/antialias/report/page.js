@@ -281,7 +281,7 @@ class Maps {
       canvas.addEventListener("pointerleave", () => this.say(""));
     });
     paint(root.querySelector(".ramp canvas"), [...Array(256).keys()], [0, 255]);
-    this.draw("shared");
+    this.draw(root.querySelector("[name=scale]:checked").value);
   }
 
   draw(scale) {
