@@ -14,13 +14,25 @@ from antialias.surgery import convert_, inspect
 EXAMPLE = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
+class Restless(nn.Module):
+    """Counts its calls in a buffer and draws random numbers, in evaluation too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return x + 1e-9 * torch.rand_like(x)
+
+
 def network() -> nn.Sequential:
     stem = [nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Dropout(0.5)]
     return nn.Sequential(*stem, nn.Conv2d(8, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 1))
 
 
 def test_looking_at_a_network_in_training_touches_neither_statistics_nor_modes_nor_random_state() -> None:
-    model = network().train()
+    model = network().append(Restless()).train()
     model[1].eval()
     before, modes = copy.deepcopy(model.state_dict()), [module.training for module in model.modules()]
     random = torch.get_rng_state()
@@ -36,6 +48,7 @@ def test_an_example_that_fails_leaves_the_network_as_it_was() -> None:
         inspect(model, torch.zeros(1, 5, 16, 16))
     assert all(module.training for module in model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
 
 
 def test_converting_leaves_the_random_state_alone() -> None:
