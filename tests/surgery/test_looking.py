@@ -48,7 +48,8 @@ def test_an_example_that_fails_leaves_the_network_as_it_was() -> None:
         inspect(model, torch.zeros(1, 5, 16, 16))
     assert all(module.training for module in model.modules())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-    assert not (nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks)
+    assert not nn.modules.module._global_forward_hooks
+    assert not nn.modules.module._global_forward_pre_hooks
 
 
 def test_converting_leaves_the_random_state_alone() -> None:
