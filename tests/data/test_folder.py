@@ -57,7 +57,7 @@ def test_no_classes_and_no_pictures_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="has no class folders"):
         ImageFolder(tmp_path)
     (tmp_path / "cat").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"has classes but no pictures. Use files that end in .bmp, .jpeg"):
+    with pytest.raises(FileNotFoundError, match=r"has no pictures below it. Use files that end in .bmp, .jpeg"):
         ImageFolder(tmp_path)
 
 
@@ -70,5 +70,16 @@ def test_a_corrupt_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_an_unknown_split_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="split='dev' is unknown. Use one of: train, test."):
+    with pytest.raises(ValueError, match="split='dev' is unknown. Use one of: train, test, all."):
         ImageFolder(tmp_path, "dev")
+
+
+def test_all_is_every_picture_however_it_lies(tmp_path: Path) -> None:
+    _fill(tmp_path, {"cat": 1, "train/dog": 2})
+    Image.new("RGB", (20, 20)).save(tmp_path / "loose.png")
+    data = open_data(f"images:{tmp_path}", "all", size=16)
+    assert data.classes == ("unlabelled",)
+    assert data.labelled(torch.arange(3))[1].tolist() == [0, 0, 0]
+    (tmp_path / "flat").mkdir()
+    with pytest.raises(FileNotFoundError, match="one folder a class, or split='all' without classes"):
+        ImageFolder(tmp_path / "flat")

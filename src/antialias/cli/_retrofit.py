@@ -27,7 +27,7 @@ def retrofit(
     out: Path,
     weights: str | None = None,
     held_out: str | None = None,
-    split: str = "train",
+    split: str | None = None,
     limit: int = 1000,
     control: bool = False,
     checkpoint: Path | None = None,
@@ -43,7 +43,7 @@ def retrofit(
         out: File to write, such as model.safetensors; `aa.load` reads it.
         weights: A file of weights, or `default` for the library's own.
         held_out: Pictures to choose by, of other scenes; a quarter of `data` if none is given.
-        split: Which part of the data: train or test.
+        split: Which part of `data`: train, test or all; all of a folder and train of scenes if none is given.
         limit: How many pictures to take at most, evenly from the data.
         control: Leave a network without filters as it is: what the same teaching does without them.
         checkpoint: File that holds the state of the run; if it is there, the run goes on from it.
@@ -59,8 +59,8 @@ def retrofit(
     with progress_bar("Retrofitting") as progress:
         done = retrofit_(
             network,
-            _pictures(data, split, surgery.size, limit),
-            held_out=None if held_out is None else _pictures(held_out, "test", surgery.size, limit),
+            _pictures(data, split or _part(data, "train"), surgery.size, limit),
+            held_out=None if held_out is None else _pictures(held_out, _part(held_out, "test"), surgery.size, limit),
             recipe=recipe,
             checkpoint=checkpoint,
             progress=progress,
@@ -68,6 +68,10 @@ def retrofit(
     print(done)
     aa.save(network, out)
     print(f"Wrote {out}")
+
+
+def _part(name: str, of_scenes: str) -> str:
+    return of_scenes if name == "scenes" else "all"
 
 
 def _pictures(name: str, split: str, size: int | None, limit: int) -> list[Tensor]:

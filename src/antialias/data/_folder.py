@@ -11,19 +11,19 @@ from torch.utils.data import Dataset
 from antialias._extras import require
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff"})
-_FOLDERS = {"train": ("train",), "test": ("test", "val", "validation")}
+_FOLDERS = {"train": ("train",), "test": ("test", "val", "validation"), "all": ()}
 
 
 class ImageFolder(Dataset[tuple[Tensor, int]]):
     """Read `DIR/CLASS/*.jpg`, or `DIR/train/CLASS/*.jpg` beside `DIR/val/CLASS/*.jpg`.
 
     A folder without `train`, `val` or `test` in it is a test set as a whole: training on it would leave nothing to test
-    on.
+    on. The split `"all"` is every picture below the folder, however they lie, for what needs no labels.
     Pictures are resized to `size` along their shorter side and cut to the central square.
 
     Args:
         root: The folder.
-        split: `"train"` or `"test"` (`test`, `val` or `validation`, the first that exists).
+        split: `"train"`, `"test"` (`test`, `val` or `validation`, the first that exists), or `"all"` without classes.
         size: Height and width in pixels of what is returned.
 
     Raises:
@@ -34,14 +34,11 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
     def __init__(self, root: str | Path, split: str = "test", *, size: int = 224) -> None:
         folder = _split_folder(Path(root), split)
         self.size = size
-        self.classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
-        if not self.classes:
-            raise FileNotFoundError(f"{folder} has no class folders. Use {folder}/CLASS/*.jpg, one folder a class.")
-        self.files = [
-            (file, label) for label, name in enumerate(self.classes) for file in sorted(_pictures_in(folder / name))
-        ]
+        self.classes = ("unlabelled",) if split == "all" else _class_names(folder)
+        parts = [folder] if split == "all" else [folder / name for name in self.classes]
+        self.files = [(file, label) for label, part in enumerate(parts) for file in sorted(_pictures_in(part))]
         if not self.files:
-            raise FileNotFoundError(f"{folder} has classes but no pictures. Use files that end in {_endings()}.")
+            raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {_endings()}.")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -57,6 +54,16 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         return images, torch.tensor([label for _, label in chosen])
 
 
+def _class_names(folder: Path) -> tuple[str, ...]:
+    names = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+    if not names:
+        raise FileNotFoundError(
+            f"{folder} has no class folders. Use {folder}/CLASS/*.jpg, one folder a class, "
+            "or split='all' without classes."
+        )
+    return names
+
+
 def _endings() -> str:
     return ", ".join(sorted(_SUFFIXES))
 
@@ -70,6 +77,8 @@ def _split_folder(root: Path, split: str) -> Path:
         raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_FOLDERS)}.")
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder. Use images:DIR with an existing DIR.")
+    if split == "all":
+        return root
     found = [root / name for name in _FOLDERS[split] if (root / name).is_dir()]
     if found:
         return found[0]
