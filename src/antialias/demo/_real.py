@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import antialias.report as pages
-from antialias.metrics import normalization_of
+from antialias.metrics import Normalization
 from antialias.models import build
 from antialias.nn import Adaptive
 from antialias.report import Report
@@ -78,7 +78,6 @@ def _teach(network: nn.Module, settings: Settings, stage: Stage) -> Retrofit:
 @torch.no_grad()
 def compare(before: nn.Module, after: nn.Module, images: Tensor) -> tuple[float, float]:
     """Return the relative change of the logits, and the share of pictures with the same answer."""
-    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in normalization_of(before) or (0.0, 1.0))
-    inputs = (images - mean) / std
+    inputs = Normalization.resolve("model", before).apply(images)
     old, new = before(inputs), after(inputs)
     return float((new - old).norm() / old.norm()), float((new.argmax(1) == old.argmax(1)).float().mean())

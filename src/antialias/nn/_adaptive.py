@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, filter_weights, pad
+from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, check_padding_mode, filter_weights, pad
 
-from ._arguments import check_channels, check_groups, check_odd, check_padding_mode, per_dimension
+from ._arguments import check_channels, check_groups, check_odd, per_dimension
 from ._frozen import FrozenBatchNorm2d
 
 Init = Literal["paper", "identity", "binomial"]

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from antialias.ops import PADDING_MODES
-
 
 def check_channels(channels: int) -> None:
     if channels < 1:
         raise ValueError(f"channels={channels} is no number of channels. Use 1 or more.")
-
-
-def check_padding_mode(mode: str) -> None:
-    if mode not in PADDING_MODES:
-        raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
 
 
 def check_odd(kernel_size: int) -> None:

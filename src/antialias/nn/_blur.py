@@ -9,9 +9,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from antialias.ops import PaddingMode, binomial, blur
+from antialias.ops import PaddingMode, binomial, blur, check_padding_mode
 
-from ._arguments import check_binomial, check_channels, check_padding_mode, per_dimension
+from ._arguments import check_binomial, check_channels, per_dimension
 
 
 class _BlurPool(nn.Module):

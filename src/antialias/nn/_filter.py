@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from antialias.ops import Normalize, PaddingMode
+from antialias.ops import Normalize, PaddingMode, check_padding_mode
 
 from ._adaptive import AdaptiveBlurPool2d, Init, check_init
-from ._arguments import check_binomial, check_odd, check_padding_mode, largest_divisor
+from ._arguments import check_binomial, check_odd, largest_divisor
 from ._blur import BlurPool2d
 
 

@@ -9,6 +9,7 @@ from ._blur import binomial as binomial
 from ._blur import blur as blur
 from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
+from ._pad import check_padding_mode as check_padding_mode
 from ._pad import pad as pad
 from ._reference import NORMALIZATIONS as NORMALIZATIONS
 from ._reference import Normalize as Normalize
@@ -27,6 +28,7 @@ __all__ = [
     "backends",
     "binomial",
     "blur",
+    "check_padding_mode",
     "filter_weights",
     "pad",
 ]

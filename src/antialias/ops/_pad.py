@@ -37,8 +37,7 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
         >>> pad(torch.tensor([[[1.0, 2.0]]]), [(3, 3)]).tolist()
         [[[2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0]]]
     """
-    if mode not in PADDING_MODES:
-        raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
+    check_padding_mode(mode)
     if x.dim() != len(amounts) + 2:
         raise ValueError(
             f"x has shape {tuple(x.shape)}, but {len(amounts)} spatial dimension(s) are filtered. "
@@ -51,6 +50,12 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
     for dim, (before, after) in enumerate(amounts, start=2):
         x = x.index_select(dim, _source_index(x.shape[dim], before, after, mode, x.device))
     return x
+
+
+def check_padding_mode(mode: str) -> None:
+    """Raise `ValueError` unless `mode` is a padding mode."""
+    if mode not in PADDING_MODES:
+        raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
 
 
 def _torch_can(sizes: Sequence[int], amounts: Sequence[tuple[int, int]], mode: PaddingMode) -> bool:

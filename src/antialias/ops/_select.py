@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import _cpp
 from ._layout import in_layout_of
-from ._pad import PADDING_MODES, PaddingMode
+from ._pad import PaddingMode, check_padding_mode
 from ._reference import NORMALIZATIONS, Normalize
 from ._reference import adaptive_blur2d as _reference
 
@@ -142,8 +142,7 @@ def _check(
         raise ValueError(f"stride={stride} keeps no samples. Use 1 or more.")
     if normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize={normalize!r} is unknown. Use 'group' or 'joint'.")
-    if mode not in PADDING_MODES:
-        raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
+    check_padding_mode(mode)
     if x.dim() != 4 or logits.dim() != 4:
         raise ValueError(
             f"x has shape {tuple(x.shape)} and logits {tuple(logits.shape)}. Pass (N, C, H, W) and (N, G*k*k, H', W')."

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
-from antialias.metrics import normalization_of
+from antialias.metrics import Normalization
 from antialias.models import build
 from antialias.nn import Adaptive, Filter
 from antialias.surgery import convert_
@@ -63,8 +63,4 @@ def schedule_of(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: in
 
 def normalizer_of(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """Return what turns pictures in [0, 1] into the network's inputs."""
-    known = normalization_of(model)
-    if known is None:
-        return lambda images: images
-    mean, std = (torch.as_tensor(values).view(-1, 1, 1) for values in known)
-    return lambda images: (images - mean.to(images)) / std.to(images)
+    return Normalization.resolve("model", model).apply
