@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from antialias.data import Labelled, Pictures, Request, Scenes, materialize, open_data, register
-from antialias.data._open import _OPENERS
+from antialias.data._open import _SCHEMES
 
 
 def test_scenes_take_what_was_asked() -> None:
@@ -36,8 +36,15 @@ def test_bad_names_are_explained(name: str, message: str) -> None:
         open_data(name)
 
 
+def test_targets_that_a_data_set_lacks_are_refused() -> None:
+    with pytest.raises(ValueError, match="want='depth' is unknown. Use one of: label, semantic, instances."):
+        open_data("scenes", want="depth")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="data='images:here' has no semantic targets. Use one of: "):
+        open_data("images:here", want="semantic")
+
+
 def test_other_data_sets_join(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(_OPENERS, "mine", raising=False)
+    monkeypatch.delitem(_SCHEMES, "mine", raising=False)
     mine = Pictures(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0]), ("a",))
 
     def opener(request: Request) -> Labelled:
@@ -48,7 +55,7 @@ def test_other_data_sets_join(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_data("mine:there") is mine
     with pytest.raises(ValueError, match="scheme='mine' is taken"):
         register("mine", opener)
-    del _OPENERS["mine"]
+    del _SCHEMES["mine"]
 
 
 def test_materializing_keeps_every_picture_and_reports() -> None:

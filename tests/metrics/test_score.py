@@ -160,3 +160,60 @@ def test_averages_need_scores_that_are_alike() -> None:
         average([])
     with pytest.raises(ValueError, match=r"the protocols differ in passes"):
         average([_score(passes=1), _score(passes=2)])
+
+
+def _ratio(hits: torch.Tensor, tries: torch.Tensor) -> Score:
+    return Score.from_statistic("hit rate", lambda n: (n @ hits) / (n @ tries), len(hits), {"in_words": "a ratio"})
+
+
+def test_a_statistic_of_the_whole_set_is_bounded_by_resampling_pictures() -> None:
+    generator = torch.Generator().manual_seed(0)
+    tries = torch.randint(1, 9, (400,), generator=generator)
+    hits = torch.binomial(tries.double(), torch.full((400,), 0.3, dtype=torch.float64), generator=generator).long()
+    score = _ratio(hits, tries)
+    assert score.value == pytest.approx(float(hits.sum() / tries.sum()))
+    rates = hits - score.value * tries  # the delta method's linearisation of a ratio
+    half = 1.96 * float(rates.double().std()) / 400**0.5 / float(tries.double().mean())
+    assert score.interval == pytest.approx((score.value - half, score.value + half), abs=half / 8)
+
+
+def test_a_mean_is_bounded_alike_as_a_statistic() -> None:
+    values = (torch.arange(200) % 5).double() / 4
+    mean = Score.from_pictures("share", values)
+    statistic = Score.from_statistic("share", lambda n: n.double() @ values / n.sum(1), 200)
+    assert statistic.value == pytest.approx(mean.value)
+    assert statistic.interval == pytest.approx(mean.interval, abs=0.01)
+
+
+def test_statistics_of_the_same_pictures_are_paired() -> None:
+    tries = torch.full((300,), 4)
+    hits = torch.randint(0, 4, (300,), generator=torch.Generator().manual_seed(0))
+    better, worse = _ratio(hits + 1, tries), _ratio(hits, tries)
+    gain = difference(better, worse)
+    assert (gain.value, *gain.interval) == pytest.approx((0.25, 0.25, 0.25))
+    assert average([better, worse]).value == pytest.approx(worse.value + 0.125)
+    assert average([better, better]).interval == pytest.approx(better.interval)
+
+
+def test_a_statistic_survives_json_and_can_still_be_compared() -> None:
+    score = _ratio(torch.arange(20) % 3, torch.full((20,), 2))
+    read = Score.from_dict(json.loads(json.dumps(score.to_dict(per_image=True), allow_nan=False)))
+    assert read == score
+    assert difference(read, score).interval == (0.0, 0.0)
+    bare = Score.from_dict(score.to_dict())
+    with pytest.raises(ValueError, match="'hit rate' carries no per-picture values"):
+        difference(bare, score)
+
+
+def test_statistics_need_pictures_and_the_same_number_of_them() -> None:
+    with pytest.raises(ValueError, match=r"hit rate: there is no picture to measure\. Add pictures\."):
+        _ratio(torch.ones(0), torch.ones(0))
+    with pytest.raises(ValueError, match="the scores come from 3 and 4 pictures"):
+        difference(
+            _ratio(torch.ones(3).long(), torch.ones(3).long()), _ratio(torch.ones(4).long(), torch.ones(4).long())
+        )
+
+
+def test_a_resample_without_a_value_does_not_count() -> None:
+    score = Score.from_statistic("rate of the rare", lambda n: torch.where(n[:, 0] > 0, 0.5, float("nan")), 5)
+    assert score.interval == (0.5, 0.5)

@@ -3,6 +3,7 @@
 from ._folder import ImageFolder as ImageFolder
 from ._open import Opener as Opener
 from ._open import Request as Request
+from ._open import Want as Want
 from ._open import open_data as open_data
 from ._open import register as register
 from ._photographs import photographs as photographs
@@ -23,6 +24,7 @@ __all__ = [
     "Request",
     "Scene",
     "Scenes",
+    "Want",
     "materialize",
     "open_data",
     "photographs",

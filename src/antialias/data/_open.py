@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
 from ._folder import ImageFolder
 from ._pictures import Labelled
 from ._scenes import Scenes
+
+Want = Literal["label", "semantic", "instances"]
+"""One label a picture, one class a pixel, or a mask, box and class for each object."""
 
 
 class Request(NamedTuple):
@@ -17,42 +21,84 @@ class Request(NamedTuple):
     size: int | None
     seed: int
     length: int | None
+    want: Want = "label"
 
 
 class Opener(Protocol):
-    """Turns a request into a data set."""
+    """Turns a request into a data set: `Labelled` where labels are wanted."""
 
-    def __call__(self, request: Request) -> Labelled: ...
-
-
-_OPENERS: dict[str, Opener] = {}
+    def __call__(self, request: Request) -> Any: ...
 
 
-def register(scheme: str, opener: Opener) -> None:
+class _Scheme(NamedTuple):
+    opener: Opener
+    wants: tuple[Want, ...]
+
+
+_SCHEMES: dict[str, _Scheme] = {}
+
+
+def register(scheme: str, opener: Opener, wants: Sequence[Want] = ("label",)) -> None:
     """Make `scheme` or `scheme:LOCATION` a data set that `open_data` and every command know.
+
+    Args:
+        scheme: The part of the name in front of the colon.
+        opener: Opens it.
+        wants: The kinds of targets it has.
 
     Raises:
         ValueError: `scheme` is taken.
     """
-    if scheme in _OPENERS:
+    if scheme in _SCHEMES:
         raise ValueError(f"scheme={scheme!r} is taken. Use another name.")
-    _OPENERS[scheme] = opener
+    _SCHEMES[scheme] = _Scheme(opener, tuple(wants))
+
+
+@overload
+def open_data(
+    name: str,
+    split: str = "train",
+    *,
+    want: Literal["label"] = "label",
+    size: int | None = None,
+    seed: int = 0,
+    length: int | None = None,
+) -> Labelled: ...
+
+
+@overload
+def open_data(
+    name: str,
+    split: str = "train",
+    *,
+    want: Want,
+    size: int | None = None,
+    seed: int = 0,
+    length: int | None = None,
+) -> Any: ...
 
 
 def open_data(
-    name: str, split: str = "train", *, size: int | None = None, seed: int = 0, length: int | None = None
-) -> Labelled:
+    name: str,
+    split: str = "train",
+    *,
+    want: Want = "label",
+    size: int | None = None,
+    seed: int = 0,
+    length: int | None = None,
+) -> Any:
     """Open a data set by name, so that one string selects it in Python, in a config file and on the command line.
 
     Args:
         name: `"scenes"` (embedded) or `"images:DIR"` (one folder a class).
         split: `"train"` or `"test"`.
+        want: Kind of targets: `"label"` (a `Labelled` data set), `"semantic"` or `"instances"`.
         size: Height and width in pixels; by default 80 for scenes and 224 for folders.
         seed: For generated pictures: other seeds give other pictures.
         length: For generated pictures: how many there are; by default 8000 to train, 2000 to test.
 
     Raises:
-        ValueError: The name is unknown, or it needs a folder and has none.
+        ValueError: The name is unknown, it needs a folder and has none, or the data has no such targets.
         FileNotFoundError: The folder or a part of it is missing.
 
     Example:
@@ -60,11 +106,22 @@ def open_data(
         5
     """
     scheme, colon, location = name.partition(":")
-    if scheme not in _OPENERS:
-        raise ValueError(f"data={name!r} is unknown. Use one of: {', '.join(sorted(_OPENERS))}.")
+    if scheme not in _SCHEMES:
+        raise ValueError(f"data={name!r} is unknown. Use one of: {', '.join(sorted(_SCHEMES))}.")
     if bool(colon) != bool(location):
         raise ValueError(f"data={name!r} has nothing behind its colon. Use {scheme}:DIR.")
-    return _OPENERS[scheme](Request(location, split, size, seed, length))
+    _check_want(name, want)
+    return _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want))
+
+
+def _check_want(name: str, want: Want) -> None:
+    if want not in get_args(Want):
+        raise ValueError(f"want={want!r} is unknown. Use one of: {', '.join(get_args(Want))}.")
+    if want not in _SCHEMES[name.partition(":")[0]].wants:
+        having = sorted(scheme for scheme, entry in _SCHEMES.items() if want in entry.wants)
+        raise ValueError(
+            f"data={name!r} has no {want} targets. Use one of: {', '.join(having) or 'none has them yet'}."
+        )
 
 
 def _open_scenes(request: Request) -> Scenes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ def interval_of_mean(values: Tensor, level: float) -> Interval:
     off_extreme = min(int((values > 0).sum()), int((values < 1).sum()))
     if off_extreme < FEW or values[0] == values[-1]:
         return Interval(*wilson(float(values.mean()), len(values), level), "Wilson")
-    return Interval(*_percentiles(resampled_means(values), level), "percentile bootstrap")
+    return Interval(*percentiles(resampled_means(values), level), "percentile bootstrap")
 
 
 def interval_of_mean_difference(differences: Tensor, level: float) -> Interval:
@@ -46,7 +47,7 @@ def interval_of_mean_difference(differences: Tensor, level: float) -> Interval:
     """
     differences = differences.double().sort().values
     if int((differences != 0).sum()) >= FEW and differences[0] != differences[-1]:
-        return Interval(*_percentiles(resampled_means(differences), level), "paired percentile bootstrap")
+        return Interval(*percentiles(resampled_means(differences), level), "paired percentile bootstrap")
     gains = wilson(float(differences.clamp(min=0).mean()), len(differences), level)
     losses = wilson(float((-differences).clamp(min=0).mean()), len(differences), level)
     return Interval(gains[0] - losses[1], gains[1] - losses[0], "Wilson, gains and losses apart")
@@ -93,7 +94,25 @@ def _multinomial(counts: Tensor, resamples: int, generator: torch.Generator) -> 
     return torch.stack(drawn, 1)
 
 
-def _percentiles(means: Tensor, level: float) -> tuple[float, float]:
-    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=means.dtype)
-    low, high = torch.quantile(means, tails).tolist()
+def resampled_statistic(
+    statistic: Callable[[Tensor], Tensor], images: int, resamples: int = RESAMPLES, seed: int = 0
+) -> Tensor:
+    """Return a statistic of how often each picture was drawn, `(B, images)` to `(B,)`, for every resample.
+
+    The resamples depend on `images` and `seed` alone, so two statistics of the same pictures are paired.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows = max(1, _CHUNK // images)
+    values = []
+    for start in range(0, resamples, rows):
+        draws = torch.randint(images, (min(rows, resamples - start), images), generator=generator)
+        counts = torch.zeros_like(draws).scatter_add_(1, draws, torch.ones_like(draws))
+        values.append(statistic(counts).double())
+    return torch.cat(values)
+
+
+def percentiles(values: Tensor, level: float) -> tuple[float, float]:
+    """Return the bounds between which the middle share `level` of `values` lies; NaN does not count."""
+    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=values.dtype)
+    low, high = torch.nanquantile(values, tails).tolist()
     return low, high

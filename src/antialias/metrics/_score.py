@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from antialias.metrics._bootstrap import RESAMPLES, interval_of_mean, interval_of_mean_difference
+from antialias.metrics._bootstrap import (
+    RESAMPLES,
+    interval_of_mean,
+    interval_of_mean_difference,
+    percentiles,
+    resampled_statistic,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,11 @@ class Score:
         images: How many pictures count.
         protocol: Every free choice, JSON-able; `protocol["in_words"]` is the part that `str` prints.
         level: Confidence level of `interval`.
-        per_image: Values `(N,)` in the order of the pictures, NaN for a picture that does not count.
+        per_image: Values `(N,)` in the order of the pictures, NaN for a picture that does not count. Empty where the
+            score is no mean over pictures.
+        resampled: Where the score is no mean over pictures (mean IoU, average precision): its value on each resample
+            of the pictures. Resample `i` of a number of pictures is the same for every score, so that two networks'
+            scores are paired.
 
     Example:
         >>> import torch
@@ -44,6 +54,7 @@ class Score:
     protocol: dict[str, Any] = field(default_factory=dict)
     level: float = 0.95
     per_image: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
+    resampled: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
 
     @classmethod
     def from_pictures(
@@ -65,6 +76,47 @@ class Score:
         value, low, high = (round(number, 7) for number in (float(counted.mean()), low, high))
         return cls(name, value, (low, high), len(counted), protocol, level, per_image)
 
+    @classmethod
+    def from_statistic(
+        cls,
+        name: str,
+        statistic: Callable[[Tensor], Tensor],
+        images: int,
+        protocol: Mapping[str, Any] | None = None,
+        level: float = 0.95,
+    ) -> Score:
+        """Bound a score of a whole set that is no mean over its pictures, such as data-set mean IoU.
+
+        Args:
+            name: What was measured.
+            statistic: Turns how often each picture counts, `(B, N)` whole numbers, into the score of each row, `(B,)`.
+            images: Number `N` of pictures.
+            protocol: Every free choice.
+            level: Confidence level.
+
+        Raises:
+            ValueError: there is no picture, or `level` is not between 0 and 1.
+
+        Example:
+            >>> import torch
+            >>> hits, tries = torch.arange(50) % 3, torch.full((50,), 2)
+            >>> print(Score.from_statistic("hit rate", lambda n: (n @ hits) / (n @ tries), 50))
+            hit rate 49.0 % (95 % interval 38.0 to 60.0; 50 images)
+        """
+        check_level(level)
+        if images < 1:
+            raise ValueError(f"{name}: there is no picture to measure. Add pictures.")
+        value = float(statistic(torch.ones(1, images, dtype=torch.int64)))
+        return cls._of_resamples(name, value, resampled_statistic(statistic, images), images, protocol or {}, level)
+
+    @classmethod
+    def _of_resamples(
+        cls, name: str, value: float, resampled: Tensor, images: int, protocol: Mapping[str, Any], level: float
+    ) -> Score:
+        protocol = {**protocol, "interval": _interval_protocol("percentile bootstrap")}
+        low, high = percentiles(resampled, level)
+        return cls(name, value, (low, high), images, protocol, level, resampled=resampled)
+
     def __str__(self) -> str:
         low, high = (f"{100 * bound:.1f}" for bound in self.interval)
         measured_on = ", ".join([_count(self.images), *self._words()])
@@ -79,7 +131,7 @@ class Score:
         return [self.protocol["in_words"]] if self.protocol.get("in_words") else []
 
     def to_dict(self, *, per_image: bool = False) -> dict[str, Any]:
-        """Return plain JSON-able data; `per_image=True` adds each picture's value, which `difference` needs."""
+        """Return plain JSON-able data; `per_image=True` adds the values by picture or resample, for `difference`."""
         data: dict[str, Any] = {
             "name": self.name,
             "value": self.value,
@@ -90,6 +142,7 @@ class Score:
         }
         if per_image:
             data["per_image"] = [None if value != value else value for value in self.per_image.tolist()]
+            data["resampled"] = self.resampled.tolist()
         return data
 
     @classmethod
@@ -98,7 +151,9 @@ class Score:
         values = [float("nan") if value is None else value for value in data.get("per_image", [])]
         low, high = data["interval"]
         per_image = torch.tensor(values, dtype=torch.float32)
-        return cls(data["name"], data["value"], (low, high), data["images"], data["protocol"], data["level"], per_image)
+        resampled = torch.tensor(data.get("resampled", []), dtype=torch.float64)
+        protocol, level = data["protocol"], data["level"]
+        return cls(data["name"], data["value"], (low, high), data["images"], protocol, level, per_image, resampled)
 
 
 @dataclass(frozen=True)
@@ -183,15 +238,19 @@ def difference(a: Score, b: Score) -> Score:
         difference in accuracy +20.0 points (95 % interval 12.0 to 28.0; 100 images)
     """
     _check_comparable(a, b)
+    protocol = {**a.protocol, "difference": "first minus second, picture by picture, those that count in both"}
+    name = f"difference in {a.name}"
+    if len(a.resampled):
+        return Score._of_resamples(name, a.value - b.value, a.resampled - b.resampled, a.images, protocol, a.level)
     differences = a.per_image.double() - b.per_image.double()
     differences = differences[~differences.isnan()]
     if not len(differences):
         raise ValueError(f"{a.name}: no picture counts in both scores. Compare scores that share pictures.")
     low, high, method = interval_of_mean_difference(differences, a.level)
-    protocol = {**a.protocol, "difference": "first minus second, picture by picture, those that count in both"}
     protocol["interval"] = _interval_protocol(method)
-    name, value = f"difference in {a.name}", float(differences.mean())
-    return Score(name, value, (low, high), len(differences), protocol, a.level, a.per_image - b.per_image)
+    return Score(
+        name, float(differences.mean()), (low, high), len(differences), protocol, a.level, a.per_image - b.per_image
+    )
 
 
 def average(scores: Sequence[Score]) -> Score:
@@ -213,9 +272,13 @@ def average(scores: Sequence[Score]) -> Score:
     first = scores[0]
     for score in scores:
         _check_comparable(first, score)
-    per_image = torch.stack([score.per_image for score in scores]).mean(0)
     words = [*first._words(), f"mean of {len(scores)} networks"]
     protocol = {**first.protocol, "seeds_averaged": len(scores), "in_words": ", ".join(words)}
+    if len(first.resampled):
+        value = sum(score.value for score in scores) / len(scores)
+        resampled = torch.stack([score.resampled for score in scores]).mean(0)
+        return Score._of_resamples(first.name, value, resampled, first.images, protocol, first.level)
+    per_image = torch.stack([score.per_image for score in scores]).mean(0)
     return Score.from_pictures(first.name, per_image, protocol, first.level)
 
 
@@ -225,10 +288,9 @@ _MODELS_OWN = ("normalisation", "interval")
 def _check_comparable(a: Score, b: Score) -> None:
     for score in (a, b):
         _check_has_pictures(score)
-    if len(a.per_image) != len(b.per_image):
-        raise ValueError(
-            f"the scores come from {len(a.per_image)} and {len(b.per_image)} pictures. Measure both on the same ones."
-        )
+    if len(a.per_image) != len(b.per_image) or (len(a.resampled) and a.images != b.images):
+        first, second = (len(score.per_image) or score.images for score in (a, b))
+        raise ValueError(f"the scores come from {first} and {second} pictures. Measure both on the same ones.")
     if (a.name, a.level) != (b.name, b.level):
         raise ValueError(f"{a.name!r} at {a.level} and {b.name!r} at {b.level} differ. Compare like with like.")
     differing = [key for key in {**a.protocol, **b.protocol} if a.protocol.get(key) != b.protocol.get(key)]
@@ -237,7 +299,7 @@ def _check_comparable(a: Score, b: Score) -> None:
 
 
 def _check_has_pictures(score: Score) -> None:
-    if not len(score.per_image):
+    if not len(score.per_image) and not len(score.resampled):
         raise ValueError(f"{score.name!r} carries no per-picture values. Save it with to_dict(per_image=True).")
 
 

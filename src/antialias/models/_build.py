@@ -88,17 +88,33 @@ def _outputs(num_classes: int | None) -> dict[str, int]:
 
 
 def _from_antialias(origin: Origin, pretrained: bool | None) -> nn.Module:
-    name = origin.name.partition(":")[2]
-    if name == "TinyResNet":
-        return TinyResNet(**_outputs(origin.num_classes))
-    if name != "EfficientNetLite0":
-        raise ValueError(f"model={origin.name!r} is unknown. Use antialias:TinyResNet or antialias:EfficientNetLite0.")
+    name, _, rest = origin.name.partition(":")[2].partition(":")
+    if name not in _OWN or (rest and name not in _WITH_BACKBONE):
+        names = ", ".join(f"antialias:{own}{':BACKBONE' * (own in _WITH_BACKBONE)}" for own in sorted(_OWN))
+        raise ValueError(f"model={origin.name!r} is unknown. Use one of: {names}.")
+    return _OWN[name](rest, origin.num_classes, pretrained)
+
+
+def _tiny_resnet(_: str, num_classes: int | None, __: bool | None) -> nn.Module:
+    return TinyResNet(**_outputs(num_classes))
+
+
+def _lite0(_: str, num_classes: int | None, pretrained: bool | None) -> nn.Module:
     model = efficientnet_lite0()
     if pretrained is not None:
         load_embedded_weights_(model)
-    if origin.num_classes not in (None, 1000):
-        model.reset_classifier(origin.num_classes)  # type: ignore[operator]
+    if num_classes not in (None, 1000):
+        model.reset_classifier(num_classes)  # type: ignore[operator]
     return model
+
+
+# By name: what stands behind the second colon, the number of classes, and whether weights are wanted (None: not even
+# embedded ones).
+_OWN: dict[str, Callable[[str, int | None, bool | None], nn.Module]] = {
+    "EfficientNetLite0": _lite0,
+    "TinyResNet": _tiny_resnet,
+}
+_WITH_BACKBONE: frozenset[str] = frozenset()
 
 
 def _from_timm(origin: Origin, pretrained: bool | None) -> nn.Module:
