@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from antialias._extras import require
 from antialias.data import Labelled, materialize, open_data
 from antialias.metrics import Score, accuracy, consistency, top1_change
 
 from ._config import TrainConfig
+from ._network import normalizer_of
 from ._task import Task, register_task
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 _IN_MEMORY = 2 * 2**30
 
@@ -77,6 +82,19 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
         return cut_windows(images, corner, corner, self.config.window, corner < 0), labels
 
 
+def _logits(model: nn.Module, images: Tensor) -> Tensor:
+    return model(normalizer_of(model)(images))
+
+
+def _loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    return nn.functional.cross_entropy(_logits(model, images), labels)
+
+
+def _meter(num_classes: int) -> Metric:
+    classification = require("torchmetrics.classification", extra="tasks")
+    return classification.MulticlassAccuracy(num_classes, average="micro")
+
+
 class _Loader:
     """Whole pictures in batches, as often as they are asked for: what the metrics read."""
 
@@ -123,12 +141,15 @@ def _scores(model: nn.Module, pictures: _Loader, config: TrainConfig) -> dict[st
 register_task(
     Task(
         name="classification",
+        watch="accuracy",
+        default_model="antialias:TinyResNet",
         open=_open,
         outputs=lambda data: len(data.classes),
         training_batches=WindowBatches,
         test_batches=CentralBatches,
-        loss=nn.functional.cross_entropy,
-        correct=lambda logits, labels: logits.argmax(1) == labels,
+        loss=_loss,
+        predict=_logits,
+        meter=_meter,
         evaluate=_evaluate,
     )
 )

@@ -13,38 +13,37 @@ from torch.utils.data import DataLoader, Dataset
 from antialias.data import Progress
 
 from ._config import TrainConfig
-from ._network import normalizer_of, optimizer_of, schedule_of
+from ._network import optimizer_of, schedule_of
 from ._task import Batches, Task
 
 
 class TrainingModule(lightning.LightningModule):
-    """A network that learns a task."""
+    """A network that learns a task.
 
-    def __init__(self, model: nn.Module, task: Task, config: TrainConfig) -> None:
+    Args:
+        model: The network.
+        task: What it learns.
+        num_outputs: Number of classes that it has.
+        config: How it learns.
+    """
+
+    def __init__(self, model: nn.Module, task: Task, num_outputs: int, config: TrainConfig) -> None:
         super().__init__()
         self.model, self.task, self.config = model, task, config
-        self.normalize = normalizer_of(model)
+        self.meter = task.meter(num_outputs)
 
-    def forward(self, images: Tensor) -> Any:
-        """Return the network's outputs for images in [0, 1]."""
-        return self.model(self.normalize(images))
-
-    def training_step(self, batch: tuple[Tensor, Any], _: int) -> Tensor:
+    def training_step(self, batch: tuple[Any, Any], _: int) -> Tensor:
         """Return the loss of one batch."""
         images, targets = batch
-        loss = self.task.loss(self(images), targets)
+        loss = self.task.loss(self.model, images, targets)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Any], _: int) -> None:
-        """Log loss and accuracy of one batch."""
+    def validation_step(self, batch: tuple[Any, Any], _: int) -> None:
+        """Show one batch to the task's meter, whose value is logged at the end of the epoch."""
         images, targets = batch
-        outputs = self(images)
-        scores = {
-            "test_loss": self.task.loss(outputs, targets),
-            "test_accuracy": self.task.correct(outputs, targets).float().mean(),
-        }
-        self.log_dict(scores, sync_dist=True, batch_size=len(images))
+        self.meter.update(self.task.predict(self.model, images), targets)
+        self.log(f"test_{self.task.watch}", self.meter, on_epoch=True, batch_size=len(images))
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule that moves with every step."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import nn
 
 from antialias.data import Progress
 
 from ._config import TrainConfig
-from ._network import normalizer_of, optimizer_of, schedule_of
+from ._network import optimizer_of, schedule_of
 from ._task import task_named
 
 
@@ -30,15 +33,14 @@ def train_(model: nn.Module, data: object, config: TrainConfig, *, progress: Pro
     steps = config.epochs * len(task.training_batches(data, config, 0))
     optimizer = optimizer_of(model, config)
     schedule = schedule_of(optimizer, config, steps)
-    normalize, device = normalizer_of(model), next(model.parameters()).device
+    device = next(model.parameters()).device
     losses: list[float] = []
     model.train()
     for epoch in range(config.epochs):
         batches = task.training_batches(data, config, epoch)
         total = 0.0
         for number in range(len(batches)):
-            images, targets = batches[number]
-            loss = task.loss(model(normalize(images.to(device))), targets.to(device))
+            loss = task.loss(model, *moved(batches[number], device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -49,3 +51,19 @@ def train_(model: nn.Module, data: object, config: TrainConfig, *, progress: Pro
         losses.append(total / len(batches))
     model.eval()
     return losses
+
+
+def moved(batch: Any, device: torch.device) -> Any:
+    """Return a batch on a device: tensors, and tensors in dictionaries, lists and tuples.
+
+    Example:
+        >>> moved(({"boxes": torch.zeros(4)}, 3), torch.device("meta"))
+        ({'boxes': tensor(..., device='meta', size=(4,))}, 3)
+    """
+    if isinstance(batch, torch.Tensor):
+        return batch.to(device)
+    if isinstance(batch, dict):
+        return {key: moved(value, device) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        return type(batch)(moved(value, device) for value in batch)
+    return batch

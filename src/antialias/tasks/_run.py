@@ -35,7 +35,7 @@ class Run:
         model: The trained network, in evaluation mode.
         scores: Its scores on the test pictures, by name.
         out: The folder, which holds `model.safetensors`, `config.json`, `scores.json`, `metrics.csv` (by epoch),
-            `best.ckpt` (highest test accuracy) and `last.ckpt` (what `resume` goes on from).
+            `best.ckpt` (highest test score of the task's meter) and `last.ckpt` (what `resume` goes on from).
     """
 
     config: TrainConfig
@@ -76,11 +76,14 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: Progress | None 
     task, out = task_named(config.task), Path(config.out)
     checkpoint = _checkpoint(out) if resume else None
     train, test = task.open(config, "train"), task.open(config, "test")
-    model = network(config, task.outputs(train))
+    outputs = task.outputs(train)
+    model = network(config, outputs)
     config.write(out / "config.json")
     with _quiet():
-        trainer = _trainer(config, progress)
-        trainer.fit(TrainingModule(model, task, config), TaskData(train, test, task, config), ckpt_path=checkpoint)
+        trainer = _trainer(config, task, progress)
+        trainer.fit(
+            TrainingModule(model, task, outputs, config), TaskData(train, test, task, config), ckpt_path=checkpoint
+        )
     return _finish(model.cpu().eval(), test, task, config)
 
 
@@ -133,14 +136,14 @@ def _checkpoint(out: Path) -> Path:
     return path
 
 
-def _trainer(config: TrainConfig, progress: Progress | None) -> Trainer:
+def _trainer(config: TrainConfig, task: Task, progress: Progress | None) -> Trainer:
     lightning = require("lightning", extra="tasks")
     from lightning.pytorch.callbacks import ModelCheckpoint
     from lightning.pytorch.loggers import CSVLogger
 
     from ._lightning import Reporter
 
-    keep = ModelCheckpoint(config.out, filename="best", monitor="test_accuracy", mode="max", save_last=True)
+    keep = ModelCheckpoint(config.out, filename="best", monitor=f"test_{task.watch}", mode="max", save_last=True)
     return lightning.Trainer(
         max_epochs=config.epochs,
         precision=config.precision,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
@@ -12,37 +12,53 @@ from antialias.metrics import Score
 
 from ._config import TrainConfig
 
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
 
 class Batches(Protocol):
-    """One epoch, whole batches at a time: `(images, targets)` by number."""
+    """One epoch, whole batches at a time: `(images, targets)` by number.
+
+    Everything random is drawn from `(seed, epoch)` and the batch's number, so that any process can make any batch.
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Any]: ...
+    def __getitem__(self, index: int) -> tuple[Any, Any]: ...
 
 
 @dataclass(frozen=True)
 class Task:
     """Hold everything in which tasks differ; the training loop and the commands know nothing else of them.
 
+    `images` are pixels in [0, 1] on the network's device: a tensor `(N, 3, H, W)`, or a list of tensors for detectors.
+    Who normalises them is the task's matter.
+
     Attributes:
         name: What `TrainConfig.task` says.
-        open: `(config, split) -> data`, `split` being `"train"` or `"test"`.
+        watch: What `meter` measures, such as `"accuracy"`: the best checkpoint's criterion, higher is better.
+        default_model: What is trained where no network is named.
+        open: `(config, split) -> data`, `split` being `"train"` or `"test"`; `data` has `classes` and a length.
         outputs: `(data) -> int`, the number of classes the network must have.
-        training_batches: `(data, config, epoch) -> Batches` of augmented `(images, targets)`, images in [0, 1].
+        training_batches: `(data, config, epoch) -> Batches` of augmented `(images, targets)`.
         test_batches: `(data, config) -> Batches` of `(images, targets)`.
-        loss: `(outputs, targets) -> Tensor`, a scalar.
-        correct: `(outputs, targets) -> Tensor` of 0 and 1, whose mean is the accuracy to watch.
-        evaluate: `(model, data, config) -> scores` by name.
+        loss: `(model, images, targets) -> Tensor`, a scalar, of a network in training mode.
+        predict: `(model, images) -> outputs` of a network in evaluation mode.
+        meter: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
+            right on many processes.
+        evaluate: `(model, data, config) -> scores` by name: of the answer and of its stability.
     """
 
     name: str
+    watch: str
+    default_model: str
     open: Callable[[TrainConfig, str], Any]
     outputs: Callable[[Any], int]
     training_batches: Callable[[Any, TrainConfig, int], Batches]
     test_batches: Callable[[Any, TrainConfig], Batches]
-    loss: Callable[[Any, Any], Tensor]
-    correct: Callable[[Any, Any], Tensor]
+    loss: Callable[[nn.Module, Any, Any], Tensor]
+    predict: Callable[[nn.Module, Any], Any]
+    meter: Callable[[int], Metric]
     evaluate: Callable[[nn.Module, Any, TrainConfig], dict[str, Score]]
 
 
