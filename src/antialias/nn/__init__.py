@@ -11,11 +11,17 @@ from ._blur import BlurPool3d as BlurPool3d
 from ._filter import Adaptive as Adaptive
 from ._filter import Filter as Filter
 from ._filter import Fixed as Fixed
+from ._filter import Polyphase as Polyphase
 from ._filter import filter_from_dict as filter_from_dict
 from ._frozen import FrozenBatchNorm2d as FrozenBatchNorm2d
+from ._polyphase import PHASES as PHASES
+from ._polyphase import Phase as Phase
+from ._polyphase import PhaseReturn2d as PhaseReturn2d
+from ._polyphase import PolyphasePool2d as PolyphasePool2d
 
 __all__ = [
     "INITS",
+    "PHASES",
     "Adaptive",
     "AdaptiveBlurPool2d",
     "BlurPool1d",
@@ -25,5 +31,9 @@ __all__ = [
     "Fixed",
     "FrozenBatchNorm2d",
     "Init",
+    "Phase",
+    "PhaseReturn2d",
+    "Polyphase",
+    "PolyphasePool2d",
     "filter_from_dict",
 ]

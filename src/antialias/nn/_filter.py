@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -14,24 +15,47 @@ from antialias.ops import Normalize, PaddingMode, check_padding_mode
 from ._adaptive import AdaptiveBlurPool2d, Init, check_init
 from ._arguments import check_binomial, check_odd, largest_divisor
 from ._blur import BlurPool2d
+from ._polyphase import Phase, PolyphasePool2d, check_phase
 
 
-@dataclass(frozen=True, kw_only=True)
+class Place(NamedTuple):
+    """Where a filter goes, in the arguments of `Filter.build`.
+
+    Attributes:
+        channels: Number of channels.
+        stride: Samples per kept sample, `(s_h, s_w)`.
+        init: Start values where the config itself names none.
+        frozen_norm: The network around the place has frozen BatchNorm.
+        device: Device of the layer.
+        dtype: Type of the layer's parameters.
+    """
+
+    channels: int
+    stride: tuple[int, int]
+    init: Init
+    frozen_norm: bool
+    device: torch.device | None
+    dtype: torch.dtype | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Filter(ABC):
     """What every filter config has.
 
     Attributes:
-        kernel_size: Side of the filter in samples.
         padding_mode: How borders are continued.
+        phase: Which of every `stride` samples is kept after filtering: `None` the first one, `"norm"` and `"learned"`
+            as in `PolyphasePool2d`.
     """
 
-    kernel_size: int = 3
     padding_mode: PaddingMode = "reflect"
+    phase: Phase | None = None
 
     def __post_init__(self) -> None:
         check_padding_mode(self.padding_mode)
+        if self.phase is not None:
+            check_phase(self.phase)
 
-    @abstractmethod
     def build(
         self,
         channels: int,
@@ -52,13 +76,30 @@ class Filter(ABC):
             device: Device of the layer.
             dtype: Type of the layer's parameters.
         """
+        place = Place(channels, stride, init, frozen_norm, device, dtype)
+        if self.phase is None or max(stride) == 1:
+            return self._low_pass(place, stride) or nn.Identity()
+        filter = self._low_pass(place, (1, 1))
+        return PolyphasePool2d(
+            channels, stride, self.phase, self.padding_mode, filter=filter, device=device, dtype=dtype
+        )
+
+    @abstractmethod
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> nn.Module | None:
+        """Make the low-pass filter alone; its own `stride` is 1 where another layer subsamples."""
+
+    def __repr__(self) -> str:
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        first = {name: named[name] for name in ("kernel_size", "padding_mode") if name in named}
+        shown = first | {name: value for name, value in named.items() if (name, value) != ("phase", None)}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def to_dict(self) -> dict[str, object]:
         """Return the config as plain values for JSON; `filter_from_dict` reads it back."""
         return {"filter": type(self).__name__, **asdict(self)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Fixed(Filter):
     """The fixed binomial blur of Zhang (ICML 2019).
 
@@ -68,33 +109,26 @@ class Fixed(Filter):
     Attributes:
         kernel_size: Taps of the filter, 1 to 7.
         padding_mode: How borders are continued.
+        phase: Which samples are kept, see `Filter`.
 
     Example:
         >>> Fixed(kernel_size=5).build(8, (2, 2)).kernel_size
         (5, 5)
     """
 
+    kernel_size: int = 3
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_binomial(self.kernel_size)
 
-    def build(
-        self,
-        channels: int,
-        stride: tuple[int, int],
-        *,
-        init: Init = "paper",
-        frozen_norm: bool = False,
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> BlurPool2d:
-        """Make a `BlurPool2d`; `init` and `frozen_norm` do not concern it."""
-        subsamples = max(stride) > 1
-        sizes = [1 if subsamples and step == 1 else self.kernel_size for step in stride]
-        return BlurPool2d(channels, sizes, stride, self.padding_mode, device=device, dtype=dtype)
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> BlurPool2d:
+        subsamples = max(place.stride) > 1
+        sizes = [1 if subsamples and step == 1 else self.kernel_size for step in place.stride]
+        return BlurPool2d(place.channels, sizes, stride, self.padding_mode, device=place.device, dtype=place.dtype)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Adaptive(Filter):
     """The content-adaptive filter of Zou et al. (BMVC 2020).
 
@@ -105,12 +139,14 @@ class Adaptive(Filter):
         normalize: `"group"` or `"joint"`, see `AdaptiveBlurPool2d`.
         init: `"paper"`, `"binomial"`, `"identity"`, or `None`: identity when a trained network is converted.
         padding_mode: How borders are continued.
+        phase: Which samples are kept, see `Filter`.
 
     Example:
         >>> Adaptive(groups=8).build(12, (2, 2)).groups
         6
     """
 
+    kernel_size: int = 3
     groups: int = 8
     normalize: Normalize = "group"
     init: Init | None = None
@@ -126,32 +162,52 @@ class Adaptive(Filter):
         """Return the number of groups used at a place with `channels` channels."""
         return largest_divisor(self.groups, channels)
 
-    def build(
-        self,
-        channels: int,
-        stride: tuple[int, int],
-        *,
-        init: Init = "paper",
-        frozen_norm: bool = False,
-        device: torch.device | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> AdaptiveBlurPool2d:
-        """Make an `AdaptiveBlurPool2d`."""
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> AdaptiveBlurPool2d:
         return AdaptiveBlurPool2d(
-            channels,
+            place.channels,
             self.kernel_size,
             stride,
-            self.groups_for(channels),
+            self.groups_for(place.channels),
             self.normalize,
-            self.init or ("paper" if self.normalize == "joint" else init),
+            self.init or ("paper" if self.normalize == "joint" else place.init),
             self.padding_mode,
-            frozen_norm=frozen_norm,
-            device=device,
-            dtype=dtype,
+            frozen_norm=place.frozen_norm,
+            device=place.device,
+            dtype=place.dtype,
         )
 
 
-_FILTERS: dict[str, type[Filter]] = {config.__name__: config for config in (Fixed, Adaptive)}
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Polyphase(Filter):
+    """Adaptive polyphase sampling of Chaman and Dokmanic (CVPR 2021), or its learned form, without a filter.
+
+    A low-pass filter in front of it is `Fixed(phase=...)` or `Adaptive(phase=...)`.
+
+    Attributes:
+        padding_mode: How borders are continued; with `"circular"`, a converted network's convolutions and pools
+            continue theirs in the same way, which makes it exactly invariant to circular shifts.
+        phase: `"norm"` or `"learned"`, see `PolyphasePool2d`.
+
+    Raises:
+        ValueError: `phase` is `None`, which leaves nothing to do, or unknown.
+
+    Example:
+        >>> Polyphase().build(8, (2, 2))
+        PolyphasePool2d(8, stride=(2, 2), phase='norm', padding_mode='circular')
+    """
+
+    padding_mode: PaddingMode = "circular"
+    phase: Phase | None = "norm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_phase(self.phase)
+
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> None:
+        return None
+
+
+_FILTERS: dict[str, type[Filter]] = {config.__name__: config for config in (Fixed, Adaptive, Polyphase)}
 
 
 def filter_from_dict(values: Mapping[str, object]) -> Filter:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ._blur import binomial as binomial
 from ._blur import blur as blur
+from ._layout import in_layout_of as in_layout_of
 from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
 from ._pad import check_padding_mode as check_padding_mode
@@ -30,5 +31,6 @@ __all__ = [
     "blur",
     "check_padding_mode",
     "filter_weights",
+    "in_layout_of",
     "pad",
 ]

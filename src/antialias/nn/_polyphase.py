@@ -1,0 +1,231 @@
+"""Subsampling that moves with the picture: of all phases of the grid, keep the one that the content selects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from antialias.ops import PaddingMode, check_padding_mode, in_layout_of, pad
+
+from ._arguments import check_channels, per_dimension
+
+Phase = Literal["norm", "learned"]
+PHASES: tuple[str, ...] = get_args(Phase)
+
+_JUDGE_WIDTH = 32
+
+
+class Choice:
+    """The phases of the last pictures, held by the layer that chose them and by those that follow it.
+
+    Copies and files start without one: they hold no activations.
+
+    Attributes:
+        phases: `(N,)` `int64`, the phase `row * s_w + column` of each picture; `None` before the first call.
+        shares: `(N, s_h * s_w)`, one-hot with the gradient of a draw, where one was drawn.
+    """
+
+    def __init__(self) -> None:
+        self.phases: Tensor | None = None
+        self.shares: Tensor | None = None
+
+    def starts(self, pictures: int, columns: int) -> tuple[Tensor, Tensor]:
+        """Return the first row and column `(N,)` that were kept of each of so many pictures."""
+        if self.phases is None or self.phases.shape[0] != pictures:
+            raise RuntimeError("the layer that chooses the phases has not run on these pictures. Run it first.")
+        return self.phases // columns, self.phases % columns
+
+    def __reduce__(self) -> tuple[type[Choice], tuple[()]]:
+        return Choice, ()
+
+
+class PolyphasePool2d(nn.Module):
+    """Keep one sample of every `stride`, starting at the phase that the content selects in each picture.
+
+    A strided layer keeps the samples 0, s, 2s, ... wherever the picture lies, so a picture moved by one pixel is
+    sampled at other points. Here all `s_h * s_w` ways to start are compared, and the one with the largest norm, or the
+    one that a small learned network prefers, is kept. Which one that is moves with the picture: for maps that are
+    divisible by the stride, a circular shift of the input only shifts the output.
+
+    Other sizes run too: rows and columns that are missing to a multiple of the stride are continued by `padding_mode`.
+
+    Args:
+        channels: Number of channels `C`.
+        stride: Samples per kept sample, one number or `(s_h, s_w)`.
+        phase: `"norm"` (largest Euclidean norm) or `"learned"` (a network of two convolutions gives each phase a score;
+            in training one is drawn by straight-through Gumbel-softmax, so that it learns with the rest).
+        padding_mode: How a map that is not divisible is continued, and how the learned network continues its borders.
+        filter: Low-pass filter that runs first, at stride 1.
+        device: Device of the learned network's parameters.
+        dtype: Type of the learned network's parameters.
+
+    Attributes:
+        choice: What the last call chose, for layers that follow this one.
+
+    Shape:
+        `(N, C, H, W)` to `(N, C, ceil(H / s_h), ceil(W / s_w))`.
+
+    Raises:
+        ValueError: An argument is out of range, or the input does not fit.
+
+    Source: Chaman & Dokmanic, "Truly Shift-Invariant Convolutional Neural Networks", CVPR 2021, section 4 (norm);
+    Rojas-Gomez et al., "Learnable Polyphase Sampling for Shift Invariant and Equivariant Convolutional Networks",
+    NeurIPS 2022, section 4 (learned).
+
+    Example:
+        >>> pool, x = PolyphasePool2d(4), torch.randn(1, 4, 8, 8)
+        >>> moved = pool(x.roll((1, 1), (2, 3)))
+        >>> any(torch.equal(moved, pool(x).roll((i, j), (2, 3))) for i in (0, 1) for j in (0, 1))
+        True
+    """
+
+    judge: _Judge | None
+    filter: nn.Module | None
+
+    def __init__(
+        self,
+        channels: int,
+        stride: int | Sequence[int] = 2,
+        phase: Phase = "norm",
+        padding_mode: PaddingMode = "circular",
+        *,
+        filter: nn.Module | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_channels(channels)
+        check_phase(phase)
+        check_padding_mode(padding_mode)
+        self.channels, self.phase = channels, phase
+        rows, columns = per_dimension(stride, 2, "stride")
+        self.stride = (rows, columns)
+        self.padding_mode: PaddingMode = padding_mode
+        self.filter = filter
+        self.judge = _Judge(channels, padding_mode, device, dtype) if phase == "learned" else None
+        self.choice = Choice()
+        self.follows = False
+
+    def follow(self, leader: PolyphasePool2d) -> None:
+        """Take the phases that `leader` chose for the same pictures, as maps that are added must.
+
+        The leader has to run first. A network of its own is dropped.
+
+        Raises:
+            ValueError: The strides differ.
+        """
+        if leader.stride != self.stride:
+            raise ValueError(f"stride={self.stride} cannot follow stride={leader.stride}. Use equal strides.")
+        self.choice, self.follows, self.judge = leader.choice, True, None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Subsample maps `(N, C, H, W)`."""
+        if x.dim() != 4 or x.shape[1] != self.channels:
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}, but this layer subsamples {self.channels} channels. "
+                f"Pass (N, {self.channels}, H, W)."
+            )
+        phases = self.phases(x if self.filter is None else self.filter(x))
+        if not self.follows:
+            self._choose(phases)
+        return in_layout_of(x, self._keep(phases))
+
+    def phases(self, x: Tensor) -> Tensor:
+        """View all ways to subsample `x`: `(N, s_h, s_w, C, ceil(H / s_h), ceil(W / s_w))`."""
+        (rows, columns), (height, width) = self.stride, x.shape[2:]
+        x = pad(x, [(0, -height % rows), (0, -width % columns)], self.padding_mode)
+        return x.unflatten(3, (-1, columns)).unflatten(2, (-1, rows)).permute(0, 3, 5, 1, 2, 4)
+
+    def _choose(self, phases: Tensor) -> None:
+        shares = None
+        if self.judge is None:
+            # In float64 where there is any, as the order of the sum differs between a map and its shift.
+            precise = torch.float32 if phases.device.type == "mps" else torch.float64
+            scores = phases.detach().square().sum((3, 4, 5), dtype=precise).flatten(1)
+        else:
+            scores = self.judge(phases.flatten(0, 2)).view(phases.shape[0], -1)
+            if self.training:
+                scores = shares = F.gumbel_softmax(scores, hard=True)
+        self.choice.phases, self.choice.shares = scores.detach().argmax(1), shares
+
+    def _keep(self, phases: Tensor) -> Tensor:
+        rows, columns = self.choice.starts(phases.shape[0], self.stride[1])
+        if (shares := self.choice.shares) is not None:
+            return torch.einsum("nij...,nij->n...", phases, shares.view(phases.shape[:3]).to(phases.dtype))
+        return phases[torch.arange(phases.shape[0], device=phases.device), rows, columns]
+
+    def extra_repr(self) -> str:
+        follows = ", follows=True" if self.follows else ""
+        return (
+            f"{self.channels}, stride={self.stride}, phase={self.phase!r}, padding_mode={self.padding_mode!r}{follows}"
+        )
+
+
+class PhaseReturn2d(nn.Module):
+    """Put maps that were upsampled back where a `PolyphasePool2d` took them from.
+
+    Upsampling by `s` puts the samples at 0, s, 2s, ...; after polyphase subsampling they were taken from another start.
+    Rolling by that start makes the way down and up again move with the picture.
+
+    Args:
+        pool: The layer that subsampled; it has to run first on the same pictures.
+
+    Shape:
+        `(N, C, H, W)` to `(N, C, H, W)`.
+
+    Source: Chaman & Dokmanic, "Truly Shift-Equivariant Convolutional Neural Networks with Adaptive Polyphase
+    Upsampling", 2021, section 3.
+
+    Example:
+        >>> pool = PolyphasePool2d(1)
+        >>> back, x = PhaseReturn2d(pool), torch.randn(1, 1, 4, 4)
+        >>> there_and_back = back(F.interpolate(pool(x), scale_factor=2))
+        >>> moved = back(F.interpolate(pool(x.roll(1, 3)), scale_factor=2))
+        >>> torch.equal(moved, there_and_back.roll(1, 3))
+        True
+    """
+
+    def __init__(self, pool: PolyphasePool2d) -> None:
+        super().__init__()
+        self.choice, self.stride = pool.choice, pool.stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Roll each picture's maps by the phase that was chosen for it."""
+        first_row, first_column = self.choice.starts(x.shape[0], self.stride[1])
+        height, width = x.shape[2:]
+        rows = (torch.arange(height, device=x.device) - first_row[:, None]) % height
+        columns = (torch.arange(width, device=x.device) - first_column[:, None]) % width
+        x = x.gather(2, rows[:, None, :, None].expand_as(x))
+        return x.gather(3, columns[:, None, None, :].expand_as(x))
+
+
+class _Judge(nn.Module):
+    """Give subsampled maps `(N, C, H, W)` a score each, the same for a map and its circular shifts."""
+
+    def __init__(
+        self,
+        channels: int,
+        padding_mode: PaddingMode,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.padding_mode: PaddingMode = padding_mode
+        width = min(channels, _JUDGE_WIDTH)
+        self.conv1 = nn.Conv2d(channels, width, 3, device=device, dtype=dtype)
+        self.conv2 = nn.Conv2d(width, 1, 3, device=device, dtype=dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        border = [(1, 1), (1, 1)]
+        x = F.relu(self.conv1(pad(x, border, self.padding_mode)))
+        return self.conv2(pad(x, border, self.padding_mode)).mean((1, 2, 3))
+
+
+def check_phase(phase: str | None) -> None:
+    """Raise `ValueError` unless `phase` is a way to select one."""
+    if phase not in PHASES:
+        raise ValueError(f"phase={phase!r} is unknown. Use one of {', '.join(map(repr, PHASES))}.")
