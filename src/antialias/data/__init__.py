@@ -1,5 +1,10 @@
 """Pictures: real photographs that installed packages carry, composed scenes, and folders of the user's."""
 
+from ._annotated import Annotated as Annotated
+from ._annotated import Annotation as Annotation
+from ._annotated import Annotations as Annotations
+from ._annotated import boxes_around as boxes_around
+from ._annotated import hold as hold
 from ._folder import ImageFolder as ImageFolder
 from ._open import Opener as Opener
 from ._open import Request as Request
@@ -16,6 +21,9 @@ from ._scenes import Scene as Scene
 from ._scenes import Scenes as Scenes
 
 __all__ = [
+    "Annotated",
+    "Annotation",
+    "Annotations",
     "ImageFolder",
     "Labelled",
     "Opener",
@@ -25,6 +33,8 @@ __all__ = [
     "Scene",
     "Scenes",
     "Want",
+    "boxes_around",
+    "hold",
     "materialize",
     "open_data",
     "photographs",

@@ -137,5 +137,5 @@ def _open_images(request: Request) -> ImageFolder:
     return ImageFolder(request.location, request.split, size=request.size or 224)
 
 
-register("scenes", _open_scenes)
+register("scenes", _open_scenes, wants=("label", "instances"))
 register("images", _open_images)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ._annotated import Annotation, boxes_around
 from ._atlas import SPLITS, Cut, cut
 from ._draws import Draws
 from ._shapes import KINDS
@@ -105,6 +106,17 @@ class Scenes(Dataset[tuple[Tensor, int] | tuple[Tensor, Tensor] | Scene]):
         """Return many items at once as `uint8` images `(N, 3, H, W)` and labels `(N,)`."""
         drawn = [self._render(chunk) for chunk in indices.split(_CHUNK)]
         return torch.cat([d.images for d in drawn]), torch.cat([d.kinds[:, _MAIN] for d in drawn])
+
+    def annotated(self, index: int) -> Annotation:
+        """Return item `index` (0 and up, without end) as an instance segmentation data set does."""
+        drawn = self._render(torch.tensor([index]))
+        scene = _scenes(drawn)[0]
+        none = torch.zeros(len(scene.labels), dtype=torch.bool)
+        return Annotation(drawn.images[0], scene.boxes, scene.labels, scene.masks, none, index)
+
+    def name(self, index: int) -> str:
+        """Return what a message calls item `index`."""
+        return f"scene {index} of {self.split}"
 
     def _render(self, items: Tensor) -> _Drawn:
         return _draw(Draws.of_items(self.seed, items).fork(list(SPLITS).index(self.split)), self.split, self.size)
@@ -248,15 +260,4 @@ def _scene(image: Tensor, kinds: Tensor, owner: Tensor) -> Scene:
     semantic = torch.where(owner >= 0, kinds[owner.clamp(min=0)] + 1, 0)
     layers = torch.arange(_LAYERS)[(owner.flatten()[:, None] == torch.arange(_LAYERS)).any(dim=0)]
     masks = owner == layers[:, None, None]
-    return Scene(image.float() / 255, int(kinds[_MAIN]), semantic, masks, _boxes(masks), kinds[layers])
-
-
-def _boxes(masks: Tensor) -> Tensor:
-    """Return the tight boxes `x1, y1, x2, y2` of non-empty masks `(M, H, W)`."""
-    sides = []
-    for occupied in (masks.any(dim=1), masks.any(dim=2)):
-        first = occupied.int().argmax(dim=1)
-        last = occupied.shape[1] - occupied.flip(1).int().argmax(dim=1)
-        sides.append((first, last))
-    (x1, x2), (y1, y2) = sides
-    return torch.stack((x1, y1, x2, y2), dim=1).float()
+    return Scene(image.float() / 255, int(kinds[_MAIN]), semantic, masks, boxes_around(masks), kinds[layers])
