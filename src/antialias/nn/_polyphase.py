@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -172,7 +172,8 @@ class PhaseReturn2d(nn.Module):
     Rolling by that start makes the way down and up again move with the picture.
 
     Args:
-        pool: The layer that subsampled; it has to run first on the same pictures.
+        *pools: The layers that subsampled, in their order; they have to run first on the same pictures. Several are
+            needed where maps are upsampled by the product of several strides at once.
 
     Shape:
         `(N, C, H, W)` to `(N, C, H, W)`.
@@ -189,18 +190,25 @@ class PhaseReturn2d(nn.Module):
         True
     """
 
-    def __init__(self, pool: PolyphasePool2d) -> None:
+    def __init__(self, *pools: PolyphasePool2d) -> None:
         super().__init__()
-        self.choice, self.stride = pool.choice, pool.stride
+        self.choices, self.strides = [pool.choice for pool in pools], [pool.stride for pool in pools]
 
     def forward(self, x: Tensor) -> Tensor:
         """Roll each picture's maps by the phase that was chosen for it."""
-        first_row, first_column = self.choice.starts(x.shape[0], self.stride[1])
-        height, width = x.shape[2:]
-        rows = (torch.arange(height, device=x.device) - first_row[:, None]) % height
-        columns = (torch.arange(width, device=x.device) - first_column[:, None]) % width
-        x = x.gather(2, rows[:, None, :, None].expand_as(x))
-        return x.gather(3, columns[:, None, None, :].expand_as(x))
+        for dim, starts in enumerate(self._starts(x.shape[0]), start=2):
+            index = (torch.arange(x.shape[dim], device=x.device) - starts[:, None]) % x.shape[dim]
+            x = x.gather(dim, (index[:, None, :, None] if dim == 2 else index[:, None, None, :]).expand_as(x))
+        return x
+
+    def _starts(self, pictures: int) -> tuple[Any, Any]:
+        """Return the row and the column `(N,)` of the upsampled grid that the first kept sample came from."""
+        rows, columns, step_h, step_w = 0, 0, 1, 1
+        for choice, stride in zip(self.choices, self.strides, strict=True):
+            row, column = choice.starts(pictures, stride[1])
+            rows, columns = rows + step_h * row, columns + step_w * column
+            step_h, step_w = step_h * stride[0], step_w * stride[1]
+        return rows, columns
 
 
 class _Judge(nn.Module):

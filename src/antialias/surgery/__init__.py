@@ -4,6 +4,8 @@
 that in place. The line through this folder: a forward pass is observed (`_observe`) as a dataflow graph (`_graph`),
 in which subsampling operations are sites (`_sites`, `_dilated`), places for filters are proven (`_flow`, `_place`),
 rules turn sites into edits (`_rules`), and edits are plain data that can be done, undone and repeated (`_edits`).
+Polyphase subsampling needs more than its sites (`_shifts`): the grids that maps lie on (`_grids`) say which layers
+share a phase and where upsampling takes one back, and borders close to a circle (`_borders`).
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from torch import nn
 from antialias.nn import Adaptive, Filter, filter_from_dict
 
 from ._cost import network_macs
-from ._edits import FilterEdit
+from ._edits import Edit, FilterEdit, edit_from_dict
 from ._example import arguments
 from ._observe import fork_rng, observe
-from ._plan import Plan, Site, counted, site_from_dict, table
+from ._plan import Plan, Site, counted, noted, site_from_dict, table
 from ._rules import Placement, Rules, Where, plan_sites
 
 _RECORD = "_antialias"
@@ -28,7 +28,14 @@ class _Step:
     filter: Filter
     placement: str
     sites: tuple[Site, ...]
+    rest: tuple[Edit, ...] = ()
+    notes: tuple[str, ...] = ()
     before: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Every change, in order."""
+        return [*(edit for site in self.sites for edit in site.edits), *self.rest]
 
 
 def inspect(
@@ -37,7 +44,7 @@ def inspect(
     filter: Filter | None = None,
     *,
     placement: Placement = "exact",
-    stem: bool = False,
+    stem: bool | None = None,
     where: Where = None,
 ) -> Plan:
     """Say where a network subsamples, what would replace it and why, and what that costs.
@@ -51,7 +58,8 @@ def inspect(
         filter: The filter to place; `Adaptive()` by default.
         placement: `"exact"` keeps a trained network's function: pools keep their window. `"paper"` is the published
             form, in which max pools shrink and filters stand in for average pools.
-        stem: Whether the first strided convolution gets a filter, too.
+        stem: Whether the first strided convolution gets a filter, too. `None`: only if the filter has a `phase`, which
+            is exact only where every stride is replaced.
         where: Which sites: a glob over their names, several, or a predicate on `Site`; all by default.
 
     Raises:
@@ -63,8 +71,9 @@ def inspect(
     args, kwargs = arguments(model, example)
     graph = observe(model, args, kwargs)
     parameters = sum(p.numel() for p in model.parameters())
-    sites = plan_sites(graph, rules, model)
-    return Plan(type(model).__name__, rules.filter, placement, sites, network_macs(graph), parameters)
+    sites, edits, notes = plan_sites(graph, rules, model)
+    macs = network_macs(graph)
+    return Plan(type(model).__name__, rules.filter, placement, sites, macs, parameters, edits, notes)
 
 
 def convert_(
@@ -73,7 +82,7 @@ def convert_(
     *,
     example: Any = None,
     placement: Placement = "exact",
-    stem: bool = False,
+    stem: bool | None = None,
     where: Where = None,
 ) -> Conversion:
     """Give a network anti-aliasing filters, in place.
@@ -98,7 +107,7 @@ def convert_(
     plan = inspect(model, example, filter, placement=placement, stem=stem, where=where)
     if not plan.changed:
         raise ValueError(_nothing_found(plan))
-    _apply(model, _Step(plan.filter, plan.placement, plan.sites))
+    _apply(model, _Step(plan.filter, plan.placement, plan.sites, plan.edits, plan.notes))
     return Conversion(model)
 
 
@@ -126,7 +135,13 @@ def replay_(model: nn.Module, values: Mapping[str, Any]) -> Conversion:
     if conversion_of(model) is not None:
         raise ValueError(f"{type(model).__name__} is converted already. Call conversion_of(model).revert_() first.")
     steps = [
-        _Step(filter_from_dict(step["filter"]), step["placement"], tuple(map(site_from_dict, step["sites"])))
+        _Step(
+            filter_from_dict(step["filter"]),
+            step["placement"],
+            tuple(map(site_from_dict, step["sites"])),
+            tuple(map(edit_from_dict, step.get("rest", ()))),
+            tuple(step.get("notes", ())),
+        )
         for step in values["steps"]
     ]
     _check_names(model, steps)
@@ -173,8 +188,7 @@ class Conversion:
         exactly what it did.
         """
         for step in reversed(self._steps):
-            edits = [edit for site in step.sites for edit in site.edits]
-            for edit, before in reversed(list(zip(edits, step.before, strict=True))):
+            for edit, before in reversed(list(zip(step.edits, step.before, strict=True))):
                 edit.undo(self.model, before)
         self.model.__dict__.pop(_RECORD, None)
         return self.model
@@ -188,6 +202,8 @@ class Conversion:
                     "filter": step.filter.to_dict(),
                     "placement": step.placement,
                     "sites": [site.to_dict() for site in step.sites],
+                    "rest": [edit.to_dict() for edit in step.rest],
+                    "notes": list(step.notes),
                 }
                 for step in self._steps
             ],
@@ -204,12 +220,13 @@ class Conversion:
             f"{type(self.model).__name__}: {counted(len(self.changed), 'site')} filtered with {self.filter}, "
             f"{len(self.skipped)} left."
         )
-        return "\n".join([f"{sentence}\n", *table((*self.changed, *self.skipped))])
+        lines = table((*self.changed, *self.skipped))
+        return "\n".join([f"{sentence}\n", *lines, *noted(self.filter, self._steps[-1].notes)])
 
 
 def _apply(model: nn.Module, step: _Step) -> None:
     with fork_rng():
-        step.before = [edit.apply(model, step.filter) for site in step.sites for edit in site.edits]
+        step.before = [edit.apply(model, step.filter) for edit in step.edits]
     model.__dict__.setdefault(_RECORD, []).append(step)
 
 
@@ -222,7 +239,7 @@ def _nothing_found(plan: Plan) -> str:
 
 def _check_names(model: nn.Module, steps: list[_Step]) -> None:
     modules = dict(model.named_modules())
-    named = {edit.module for step in steps for site in step.sites for edit in site.edits}
+    named = {edit.module for step in steps for edit in step.edits}
     if missing := sorted(named - modules.keys()):
         raise ValueError(
             f"{type(model).__name__} has no module {missing[0]!r} ({len(missing)} of {len(named)} are missing), so "

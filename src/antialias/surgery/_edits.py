@@ -6,17 +6,16 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from torch import nn
 
-from antialias.nn import Filter
+from antialias.nn import Filter, PhaseReturn2d, PolyphasePool2d
 
-from ._hooks import CropToPhase, FilterInput, FilterOutput
+from ._hooks import CropToPhase, FilterInput, FilterOutput, ReturnOutput, WrapInput
 from ._place import Side
 from ._pools import SlidingAvgPool2d, SlidingMaxPool2d
-from ._redirect import POOL, forward_redirected
+from ._redirect import POOL, RETURN, redirect_, release_
 
 CHILD = "antialias"
 
@@ -124,6 +123,11 @@ class FilterEdit(Edit):
     def child(self) -> str:
         """Name of the filter in the module."""
 
+    @property
+    def path(self) -> str:
+        """Name of the filter in the network."""
+        return f"{self.module}.{self.child}".lstrip(".")
+
     def build(self, config: Filter, **options: Any) -> nn.Module:
         """Make the filter; it starts as an identity unless `config` says otherwise."""
         rows, columns = self.stride
@@ -188,18 +192,105 @@ class Redirect(FilterEdit):
         return f"{POOL}{self.index}"
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
-        owner = self.add_filter(model, config)
-        owner.__dict__.setdefault("forward", partial(forward_redirected, owner))
+        redirect_(self.add_filter(model, config))
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         owner = model.get_submodule(self.module)
         del owner._modules[self.child]
-        if not any(name.startswith(POOL) for name in owner._modules):
-            owner.__dict__.pop("forward", None)
+        release_(owner)
 
 
-_EDITS: dict[str, type[Edit]] = {edit.__name__: edit for edit in (Retune, Slide, KeepPhase, Insert, Redirect)}
+@dataclass(frozen=True, kw_only=True)
+class SharePhase(Edit):
+    """Let a polyphase layer keep the samples that another one chose.
+
+    Attributes:
+        child: Name of the layer in its module.
+        leader: Name of the other layer in the network.
+    """
+
+    child: str
+    leader: str
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        _pool(model, f"{self.module}.{self.child}".lstrip(".")).follow(_pool(model, self.leader))
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        """Leave it to the edit that brought the layer, which takes it away."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnPhase(Edit):
+    """Put upsampled maps back where a polyphase layer took them from.
+
+    Attributes:
+        index: Which of the module's calls of `interpolate`; -1 where the module itself upsamples.
+        pools: Names in the network of the polyphase layers whose subsampling is taken back, the finest first.
+    """
+
+    index: int
+    pools: tuple[str, ...]
+
+    @property
+    def child(self) -> str:
+        """Name of the layer that does it in the module."""
+        return RETURN if self.index < 0 else f"{RETURN}{self.index}"
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        owner = model.get_submodule(self.module)
+        owner.add_module(self.child, PhaseReturn2d(*(_pool(model, name) for name in self.pools)))
+        if self.index < 0:
+            owner.register_forward_hook(ReturnOutput(), prepend=True)
+        else:
+            redirect_(owner)
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        owner = model.get_submodule(self.module)
+        del owner._modules[self.child]
+        _remove_hook(owner._forward_hooks, ReturnOutput)
+        release_(owner)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrapBorders(Edit):
+    """Continue a layer's input in a circle, in place of its own padding.
+
+    Attributes:
+        before: Rows and columns added in front.
+        after: Rows and columns added behind.
+    """
+
+    before: tuple[int, int]
+    after: tuple[int, int]
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        module: Any = model.get_submodule(self.module)
+        own = {name: getattr(module, name) for name in ("padding", "padding_mode") if hasattr(module, name)}
+        module.padding = 0 if isinstance(module.padding, int) else (0, 0)
+        if "padding_mode" in own:
+            module.padding_mode = "zeros"  # in any other mode a convolution pads by what it noted when it was made
+        module.register_forward_pre_hook(WrapInput(self.before, self.after))  # after all others
+        return own
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        module = model.get_submodule(self.module)
+        for name, value in before.items():
+            setattr(module, name, value)
+        _remove_hook(module._forward_pre_hooks, WrapInput)
+
+
+def _pool(model: nn.Module, name: str) -> PolyphasePool2d:
+    pool = model.get_submodule(name)
+    assert isinstance(pool, PolyphasePool2d)
+    return pool
+
+
+_EDITS: dict[str, type[Edit]] = {
+    edit.__name__: edit for edit in (Retune, Slide, KeepPhase, Insert, Redirect, SharePhase, ReturnPhase, WrapBorders)
+}
 
 
 def edit_from_dict(values: Mapping[str, Any]) -> Edit:

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from antialias.ops import pad
+
 
 @dataclass(frozen=True)
 class FilterInput:
@@ -22,6 +24,30 @@ class FilterOutput:
 
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
         return module.antialias(output)
+
+
+@dataclass(frozen=True)
+class ReturnOutput:
+    """Put what a module upsampled back in phase with its child `antialias_return`."""
+
+    def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        return module.antialias_return(output)
+
+
+@dataclass(frozen=True)
+class WrapInput:
+    """Continue the first argument of a module in a circle.
+
+    Attributes:
+        before: Rows and columns added in front.
+        after: Rows and columns added behind.
+    """
+
+    before: tuple[int, int]
+    after: tuple[int, int]
+
+    def __call__(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (pad(args[0], list(zip(self.before, self.after, strict=True)), "circular"), *args[1:])
 
 
 @dataclass(frozen=True)

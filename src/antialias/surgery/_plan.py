@@ -71,6 +71,9 @@ class Plan:
         sites: Everything that subsamples, in order of execution.
         macs: Multiply-adds of the network as it is, for the observed input.
         parameters: Parameters of the network as it is.
+        edits: Changes to the rest of the network, which only filters with a `phase` need: maps that are added keep the
+            same samples, upsampled maps return to where they were taken from, borders close to a circle.
+        notes: With such filters, where exactness under circular shifts is lost, and why.
     """
 
     network: str
@@ -79,6 +82,8 @@ class Plan:
     sites: tuple[Site, ...]
     macs: int
     parameters: int
+    edits: tuple[Edit, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> tuple[Site, ...]:
@@ -91,7 +96,7 @@ class Plan:
         return tuple(site for site in self.sites if site.action == "leave")
 
     def __str__(self) -> str:
-        return "\n".join([f"{self._sentence()}\n", *table(self.sites)])
+        return "\n".join([f"{self._sentence()}\n", *table(self.sites), *noted(self.filter, self.notes)])
 
     def _sentence(self) -> str:
         macs, parameters = (sum(getattr(site, key) for site in self.sites) for key in ("macs", "parameters"))
@@ -119,6 +124,15 @@ def table(sites: Iterable[Site]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
+
+
+def noted(filter: Filter, notes: Sequence[str]) -> list[str]:
+    """Return lines that say whether a network with polyphase filters moves exactly with circular shifts."""
+    if filter.phase is None:
+        return []
+    if not notes:
+        return ["", "A circular shift of the picture only shifts what the network computes, exactly."]
+    return ["", "Not exact under circular shifts:", *(f"  {note}" for note in notes)]
 
 
 def _row(site: Site) -> tuple[str, ...]:

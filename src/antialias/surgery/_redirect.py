@@ -1,7 +1,8 @@
-"""Filter pools that a module calls as functions in its `forward`."""
+"""Filter pools, and put back upsampled maps, that a module calls as functions in its `forward`."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from ._pools import sliding_avg_pool2d, sliding_max_pool2d
 
-POOL = "antialias_pool"
+POOL, RETURN = "antialias_pool", "antialias_return"
 _SLIDING: dict[Any, Any] = {
     torch.max_pool2d: sliding_max_pool2d,
     F.max_pool2d: sliding_max_pool2d,
@@ -19,27 +20,41 @@ _SLIDING: dict[Any, Any] = {
 }
 
 
+def redirect_(module: nn.Module) -> None:
+    """Let maps that `module` pools or upsamples by functions pass its children for the n-th such call."""
+    module.__dict__.setdefault("forward", partial(forward_redirected, module))
+
+
+def release_(module: nn.Module) -> None:
+    """Give a module its own forward back once no such child is left."""
+    if not any(name.startswith((POOL, RETURN)) for name in module._modules):
+        module.__dict__.pop("forward", None)
+
+
 def forward_redirected(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-    """Run `module`'s own forward, in which its n-th pool slides by one and then passes child `antialias_pool<n>`."""
-    with _PoolsFiltered(module):
+    """Run `module`'s own forward, in which the n-th pool slides by one before its filter."""
+    with _Redirected(module):
         return type(module).forward(module, *args, **kwargs)
 
 
-class _PoolsFiltered(TorchFunctionMode):
+class _Redirected(TorchFunctionMode):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self.count = 0
+        self.counts = {POOL: 0, RETURN: 0}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func not in _SLIDING:
-            return func(*args, **(kwargs or {}))
-        filter_ = self.module._modules.get(f"{POOL}{self.count}")
-        self.count += 1
-        if filter_ is None:
-            return func(*args, **(kwargs or {}))
-        with torch._C.DisableTorchFunction():
-            return filter_(_slide(func, *args, **(kwargs or {})))
+        if func in _SLIDING and (filter_ := self._next(POOL)) is not None:
+            with torch._C.DisableTorchFunction():
+                return filter_(_slide(func, *args, **(kwargs or {})))
+        result = func(*args, **(kwargs or {}))  # modes of modules around this one see it, too, and count
+        return_ = self._next(RETURN) if func is F.interpolate else None
+        return result if return_ is None else return_(result)
+
+    def _next(self, kind: str) -> nn.Module | None:
+        child = self.module._modules.get(f"{kind}{self.counts[kind]}")
+        self.counts[kind] += 1
+        return child
 
 
 def _slide(func: Any, input: Any, kernel_size: Any, stride: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -12,13 +12,14 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from antialias.nn import Adaptive, Filter
+from antialias.nn import Adaptive, Filter, Polyphase, PolyphasePool2d
 
 from ._dilated import find_dilated
 from ._edits import CHILD, Edit, FilterEdit, Insert, KeepPhase, Redirect, Retune, Slide
 from ._graph import Call, Graph, Op, Value
 from ._place import Port, place
 from ._plan import Site
+from ._shifts import Arrangement, arrange
 from ._sites import Found, both, find
 
 Placement = Literal["exact", "paper"]
@@ -32,16 +33,19 @@ class Rules:
     Attributes:
         filter: The filter to place.
         placement: `"exact"` keeps a trained network's function; `"paper"` is the published form.
-        stem: Whether the first strided convolution gets a filter too.
+        stem: Whether the first strided convolution gets a filter too; `None`: if the filter has a `phase`, which is
+            exact only where every stride is replaced.
         where: Which sites, by glob over names or by predicate; `None` for all.
     """
 
     filter: Filter
     placement: Placement = "exact"
-    stem: bool = False
+    stem: bool | None = None
     where: Where = None
 
     def __post_init__(self) -> None:
+        if self.stem is None:
+            self.stem = self.filter.phase is not None
         if self.placement not in ("exact", "paper"):
             raise ValueError(f"placement={self.placement!r} is unknown. Use 'exact' or 'paper'.")
 
@@ -55,11 +59,12 @@ class Rules:
         return any(fnmatchcase(site.name, glob) for glob in globs)
 
 
-def plan_sites(graph: Graph, rules: Rules, model: nn.Module) -> tuple[Site, ...]:
-    """Decide for each site of `graph` what becomes of it."""
+def plan_sites(graph: Graph, rules: Rules, model: nn.Module) -> Arrangement:
+    """Decide for each site of `graph` what becomes of it, and what else of the network has to change."""
     found = sorted([*find(graph), *find_dilated(graph)], key=lambda site: site.op.index)
     planner = _Planner(graph, rules, model)
-    return (*map(planner.decide, found), *_uncalled(model, graph))
+    sites = (*map(planner.decide, found), *_uncalled(model, graph))
+    return Arrangement(sites) if rules.filter.phase is None else arrange(graph, found, sites, rules.filter)
 
 
 def _uncalled(model: nn.Module, graph: Graph) -> Iterator[Site]:
@@ -94,12 +99,14 @@ class _Planner:
 
     def decide(self, found: Found) -> Site:
         site = _described(found)
-        if found.leave:
+        if found.leave and not (found.kind == "stem" and self.rules.filter.phase is not None):
             return _left(site, found.leave)
         if found.kind == "stem" and not self.rules.stem:
             return _left(site, "stem: keeps its stride as in the papers; stem=True filters it")
         if not self.rules.selects(site):
             return _left(site, "not selected by `where`")
+        if max(found.stride) == 1 and isinstance(self.rules.filter, Polyphase):
+            return _left(site, "keeps every sample, so there is no phase to choose")
         return self._module(found, site) if found.module is not None else self._function(found, site)
 
     def _module(self, found: Found, site: Site) -> Site:
@@ -110,7 +117,7 @@ class _Planner:
         inserts = [self._insert(found, port) for port in where.ports]
         self.taken.update(insert.module for insert in inserts)
         # The filter first: hooks are prepended, and a layer crops to its old phase before its output is filtered.
-        edits = [*inserts, *_at_stride_1(found, self.rules.placement)]
+        edits = [*inserts, *_at_stride_1(found, self.rules)]
         return self._filtered(site, found, edits, ", ".join(map(str, where.ports)), where.why)
 
     def _why_no_place(self, found: Found) -> str:
@@ -192,9 +199,9 @@ def _maps(found: Found) -> tuple[Value, Value]:
     return found.op.input, found.op.output
 
 
-def _at_stride_1(found: Found, placement: Placement) -> list[Edit]:
+def _at_stride_1(found: Found, rules: Rules) -> list[Edit]:
     module: Any = found.module
-    name, stride = found.call.name or "", both(found.stride)
+    name, stride, placement = found.call.name or "", both(found.stride), rules.placement
     if max(stride) == 1:
         return []
     if placement == "paper" and found.kind == "average pool":
@@ -203,7 +210,9 @@ def _at_stride_1(found: Found, placement: Placement) -> list[Edit]:
         kernel = [k - p for k, p in zip(both(module.kernel_size), both(module.padding), strict=True)]
         return [Retune(module=name, attributes={"kernel_size": tuple(kernel), "stride": 1, "padding": 0})]
     if "pool" in found.kind and module.ceil_mode:
-        return [Slide(module=name)]
+        # In a circle no window hangs over the end.
+        circular = rules.filter.phase is not None and rules.filter.padding_mode == "circular"
+        return [Retune(module=name, attributes={"stride": 1, "ceil_mode": False}) if circular else Slide(module=name)]
     one = 1 if isinstance(module.stride, int) else (1, 1)
     retune = Retune(module=name, attributes={"stride": one})
     return [retune, KeepPhase(module=name, stride=stride)] if _pads_for_stride(found) else [retune]
@@ -282,11 +291,21 @@ def _extra_macs(found: Found, layers: list[nn.Module]) -> int:
 
 def _extra_macs_of(op: Op, layer: Any, kind: str) -> int:
     kept = math.prod(op.output.shape[2:]) * op.output.shape[0]
-    predictor = sum(p.numel() for p in layer.parameters() if p.dim() == 4)
-    total = kept * (predictor + layer.channels * math.prod(both(layer.kernel_size)))
+    total = kept * _macs_per_kept(layer)
     if op.name == "convolution" and kind in ("stem", "convolution"):
         total += (_positions_at_stride_1(op) - kept) * op.others[0].numel()
     return total
+
+
+def _macs_per_kept(layer: Any) -> int:
+    if isinstance(layer, PolyphasePool2d):
+        filter, judge = _macs_per_kept(layer.filter) if layer.filter else 0, _kernels(layer.judge) if layer.judge else 0
+        return math.prod(layer.stride) * (filter + judge)
+    return _kernels(layer) + layer.channels * math.prod(both(layer.kernel_size))
+
+
+def _kernels(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters() if p.dim() == 4)
 
 
 def _positions_at_stride_1(op: Op) -> int:

@@ -8,12 +8,12 @@ from typing import Any
 
 from torch import nn
 
-from antialias.nn import AdaptiveBlurPool2d, BlurPool1d, BlurPool2d, BlurPool3d
+from antialias.nn import AdaptiveBlurPool2d, BlurPool1d, BlurPool2d, BlurPool3d, PolyphasePool2d
 
 from ._flow import follow
 from ._graph import Call, Graph, Op
 
-FILTERS = (AdaptiveBlurPool2d, BlurPool1d, BlurPool2d, BlurPool3d)
+FILTERS = (AdaptiveBlurPool2d, BlurPool1d, BlurPool2d, BlurPool3d, PolyphasePool2d)
 _POOLS = {"max_pool2d_with_indices": "max pool", "avg_pool2d": "average pool"}
 _LEFT = {
     "max_pool3d_with_indices": "three-dimensional: filters here are two-dimensional",
@@ -90,9 +90,10 @@ def _site_of(op: Op, graph: Graph) -> Found | None:
 
 
 def filter_around(op: Op) -> Call | None:
-    """Return the call of a filter of this package that `op` is part of."""
+    """Return the outermost call of a filter of this package that `op` is part of."""
     chain = op.call.chain() if op.call is not None else iter(())
-    return next((call for call in chain if isinstance(call.module, FILTERS)), None)
+    filters = [call for call in chain if isinstance(call.module, FILTERS)]
+    return filters[-1] if filters else None
 
 
 def _existing_filter(layer: Call, op: Op) -> Found | None:

@@ -1,0 +1,139 @@
+"""Follow sampling grids through a network: which maps lie on the same grid, and where a finer grid is entered again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ._graph import Graph, Op, Value
+from ._sites import both
+
+_REDUCING = frozenset({"mean", "sum", "amax", "_adaptive_avg_pool2d", "adaptive_max_pool2d"})
+_FLATTENING = frozenset({"view", "_unsafe_view", "reshape", "flatten"})
+
+Grid = tuple[int, ...]
+"""The numbers of the sites that subsampled on the way from the network's input, in order."""
+
+
+@dataclass
+class Grids:
+    """What following the grids found.
+
+    Attributes:
+        before: The grid of the maps that each site subsamples, by its number.
+        returns: Upsampling operations, each with the sites whose subsampling it takes back, the finest first.
+        notes: Where maps on different grids meet, or a grid is left in a way that no shift survives.
+    """
+
+    before: dict[int, Grid] = field(default_factory=dict)
+    returns: list[tuple[Op, Grid]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _joined: dict[int, int] = field(default_factory=dict)
+    _of: dict[Value, Grid] = field(default_factory=dict)
+
+    def group(self, site: int) -> int:
+        """Return the first site that keeps the same samples as `site`."""
+        while (other := self._joined.get(site, site)) != site:
+            site = other
+        return site
+
+    def join(self, first: int, second: int) -> None:
+        """Note that two sites must keep the same samples."""
+        low, high = sorted((self.group(first), self.group(second)))
+        if low != high:
+            self._joined[high] = low
+
+
+def follow_grids(graph: Graph, sampled: Mapping[Op, int], strides: Sequence[tuple[int, int]]) -> Grids:
+    """Follow the grids of `graph`.
+
+    Args:
+        graph: The dataflow.
+        sampled: Operations that subsample, with the number of their site.
+        strides: Stride of each site.
+    """
+    grids = Grids()
+    for op in graph.ops:
+        for value in op.inputs:
+            if value.producer is None:
+                grids._of.setdefault(value, ())
+        if (grid := _merged(op, grids)) is not None:
+            _step(op, grid, grids, sampled, strides)
+    return grids
+
+
+def _step(op: Op, grid: Grid, grids: Grids, sampled: Mapping[Op, int], strides: Sequence[tuple[int, int]]) -> None:
+    if op in sampled:
+        grids.before[sampled[op]] = grid
+        grid = (*grid, sampled[op])
+    elif is_upsampling(op):
+        grid = _upsampled(op, grid, grids, strides)
+    elif _flattens(op):
+        grids.notes.append(f"{where(op)} tells positions apart: it flattens a map of {_size(op.input)}")
+    if op.name not in _REDUCING or _positions(op.output) > 1:
+        grids._of |= {value: grid for value in op.outputs if len(value.shape) >= 4}
+
+
+def _flattens(op: Op) -> bool:
+    if not op.input.shape:
+        return False
+    flat = (op.input.shape[0], math.prod(op.input.shape[1:]))
+    return op.name in _FLATTENING and op.output.shape == flat and _positions(op.input) > 1
+
+
+def _merged(op: Op, grids: Grids) -> Grid | None:
+    """Return the grid of an operation's maps, after noting that those that meet there are one."""
+    known = [(value, grids._of[value]) for value in op.inputs if value in grids._of]
+    size = max((_positions(value) for value, _ in known), default=0)
+    met = [grid for value, grid in known if _positions(value) == size]
+    for other in met[1:]:
+        if len(other) != len(met[0]):
+            grids.notes.append(f"{where(op)} joins maps that were subsampled {len(met[0])} and {len(other)} times")
+        for first, second in zip(met[0], other, strict=False):
+            grids.join(first, second)
+    return met[0] if met else None
+
+
+def _upsampled(op: Op, grid: Grid, grids: Grids, strides: Sequence[tuple[int, int]]) -> Grid:
+    if op.input.shape[2:] == op.output.shape[2:] or not grid:
+        return grid
+    factor = tuple(after / before for before, after in zip(op.input.shape[2:], op.output.shape[2:], strict=True))
+    left, taken = grid, (1, 1)
+    while left and max(taken) < max(factor):
+        taken = tuple(t * s for t, s in zip(taken, strides[left[-1]], strict=True))
+        left = left[:-1]
+    if taken == factor and _repeats(op):
+        grids.returns.append((op, grid[len(left) :]))
+    else:
+        grids.notes.append(
+            f"{where(op)} does not take back a subsampling sample by sample: {op.name} from {_size(op.input)} to "
+            f"{_size(op.output)}"
+        )
+    return left
+
+
+def is_upsampling(op: Op) -> bool:
+    """Return whether an operation makes maps larger."""
+    return op.name.startswith("upsample_") or (op.name == "convolution" and op.settings["transposed"])
+
+
+def _repeats(op: Op) -> bool:
+    """Whether each sample becomes a block of its own, as with nearest-neighbour upsampling."""
+    if op.name != "convolution":
+        return op.name == "upsample_nearest2d"
+    return tuple(op.others[0].shape[2:]) == both(op.settings["stride"]) and not any(op.settings["padding"])
+
+
+def where(op: Op) -> str:
+    """Name the module that performs an operation."""
+    name = next((call.name for call in op.call.chain() if call.name), "") if op.call is not None else ""
+    return name or "the network itself"
+
+
+def _positions(value: Value) -> int:
+    return value.shape[-1] * value.shape[-2] if len(value.shape) >= 4 else 0
+
+
+def _size(value: Value) -> str:
+    return "x".join(map(str, value.shape[-2:]))
