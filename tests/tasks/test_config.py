@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,32 @@ from antialias.tasks import TrainConfig
 
 
 @pytest.mark.parametrize("filter", [None, Fixed(kernel_size=5), Adaptive(groups=4, init="identity")], ids=str)
-def test_it_survives_json(filter: Filter | None, tmp_path: Path) -> None:
-    config = TrainConfig(filter=filter, epochs=3, train_length=100, devices=2, out="runs/x")
-    config.write(tmp_path / "deep" / "config.json")
-    assert TrainConfig.read(tmp_path / "deep" / "config.json") == config
+def test_it_survives_toml(filter: Filter | None, tmp_path: Path) -> None:
+    config = TrainConfig(
+        filter=filter,
+        weights='a "path"\\ü',
+        devices=2,
+        schedule="step",
+        milestones=(3, 5),
+        learning_rate=1e-5,
+        ema=0.99,
+    )
+    config.write(tmp_path / "deep" / "config.toml")
+    assert TrainConfig.read(tmp_path / "deep" / "config.toml") == config
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_a_file_need_not_name_everything(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('epochs = 2\n[filter]\nfilter = "Fixed"\n')
+    assert TrainConfig.read(tmp_path / "x.toml") == TrainConfig(epochs=2, filter=Fixed())
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="x.toml is not a file. Use a TOML file such as those in recipes."):
+        TrainConfig.read(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_text("epochs: 2")
+    with pytest.raises(ValueError, match="x.toml is no TOML .*Write one setting a line, such as epochs = 8"):
+        TrainConfig.read(tmp_path / "x.toml")
 
 
 def test_it_cannot_be_changed() -> None:
@@ -25,9 +48,21 @@ def test_it_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0}, "epochs=0 is below 1. Use 1 or more."),
-        ({"batch_size": 0}, "batch_size=0 is below 1"),
+        ({"epochs": 0}, "epochs=0 is too small. Use 1 or more."),
+        ({"learning_rate": 0}, "learning_rate=0 is too small. Use a number above 0."),
+        ({"workers": -1}, "workers=-1 is too small. Use 0 or more."),
+        ({"epochs": "8"}, "epochs='8' is a str. Use int."),
+        ({"batch_size": True}, "batch_size=True is a bool. Use int."),
+        ({"devices": 1.5}, "devices=1.5 is a float. Use int or str."),
+        ({"ema": 1.0}, "ema=1.0 never forgets. Use less than 1."),
+        ({"schedule": "cosine"}, "schedule='cosine' is unknown. Use one of: onecycle, poly, step, constant."),
         ({"size": 32, "window": 40}, "window=40 does not fit pictures of size=32. Use window<=32."),
+        ({"momentum": 0.0}, "nesterov=True needs momentum, which is 0. Use nesterov=False or momentum=0.9."),
+        ({"schedule": "step"}, r"schedule='step' does not go with milestones=\[\]. Use schedule='step' with one"),
+        ({"milestones": (3,)}, r"schedule='onecycle' does not go with milestones=\[3\]"),
+        ({"schedule": "step", "milestones": (6, 3)}, r"milestones=\[6, 3\] do not rise. Use whole numbers such as"),
+        ({"warmup": 2}, "warmup=2, but schedule='onecycle' rises by itself. Use warmup=0 or 'poly'."),
+        ({"warmup": 8, "schedule": "poly"}, "warmup=8 is as long as the run, 8. Use a shorter one."),
     ],
 )
 def test_impossible_settings_are_named(arguments: dict, message: str) -> None:
@@ -36,5 +71,9 @@ def test_impossible_settings_are_named(arguments: dict, message: str) -> None:
 
 
 def test_unknown_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="epoch is no setting of a training run. Use some of: task, model, data"):
+    with pytest.raises(ValueError, match="epoch is no setting of a training run. Use some of: task, model, weights"):
         TrainConfig.from_dict({"epoch": 3})
+
+
+def test_pictures_are_a_quarter_larger_than_the_window_unless_told() -> None:
+    assert (TrainConfig().picture_side, TrainConfig(size=96).picture_side) == (80, 96)

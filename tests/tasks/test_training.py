@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from antialias.models import TinyResNet, load
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, evaluate, fit, network, train_
-from antialias.tasks._network import normalizer_of, optimizer_of, schedule_of
+from antialias.tasks._network import fill_, normalizer_of, optimizer_of, schedule_of
 
 SMALL = TrainConfig(
     epochs=2, batch_size=16, size=40, window=32, train_length=64, test_length=24, accelerator="cpu", devices=1
@@ -58,16 +59,37 @@ def test_only_weights_decay() -> None:
     assert len(decayed["params"]) + len(others["params"]) == len(list(model.parameters()))
 
 
-def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
-    optimizer = optimizer_of(TinyResNet(), SMALL)
-    schedule = schedule_of(optimizer, SMALL, 100)
+def _rates(config: TrainConfig, steps: int) -> list[float]:
+    optimizer = optimizer_of(TinyResNet(), config)
+    schedule = schedule_of(optimizer, config, steps)
     rates = []
-    for _ in range(100):
+    for _ in range(steps):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        schedule.step() if len(rates) < 100 else None
+        schedule.step() if len(rates) < steps else None
+    return rates
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
+    rates = _rates(SMALL, 100)
     assert max(rates) == pytest.approx(SMALL.learning_rate)
     assert rates[-1] < rates[0] < rates[20]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"schedule": "constant"}, [0.1] * 8),
+        ({"schedule": "poly"}, [0.1 * (1 - step / 8) ** 0.9 for step in range(8)]),
+        ({"schedule": "step", "milestones": (1,)}, [0.1] * 4 + [0.01] * 4),
+        ({"schedule": "step", "milestones": (2, 6), "max_steps": 8}, [0.1] * 2 + [0.01] * 4 + [0.001] * 2),
+        ({"schedule": "constant", "warmup": 1}, [0.025, 0.05, 0.075] + [0.1] * 5),
+        ({"schedule": "poly", "power": 1.0, "warmup": 2, "max_steps": 4}, [0.05, 0.075, 0.05, 0.025]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_other_schedules_are_their_formulas(settings: dict, expected: list[float]) -> None:
+    assert _rates(replace(SMALL, **settings), len(expected)) == pytest.approx(expected)
 
 
 def test_inputs_are_normalised_as_the_network_asks() -> None:
@@ -106,53 +128,34 @@ def test_a_short_training_beats_chance() -> None:
     assert scores["accuracy"].interval[0] > 0.08  # chance is 0.05
 
 
-def test_lightning_takes_the_very_same_steps(pictures: Pictures, tmp_path: Path) -> None:
-    config = replace(SMALL, filter=Fixed(), out=str(tmp_path))
-    plain = network(config, 20)
-    train_(plain, pictures, config)
-    before, seen = torch.get_rng_state(), []
-    run = fit(config, progress=lambda done, total: seen.append((done, total)))
-    assert _same(plain, run.model)
-    assert seen[-1] == (8, 8)
-    assert torch.equal(before, torch.get_rng_state())
+def test_lightning_takes_the_very_same_steps(pictures: Pictures, tmp_path: Path, dropout_model: str) -> None:
+    options = {"model": dropout_model, "accumulate": 3, "clip_norm": 0.1, "ema": 0.9, "max_steps": 3}
+    for config in (replace(SMALL, filter=Fixed()), replace(SMALL, **options, schedule="poly")):
+        config = replace(config, out=str(tmp_path / config.schedule))
+        plain = network(config, 20)
+        train_(plain, pictures, config)
+        before, seen = torch.get_rng_state(), []
+        run = fit(config, progress=lambda done, total, seen=seen: seen.append((done, total)))
+        assert _same(plain, run.model)
+        assert seen[-1] == ((8, 8) if config.max_steps is None else (3, 3))
+        assert torch.equal(before, torch.get_rng_state())
 
 
 def test_a_run_leaves_everything_in_its_folder(tmp_path: Path) -> None:
     config = replace(SMALL, epochs=1, out=str(tmp_path))
     run = fit(config)
     assert {file.name for file in run.files} == {
-        "model.safetensors", "config.json", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt",
+        "model.safetensors", "config.toml", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt",
     }  # fmt: skip
-    assert TrainConfig.read(tmp_path / "config.json") == config
+    assert TrainConfig.read(tmp_path / "config.toml") == run.config == replace(config, model="antialias:TinyResNet")
     assert json.loads((tmp_path / "scores.json").read_text())["accuracy"]["value"] == run.scores["accuracy"].value
-    assert "train_loss" in (tmp_path / "metrics.csv").read_text()
+    (row,) = csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines())
+    assert (row["epoch"], row["step"]) == ("0", "4")
+    assert float(row["train_loss"]) > 0
+    assert 0 <= float(row["test_accuracy"]) <= 1
+    assert list((tmp_path / "tensorboard").glob("events*"))
     again = evaluate(load(tmp_path / "model.safetensors"), config)
     assert again["accuracy"].value == run.scores["accuracy"].value
-
-
-def test_a_run_resumes_where_it_stopped(tmp_path: Path) -> None:
-    whole = fit(replace(SMALL, out=str(tmp_path / "whole")))
-    config = replace(SMALL, out=str(tmp_path / "halves"))
-    _stop_after_one_epoch(config)
-    assert _same(fit(config, resume=True).model, whole.model)
-
-
-class _Stop(Exception):
-    pass
-
-
-def _stop_after_one_epoch(config: TrainConfig) -> None:
-    def progress(done: int, total: int) -> None:
-        if done > total // 2:
-            raise _Stop
-
-    with pytest.raises(_Stop):
-        fit(config, progress=progress)
-
-
-def test_nothing_to_resume_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"last.ckpt does not exist, so there is nothing to resume"):
-        fit(replace(SMALL, out=str(tmp_path)), resume=True)
 
 
 def test_a_network_of_other_classes_is_refused() -> None:
@@ -160,3 +163,24 @@ def test_a_network_of_other_classes_is_refused() -> None:
     with pytest.raises(ValueError, match="the network has 7 outputs, the data 20 classes. Use equal numbers."):
         evaluate(model, SMALL)
     assert not model._forward_hooks
+
+
+def test_plain_weights_are_converted_without_a_change_of_function(tmp_path: Path) -> None:
+    plain = network(replace(SMALL, seed=5), 20).eval()
+    torch.save(plain.state_dict(), tmp_path / "plain.pt")
+    config = replace(SMALL, weights=str(tmp_path / "plain.pt"), filter=Adaptive())
+    tuned = network(config, 20).eval()
+    assert conversion_of(tuned).filters()
+    x = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        assert (tuned(x) - plain(x)).norm() / plain(x).norm() < 1e-3
+        with pytest.warns(UserWarning, match="fc.weight, fc.bias of .*plain.pt have other shapes and start"):
+            assert network(config, 7)(x).shape == (2, 7)
+
+
+def test_weights_that_do_not_fit_are_refused() -> None:
+    model, state = TinyResNet(20), TinyResNet(20).state_dict()
+    with pytest.raises(ValueError, match="w.pt does not fit TinyResNet: 1 names, such as fc.bias, are in one of them"):
+        fill_(model, {name: state[name] for name in state if name != "fc.bias"}, "w.pt")
+    with pytest.raises(ValueError, match="w.pt has no tensor of TinyResNet's shapes. Use weights of this network."):
+        fill_(model, {name: torch.zeros(9, 9) for name in state}, "w.pt")

@@ -95,5 +95,5 @@ def macs(model: nn.Module) -> int:
 
 
 def _scenes(config: TrainConfig, progress: Progress) -> tuple[Pictures, Pictures]:
-    train = materialize(open_data("scenes", "train", size=config.size, length=config.train_length), progress=progress)
-    return train, materialize(open_data("scenes", "test", size=config.size, length=config.test_length))
+    train = materialize(open_data("scenes", "train", size=config.picture_side, length=config.train_length), progress=progress)
+    return train, materialize(open_data("scenes", "test", size=config.picture_side, length=config.test_length))

@@ -108,13 +108,29 @@ def _lite0(_: str, num_classes: int | None, pretrained: bool | None) -> nn.Modul
     return model
 
 
+def _mask_rcnn(backbone: str, num_classes: int | None, pretrained: bool | None) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._mask_rcnn import mask_rcnn
+
+    return mask_rcnn(backbone, num_classes, pretrained)
+
+
+def _tiny_mask_rcnn(_: str, num_classes: int | None, __: bool | None) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._mask_rcnn import tiny_mask_rcnn
+
+    return tiny_mask_rcnn(num_classes)
+
+
 # By name: what stands behind the second colon, the number of classes, and whether weights are wanted (None: not even
 # embedded ones).
 _OWN: dict[str, Callable[[str, int | None, bool | None], nn.Module]] = {
     "EfficientNetLite0": _lite0,
+    "MaskRCNN": _mask_rcnn,
+    "TinyMaskRCNN": _tiny_mask_rcnn,
     "TinyResNet": _tiny_resnet,
 }
-_WITH_BACKBONE: frozenset[str] = frozenset()
+_WITH_BACKBONE: frozenset[str] = frozenset({"MaskRCNN"})
 
 
 def _from_timm(origin: Origin, pretrained: bool | None) -> nn.Module:
@@ -184,10 +200,8 @@ def _from_file(path: str, num_classes: int | None, weights: str | Path | None) -
 
 
 def _load_weights_(model: nn.Module, path: Path) -> None:
-    if not path.is_file():
-        raise FileNotFoundError(f"weights={str(path)!r} is not a file. Use an existing path, 'default' or None.")
     try:
-        model.load_state_dict(_read_state(path))
+        model.load_state_dict(read_weights(path))
     except RuntimeError as error:
         reason = str(error).split("\n")[1].strip()
         raise ValueError(
@@ -195,7 +209,15 @@ def _load_weights_(model: nn.Module, path: Path) -> None:
         ) from error
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict from `.safetensors`, or from what `torch.load(weights_only=True)` opens.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"weights={str(path)!r} is not a file. Use an existing path, 'default' or None.")
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

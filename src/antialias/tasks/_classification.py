@@ -27,8 +27,8 @@ _IN_MEMORY = 2 * 2**30
 def _open(config: TrainConfig, split: str) -> Labelled:
     """Open one split, in memory where that takes 2 GiB at most."""
     length = config.train_length if split == "train" else config.test_length
-    data = open_data(config.data, split, size=config.size, length=length)
-    return materialize(data) if len(data) * 3 * config.size**2 <= _IN_MEMORY else data
+    data = open_data(config.data, split, size=config.picture_side, length=length)
+    return materialize(data) if len(data) * 3 * config.picture_side**2 <= _IN_MEMORY else data
 
 
 class WindowBatches(Dataset[tuple[Tensor, Tensor]]):
@@ -42,7 +42,7 @@ class WindowBatches(Dataset[tuple[Tensor, Tensor]]):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
         self.data, self.window, self.batch_size = data, config.window, min(config.batch_size, len(data))
         self.order = torch.randperm(len(data), generator=generator)
-        room = config.size - config.window + 1
+        room = config.picture_side - config.window + 1
         self.corners = torch.randint(room, (2, len(data)), generator=generator)
         self.mirrored = torch.rand(len(data), generator=generator) < 0.5
 
@@ -78,7 +78,7 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         images, labels = self.data.labelled(self.parts[index])
-        corner = torch.full((len(images),), (self.config.size - self.config.window) // 2)
+        corner = torch.full((len(images),), (self.config.picture_side - self.config.window) // 2)
         return cut_windows(images, corner, corner, self.config.window, corner < 0), labels
 
 

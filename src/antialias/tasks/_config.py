@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from antialias.nn import Filter, filter_from_dict
+
+Schedule = Literal["onecycle", "poly", "step", "constant"]
+Placement = Literal["exact", "paper"]
+OnBroken = Literal["stop", "skip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,28 +25,48 @@ class TrainConfig:
     (Smith & Topin, arXiv 1708.07120); no weight decay on norms and biases, those of adaptive filters included.
 
     Attributes:
-        task: Name of a registered task.
-        model: Name of a network, as `models.build` takes it.
+        task: Name of a registered task: classification, semantic or instance.
+        model: Name of a network, as `models.build` takes it; the task's own small one if `None`.
+        weights: Plain weights to start from: a file, or `"default"` for the library's own; start values if `None`.
         data: Name of a data set, as `open_data` takes it.
         filter: Filter after each downsampling, or `None`.
+        placement: `"exact"` or `"paper"`, see `convert_`; exact with `weights`, paper without if `None`.
         epochs: Passes over the training pictures.
-        batch_size: Pictures a step, on each device.
-        learning_rate: Highest rate of the cycle.
+        max_steps: Length of the run in optimiser steps, in place of `epochs`.
+        batch_size: Pictures a batch, on each device.
+        accumulate: Batches whose gradients make one optimiser step.
+        learning_rate: Highest rate of the schedule.
+        schedule: `"onecycle"`; `"poly"`, (1 - t) to the power of `power`; `"step"`, times `gamma` at each milestone; or
+            `"constant"`.
+        power: Of the poly schedule.
+        milestones: When the step schedule falls, in epochs, or in steps where `max_steps` is given.
+        gamma: Factor at each milestone.
+        warmup: Length of the linear rise to the rate that the schedule says, in the unit of the milestones.
+        momentum: Of SGD.
+        nesterov: Nesterov's form of it.
         weight_decay: Of convolution and linear weights.
-        size: Height and width of the pictures as read, in pixels.
-        window: Height and width that the network sees: random windows in training, the central one in testing.
+        clip_norm: Largest norm of a step's gradient, or `None`.
+        ema: Decay of an exponential moving average of the weights, which is then what is measured and saved.
+        size: Shorter side of the pictures as read, in pixels. `None` is the task's own: a quarter more than the window
+            for classification, as they are for masks.
+        window: Height and width that the network sees in training, and for classification in testing.
         train_length: Number of generated training pictures; the data set's own default if `None`.
         test_length: Number of generated test pictures; the data set's own default if `None`.
-        seed: Start values, order and augmentation.
-        precision: Lightning's word, such as `"32-true"` or `"bf16-mixed"`.
+        on_broken: What a file that cannot be used does to the run: `"stop"` it, or be listed and left out: `"skip"`.
+        seed: Start values, order, augmentation and dropout.
+        precision: Lightning's word, such as `"32-true"`, `"16-mixed"` or `"bf16-mixed"`.
+        channels_last: Memory format of the network, which trains about a third faster so.
         accelerator: Lightning's word, such as `"auto"`, `"cpu"` or `"gpu"`.
         devices: Number of devices, or `"auto"`.
         num_nodes: Number of machines.
+        strategy: Lightning's word, such as `"auto"`, `"ddp"` or `"fsdp"`.
+        sync_batchnorm: Whether BatchNorm's statistics are those of all devices.
         workers: Processes that read pictures; 0 reads them in the training process.
+        checkpoint_every: Optimiser steps from one `last.ckpt` to the next within an epoch; at its end only if `None`.
         out: Folder of everything the run writes.
 
     Raises:
-        ValueError: A count is below 1, or the window is larger than the picture.
+        ValueError: A setting is impossible; the message says what would be possible.
 
     Example:
         >>> TrainConfig.from_dict(TrainConfig(epochs=3).to_dict()).epochs
@@ -48,37 +74,87 @@ class TrainConfig:
     """
 
     task: str = "classification"
-    model: str = "antialias:TinyResNet"
+    model: str | None = None
+    weights: str | None = None
     data: str = "scenes"
     filter: Filter | None = None
+    placement: Placement | None = None
     epochs: int = 8
+    max_steps: int | None = None
     batch_size: int = 64
+    accumulate: int = 1
     learning_rate: float = 0.1
+    schedule: Schedule = "onecycle"
+    power: float = 0.9
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    warmup: int = 0
+    momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 5e-4
-    size: int = 80
+    clip_norm: float | None = None
+    ema: float | None = None
+    size: int | None = None
     window: int = 64
     train_length: int | None = None
     test_length: int | None = None
+    on_broken: OnBroken = "stop"
     seed: int = 0
     precision: str = "32-true"
+    channels_last: bool = True
     accelerator: str = "auto"
     devices: int | str = "auto"
     num_nodes: int = 1
+    strategy: str = "auto"
+    sync_batchnorm: bool = False
     workers: int = 0
+    checkpoint_every: int | None = None
     out: str = "runs/latest"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "window"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} is below 1. Use 1 or more.")
-        if self.window > self.size:
+        for name, kinds in _KINDS.items():
+            _check_kind(self, name, kinds)
+        for names, (low, wanted) in _LEAST.items():
+            for name in names:
+                _check_least(self, name, low, wanted)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in (None, *choices):
+                raise ValueError(f"{name}={getattr(self, name)!r} is unknown. Use one of: {', '.join(choices)}.")
+        if self.size is not None and self.window > self.size:
             raise ValueError(
                 f"window={self.window} does not fit pictures of size={self.size}. Use window<={self.size}."
             )
+        self._check_learning()
+
+    def _check_learning(self) -> None:
+        for name in ("momentum", "ema"):
+            if (getattr(self, name) or 0) >= 1:
+                raise ValueError(f"{name}={getattr(self, name)} never forgets. Use less than 1.")
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov=True needs momentum, which is 0. Use nesterov=False or momentum=0.9.")
+        if (self.schedule == "step") != bool(self.milestones):
+            raise ValueError(
+                f"schedule={self.schedule!r} does not go with milestones={list(self.milestones)}. "
+                "Use schedule='step' with one milestone or more, or none with another schedule."
+            )
+        if list(self.milestones) != sorted(set(self.milestones)) or min((1, *self.milestones)) < 1:
+            raise ValueError(f"milestones={list(self.milestones)} do not rise. Use whole numbers such as 30, 60.")
+        if self.warmup and self.schedule == "onecycle":
+            raise ValueError(f"warmup={self.warmup}, but schedule='onecycle' rises by itself. Use warmup=0 or 'poly'.")
+        if self.warmup >= (self.max_steps or self.epochs):
+            raise ValueError(
+                f"warmup={self.warmup} is as long as the run, {self.max_steps or self.epochs}. Use a shorter one."
+            )
+
+    @property
+    def picture_side(self) -> int:
+        """Side of a classifier's pictures as read: `size`, or a quarter more than the window."""
+        return self.size or 5 * self.window // 4
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
-        return asdict(self) | {"filter": None if self.filter is None else self.filter.to_dict()}
+        filter = None if self.filter is None else self.filter.to_dict()
+        return asdict(self) | {"filter": filter, "milestones": list(self.milestones)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -90,16 +166,78 @@ class TrainConfig:
         known = [field.name for field in fields(cls)]
         if unknown := sorted(values.keys() - set(known)):
             raise ValueError(f"{unknown[0]} is no setting of a training run. Use some of: {', '.join(known)}.")
-        filter = values.get("filter")
-        given: dict[str, Any] = {**values, "filter": None if filter is None else filter_from_dict(filter)}
+        filter, milestones = values.get("filter"), tuple(values.get("milestones", ()))
+        made = filter_from_dict(filter) if isinstance(filter, Mapping) else filter
+        given: dict[str, Any] = {**values, "filter": made, "milestones": milestones}
         return cls(**given)
 
     def write(self, path: Path) -> None:
-        """Write the config as JSON."""
+        """Write the config as TOML, without what is `None`; `antialias train --config` takes it again."""
+        values = {name: value for name, value in self.to_dict().items() if value is not None}
+        filter = values.pop("filter", None)
+        lines = [*_toml(values), *(["", "[filter]", *_toml(filter)] if filter else [])]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        path.write_text("\n".join(lines) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:
-        """Read what `write` wrote."""
-        return cls.from_dict(json.loads(path.read_text()))
+        """Read a TOML file of settings, such as `write` wrote; those that it does not name have their defaults.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is no TOML, or names something that is no setting.
+        """
+        return cls.from_dict(read_settings(path))
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings that a TOML file names.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no TOML.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file. Use a TOML file such as those in recipes.")
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is no TOML ({error}). Write one setting a line, such as epochs = 8.") from error
+
+
+def _toml(values: Mapping[str, Any]) -> list[str]:
+    # JSON's strings, numbers, truth values and lists are TOML's as well.
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items() if value is not None]
+
+
+_CHOICES = {"schedule": get_args(Schedule), "placement": get_args(Placement), "on_broken": get_args(OnBroken)}
+_LEAST = {
+    ("epochs", "max_steps", "batch_size", "accumulate", "window", "num_nodes", "checkpoint_every"): (1, "1 or more"),
+    ("learning_rate", "power", "gamma", "clip_norm"): (1e-12, "a number above 0"),
+    ("warmup", "momentum", "weight_decay", "ema", "workers"): (0, "0 or more"),
+}
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """Return the classes that a type hint allows; a whole number will do for a float."""
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(kind for part in get_args(hint) for kind in _kinds(part))
+    if get_origin(hint) is Literal:
+        return (str,)
+    return (float, int) if hint is float else (get_origin(hint) or hint,)
+
+
+def _check_kind(config: TrainConfig, name: str, kinds: tuple[type, ...]) -> None:
+    value = getattr(config, name)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
+        raise ValueError(f"{name}={value!r} is a {type(value).__name__}. Use {wanted}.")
+
+
+def _check_least(config: TrainConfig, name: str, low: float, wanted: str) -> None:
+    value = getattr(config, name)
+    if value is not None and not value >= low:
+        raise ValueError(f"{name}={value} is too small. Use {wanted}.")
+
+
+_KINDS = {name: _kinds(hint) for name, hint in get_type_hints(TrainConfig).items()}

@@ -1,18 +1,17 @@
-"""The training loop on Lightning: many devices, mixed precision, checkpoints, logs, resuming."""
+"""The training loop on Lightning: what is learnt, and which batches a process gets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-
-from antialias.data import Progress
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ._config import TrainConfig
+from ._loop import seed_batch
 from ._network import optimizer_of, schedule_of
 from ._task import Batches, Task
 
@@ -32,6 +31,11 @@ class TrainingModule(lightning.LightningModule):
         self.model, self.task, self.config = model, task, config
         self.meter = task.meter(num_outputs)
 
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make what the network draws depend on the batch alone."""
+        trainer = self.trainer
+        seed_batch(self.config, trainer.current_epoch, batch_idx * trainer.world_size + trainer.global_rank)
+
     def training_step(self, batch: tuple[Any, Any], _: int) -> Tensor:
         """Return the loss of one batch."""
         images, targets = batch
@@ -39,11 +43,16 @@ class TrainingModule(lightning.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
         return loss
 
-    def validation_step(self, batch: tuple[Any, Any], _: int) -> None:
+    def validation_step(self, batch: tuple[Any, Any] | None, _: int) -> None:
         """Show one batch to the task's meter, whose value is logged at the end of the epoch."""
-        images, targets = batch
-        self.meter.update(self.task.predict(self.model, images), targets)
-        self.log(f"test_{self.task.watch}", self.meter, on_epoch=True, batch_size=len(images))
+        if batch is not None:
+            images, targets = batch
+            self.meter.update(self.task.predict(self.model, images), targets)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the meter says of the batches of all processes."""
+        self.log(f"test_{self.task.watch}", self.meter.compute().to(self.device), rank_zero_only=False)
+        self.meter.reset()
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule that moves with every step."""
@@ -52,36 +61,97 @@ class TrainingModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+class Deal(Sampler[int]):
+    """Numbers of the batches that one process gets out of many: every `processes`-th.
+
+    All processes get equally many. In training the incomplete last round is left out; `complete=True` plays it to its
+    end with numbers that are `total` or above, which stand for no batch.
+
+    Args:
+        total: Number of batches.
+        rank: Number of this process.
+        processes: How many there are.
+        start: Rounds that are played already; the length is that of all rounds still.
+        complete: Whether every batch is dealt.
+
+    Raises:
+        ValueError: There is no round.
+
+    Example:
+        >>> [list(Deal(5, rank, 2)) for rank in (0, 1)], list(Deal(5, 1, 2, complete=True))
+        ([[0, 2], [1, 3]], [1, 3, 5])
+    """
+
+    def __init__(self, total: int, rank: int = 0, processes: int = 1, start: int = 0, complete: bool = False) -> None:
+        rounds = -(-total // processes) if complete else total // processes
+        if not rounds:
+            raise ValueError(f"{total} batches are too few for {processes} processes. Use smaller batches.")
+        self.numbers, self.start = range(rank, rank + rounds * processes, processes), start
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers[self.start :])
+
+
+class _Whole(Dataset[Any]):
+    """Batches by number, and `None` beyond the last."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index] if index < len(self.batches) else None
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
 class TaskData(lightning.LightningDataModule):
-    """A task's batches: augmented anew each epoch, dealt out to the devices whole."""
+    """A task's batches: augmented anew each epoch, dealt out to the devices whole, from where a stopped run goes on."""
 
     def __init__(self, train: Any, test: Any, task: Task, config: TrainConfig) -> None:
         super().__init__()
         self.train, self.test, self.task, self.config = train, test, task, config
+        self.position = {"epoch": 0, "batch": 0}
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the present epoch; the trainer asks again for each."""
-        epoch = self.trainer.current_epoch if self.trainer is not None else 0
-        return self._loader(self.task.training_batches(self.train, self.config, epoch))
+        epoch = self._trainer.current_epoch
+        start = self.position["batch"] if epoch == self.position["epoch"] else 0
+        batches = self.task.training_batches(self.train, self.config, epoch)
+        return self._loader(batches, start=start)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the test batches."""
-        return self._loader(self.task.test_batches(self.test, self.config))
+        return self._loader(self.task.test_batches(self.test, self.config), complete=True)
 
-    def _loader(self, batches: Batches) -> DataLoader[Any]:
+    def _loader(self, batches: Batches, **dealing: Any) -> DataLoader[Any]:
+        deal = Deal(len(batches), self._trainer.global_rank, self._trainer.world_size, **dealing)
         # The loader takes its base seed from a generator of its own, else it would draw from the global one.
         generator = torch.Generator().manual_seed(self.config.seed)
         return DataLoader(
-            cast("Dataset[Any]", batches), batch_size=None, num_workers=self.config.workers, generator=generator
+            _Whole(batches),
+            batch_size=None,
+            sampler=deal,
+            collate_fn=_unchanged,
+            num_workers=self.config.workers,
+            generator=generator,
+            pin_memory=self._trainer.strategy.root_device.type == "cuda",
         )
 
+    @property
+    def _trainer(self) -> lightning.Trainer:
+        return cast(lightning.Trainer, self.trainer)
 
-class Reporter(Callback):
-    """Tells a progress function how many steps are done."""
+    def state_dict(self) -> dict[str, int]:
+        """Return the epoch and the batch that come next."""
+        done, epoch = self._trainer.fit_loop.epoch_loop.batch_progress.current.ready, self._trainer.current_epoch
+        over = done >= self._trainer.num_training_batches
+        return {"epoch": epoch + 1, "batch": 0} if over else {"epoch": epoch, "batch": done}
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
-        """Report the step that ended."""
-        self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on from the epoch and the batch that come next."""
+        self.position = state_dict

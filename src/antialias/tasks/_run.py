@@ -7,10 +7,11 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from antialias._extras import require
@@ -19,11 +20,13 @@ from antialias.metrics import Score
 from antialias.models import save
 
 from ._config import TrainConfig
+from ._loop import keeping_random_state
 from ._network import network
 from ._task import Task, task_named
 
 if TYPE_CHECKING:
     from lightning import Trainer
+    from lightning.pytorch.callbacks import Callback
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,9 @@ class Run:
         config: What it was told.
         model: The trained network, in evaluation mode.
         scores: Its scores on the test pictures, by name.
-        out: The folder, which holds `model.safetensors`, `config.json`, `scores.json`, `metrics.csv` (by epoch),
-            `best.ckpt` (highest test score of the task's meter) and `last.ckpt` (what `resume` goes on from).
+        out: The folder, which holds `model.safetensors`, `config.toml`, `scores.json`, `metrics.csv` (by epoch),
+            `best.ckpt` (highest test score of the task's meter), `last.ckpt` (what `resume` goes on from) and
+            `tensorboard`.
     """
 
     config: TrainConfig
@@ -49,14 +53,15 @@ class Run:
         return tuple(self.out / name for name in _FILES if (self.out / name).exists())
 
 
-_FILES = ("model.safetensors", "config.json", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt")
+_FILES = ("model.safetensors", "config.toml", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt")
 
 
 def fit(config: TrainConfig, *, resume: bool = False, progress: Progress | None = None) -> Run:
     """Train a network on Lightning, measure it on the test split and save both.
 
     The network after the last epoch is what is measured and saved: choosing the best epoch by the test pictures would
-    flatter the score. A run is exactly repeatable on one device of one kind.
+    flatter the score. A run is exactly repeatable on devices of one kind and number, and goes on exactly from its last
+    checkpoint, in mid-epoch too.
 
     Args:
         config: What to do.
@@ -73,18 +78,18 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: Progress | None 
     require("lightning", extra="tasks")
     from ._lightning import TaskData, TrainingModule
 
-    task, out = task_named(config.task), Path(config.out)
-    checkpoint = _checkpoint(out) if resume else None
+    task = task_named(config.task)
+    config = replace(config, model=config.model or task.default_model)
+    checkpoint = _checkpoint(config) if resume else None
     train, test = task.open(config, "train"), task.open(config, "test")
     outputs = task.outputs(train)
-    model = network(config, outputs)
-    config.write(out / "config.json")
-    with _quiet():
+    with _quiet(), keeping_random_state():
         trainer = _trainer(config, task, progress)
-        trainer.fit(
-            TrainingModule(model, task, outputs, config), TaskData(train, test, task, config), ckpt_path=checkpoint
-        )
-    return _finish(model.cpu().eval(), test, task, config)
+        if trainer.is_global_zero:
+            config.write(Path(config.out) / "config.toml")
+        module = TrainingModule(network(config, outputs), task, outputs, config)
+        trainer.fit(module, TaskData(train, test, task, config), ckpt_path=checkpoint)
+    return _finish(_trained(config, outputs), test, task, config)
 
 
 def evaluate(model: nn.Module, config: TrainConfig) -> dict[str, Score]:
@@ -104,11 +109,12 @@ def evaluate(model: nn.Module, config: TrainConfig) -> dict[str, Score]:
     return task.evaluate(model, task.open(config, "test"), config)
 
 
-# Lightning's remarks that say nothing here: batches lie in memory, the folder is ours to write into again, and one of
-# its own calls is deprecated in torch.
+# Lightning's remarks that say nothing here: batches lie in memory, the folder is ours to write into again, our data
+# know where to go on, and one of its own calls is deprecated in torch.
 _REMARKS = (
     ".*does not have many workers",
     ".*exists and is not empty",
+    ".*your dataloader is not resumable",
     ".*isinstance.treespec, LeafSpec",
     ".*smaller than the logging interval",
 )
@@ -129,8 +135,8 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _checkpoint(out: Path) -> Path:
-    path = out / "last.ckpt"
+def _checkpoint(config: TrainConfig) -> Path:
+    path = Path(config.out) / "last.ckpt"
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist, so there is nothing to resume. Use resume=False.")
     return path
@@ -138,25 +144,51 @@ def _checkpoint(out: Path) -> Path:
 
 def _trainer(config: TrainConfig, task: Task, progress: Progress | None) -> Trainer:
     lightning = require("lightning", extra="tasks")
-    from lightning.pytorch.callbacks import ModelCheckpoint
-    from lightning.pytorch.loggers import CSVLogger
+    from lightning.pytorch.loggers import TensorBoardLogger
 
-    from ._lightning import Reporter
-
-    keep = ModelCheckpoint(config.out, filename="best", monitor=f"test_{task.watch}", mode="max", save_last=True)
     return lightning.Trainer(
-        max_epochs=config.epochs,
+        max_epochs=-1 if config.max_steps else config.epochs,
+        max_steps=config.max_steps or -1,
         precision=config.precision,
         accelerator=config.accelerator,
         devices=config.devices,
         num_nodes=config.num_nodes,
-        logger=CSVLogger(config.out, name="", version=""),
-        callbacks=[keep, *([] if progress is None else [Reporter(progress)])],
+        strategy=config.strategy,
+        sync_batchnorm=config.sync_batchnorm,
+        accumulate_grad_batches=config.accumulate,
+        gradient_clip_val=config.clip_norm,
+        logger=TensorBoardLogger(config.out, name="", version="tensorboard"),
+        callbacks=_callbacks(config, task, progress),
         reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def _callbacks(config: TrainConfig, task: Task, progress: Progress | None) -> list[Callback]:
+    from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+
+    from ._callbacks import EpochLog, LastCheckpoint, Reporter
+
+    watched, out = f"test_{task.watch}", Path(config.out)
+    return [
+        *([] if config.ema is None else [EMAWeightAveraging(decay=config.ema)]),
+        *([] if progress is None else [Reporter(progress)]),
+        LearningRateMonitor("step"),
+        EpochLog(out / "metrics.csv", watched),
+        ModelCheckpoint(out, "best", watched, mode="max", save_on_train_epoch_end=False, enable_version_counter=False),
+        LastCheckpoint(out / "last.ckpt", config.checkpoint_every),
+    ]
+
+
+def _trained(config: TrainConfig, outputs: int) -> nn.Module:
+    """Read the trained network from the last checkpoint: the average where there is one, whole where it was sharded."""
+    state = torch.load(Path(config.out) / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+    model = network(config, outputs)
+    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
+    return model.eval()
 
 
 def _finish(model: nn.Module, test: Any, task: Task, config: TrainConfig) -> Run:

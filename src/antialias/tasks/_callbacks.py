@@ -1,0 +1,80 @@
+"""What a run keeps while it trains: the last checkpoint, the log by epoch, progress."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback, Checkpoint
+
+from antialias.data import Progress
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `last.ckpt`, from which a run goes on exactly: at the end of each epoch and every so many steps.
+
+    Args:
+        path: The file; a new one takes the old one's place in one go.
+        every: Optimiser steps from one to the next within an epoch, or `None`.
+    """
+
+    def __init__(self, path: Path, every: int | None) -> None:
+        self.path, self.every, self.saved = path, every, 0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Note where a resumed run is."""
+        self.saved = trainer.global_step
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+        """Save if the step that ended is one to save, and not the epoch's last, which is followed by the test."""
+        step, last = trainer.global_step, trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if self.every and not last and step > self.saved and step % self.every == 0:
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Save."""
+        self._save(trainer)
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        trainer.save_checkpoint(self.path)
+        self.saved = trainer.global_step
+
+
+class EpochLog(Callback):
+    """Writes `metrics.csv`, a row an epoch; a resumed run goes on with the rows of the epochs before it."""
+
+    def __init__(self, path: Path, watched: str) -> None:
+        self.path, self.columns = path, ("epoch", "step", "learning_rate", "train_loss", watched)
+        self.rows: list[dict[str, Any]] = []
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Take over the rows of a run that goes on."""
+        if trainer.global_step and self.path.exists():
+            with self.path.open(newline="") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < trainer.current_epoch]
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:
+        """Add the row of the epoch that ended."""
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "learning_rate": rate}
+        known = {name: float(value) for name, value in trainer.callback_metrics.items() if name in self.columns}
+        self.rows.append({**row, **known})
+        if trainer.is_global_zero:
+            with self.path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, self.columns)
+                writer.writeheader()
+                writer.writerows(self.rows)
+
+
+class Reporter(Callback):
+    """Tells a progress function how many steps are done."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
+        """Report the step that ended."""
+        if trainer.is_global_zero:
+            self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))

@@ -1,0 +1,78 @@
+"""A run that was killed and resumed ends as one that was not, bit for bit."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from antialias.data import materialize, open_data
+from antialias.tasks import TrainConfig, fit, network, train_
+
+
+@pytest.fixture
+def config(small: TrainConfig, dropout_model: str, tmp_path: Path) -> TrainConfig:
+    return replace(small, model=dropout_model, batch_size=8, checkpoint_every=3, ema=0.9, out=str(tmp_path / "run"))
+
+
+def _same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def _fit_and_die(config: TrainConfig, step: int, resume: bool) -> None:
+    def progress(done: int, _: int) -> None:
+        if done == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    fit(config, resume=resume, progress=progress)
+
+
+def _killed_at(step: int, config: TrainConfig, *, resume: bool = False) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_fit_and_die, args=(config, step, resume))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def _trained_at_once(config: TrainConfig) -> nn.Module:
+    model = network(config, 20)
+    train_(model, materialize(open_data("scenes", size=config.picture_side, length=config.train_length)), config)
+    return model
+
+
+@pytest.mark.parametrize("step", [5, 8, 15], ids=["mid-epoch", "end of an epoch", "second epoch"])
+def test_a_killed_run_goes_on_exactly(config: TrainConfig, step: int) -> None:
+    whole = _trained_at_once(config)
+    _killed_at(step, config)
+    run = fit(config, resume=True)
+    assert _same(run.model, whole)
+    assert not _same(run.model, _trained_at_once(replace(config, seed=1)))
+    rows = (run.out / "metrics.csv").read_text().splitlines()
+    assert [row.split(",")[:2] for row in rows] == [["epoch", "step"], ["0", "8"], ["1", "16"]]
+
+
+def test_it_may_be_killed_again_and_when_it_is_done(config: TrainConfig) -> None:
+    config = replace(config, accumulate=3, clip_norm=0.5, max_steps=5, checkpoint_every=1)
+    whole = _trained_at_once(config)
+    _killed_at(2, config)
+    _killed_at(4, config, resume=True)
+    assert _same(fit(config, resume=True).model, whole)
+    assert _same(fit(config, resume=True).model, whole)
+
+
+def test_a_checkpoint_of_every_process_count_is_whole(config: TrainConfig) -> None:
+    fit(config)
+    checkpoint = torch.load(Path(config.out) / "last.ckpt", weights_only=True)
+    assert checkpoint["TaskData"] == {"epoch": 2, "batch": 0}
+    assert not list(Path(config.out).glob("*.tmp"))
+
+
+def test_nothing_to_resume_is_said(small: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"last.ckpt does not exist, so there is nothing to resume"):
+        fit(replace(small, out=str(tmp_path)), resume=True)
