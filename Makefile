@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
+PEERS := .venv/peers
 KERNEL := src/antialias/ops/libantialias.so
 
 .PHONY: demo test check bench clean
@@ -18,7 +19,7 @@ check: $(KERNEL)
 	$(BIN)/pyrefly check
 	$(BIN)/lint-imports
 
-bench: $(KERNEL)
+bench: $(KERNEL) $(PEERS)
 	$(BIN)/antialias bench
 
 # torch goes first and alone: what is built against it later must find it, not bring a second one.
@@ -27,6 +28,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core cmake ninja
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[all,dev]'
+	touch $@
+
+# Other people's filters, for comparison; nothing else uses them.
+$(PEERS): $(INSTALLED) benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt
 	touch $@
 
 # Optional: where it cannot be built, a note in its place says why, `antialias backends` shows it, and the next call of

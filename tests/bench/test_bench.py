@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import csv
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from antialias import bench
-from antialias.bench import CONTESTS, Contest, measure
+from antialias.bench import CONTESTS, MACHINE, Contender, Contest, Rates, Result, Shape, check, measure
+from antialias.bench import _contests as contests
+from antialias.bench import _peers as peers
+from antialias.bench._cost import Operation, operations_of
+from antialias.bench._memory import peak_bytes, saved_bytes
+from antialias.cli import main
 from antialias.nn import BlurPool2d
 
 
@@ -22,43 +28,168 @@ class Slow(nn.Module):
         return self.layer(x)
 
 
-def contest(**contenders):
-    return Contest("blur, small", (1, 4, 8, 8), lambda: contenders)
+def contest(passes=("forward", "forward+backward"), **layers):
+    x = torch.randn(1, 4, 8, 8)
+    contenders = {name: Contender(layer, (x,), passes, "blur") for name, layer in layers.items()}
+    return Contest("blur, small", Shape(1, 4, 8, 8), lambda shape: contenders)
 
 
-def test_ratio_and_saved_bytes():
-    fast, slow = BlurPool2d(4), Slow(BlurPool2d(4), 0.05)
-    results = measure(contest(slow=slow, fast=fast), rounds=3)
-    ratios = {(result.contender, result.what): result.ratio for result in results}
-    assert ratios["slow", "forward"] == ratios["slow", "forward+backward"] == 1
-    assert ratios["fast", "forward"] < 0.8
-    assert all((result.saved_bytes > 0) == (result.what != "forward") for result in results)
-    assert all(low <= result.milliseconds <= high for result in results for low, high in [result.quartiles])
+def tiny(one):
+    """The contest's shape, small; odd sides where the network does not mind."""
+    return Shape(1, 3, 64, 64) if one.shape.channels == 3 else Shape(1, 16, 9, 10)
+
+
+LAYERS = [one for one in CONTESTS if one.shape.channels in (64, 3) and one.name.count("compile") == 0]
+
+
+@pytest.mark.parametrize("one", LAYERS, ids=lambda one: one.name)
+def test_contenders_that_compute_the_same_agree_on_tiny_shapes(one):
+    contenders = one.make(tiny(one))
+    check(one.name, contenders)
+    assert set(one.peers) <= set(contenders) | set(peers.missing(one.peers))
+    if one.name.startswith(("adaptive", "fixed")):  # an error in any one of them is noticed
+        kind = next(each.computes for each in contenders.values() if each.computes)
+        names = [name for name, each in contenders.items() if each.computes == kind]
+        assert "antialias" in names
+        wrong = {"wrong": replace(contenders["antialias"], layer=Twice(contenders["antialias"].layer))}
+        with pytest.raises(RuntimeError, match=f"wrong differs from {names[0]} by"):
+            check(one.name, {**contenders, **wrong})
+
+
+class Twice(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *inputs):
+        return 2 * self.layer(*inputs)
+
+
+@pytest.mark.parametrize("name", ["adaptive layer and compilers", "TinyResNet, 64 px, compiled"])
+def test_compiled_contenders_agree(name, monkeypatch):
+    torch._dynamo.reset()
+    compiler = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda layer, **options: compiler(layer, backend="aot_eager", **options))
+    one = next(each for each in CONTESTS if each.name == name)
+    contenders = one.make(tiny(one))
+    check(name, contenders)
+    assert any(each.compiled for each in contenders.values())
 
 
 def test_no_time_is_reported_on_a_wrong_result():
-    with pytest.raises(RuntimeError, match="blur, small: box differs from ours by .* No time is reported on a wrong"):
+    with pytest.raises(RuntimeError, match="blur, small: box differs from ours by .* in the output. No time is rep"):
         measure(contest(ours=BlurPool2d(4), box=nn.AvgPool2d(3, 2, 1)))
 
 
-def test_the_layer_contenders_agree():
-    for layers in (c for c in CONTESTS if c.agree and c.shape[1] == 64):
-        x = torch.randn(1, 64, 14, 14)
-        first, *others = (layer(x) for layer in layers.make().values())
-        assert all(torch.allclose(first, other, atol=1e-5) for other in others)
+def test_a_wrong_gradient_is_a_wrong_result():
+    class Deaf(BlurPool2d):
+        def forward(self, x):
+            return super().forward(x * 2) - super().forward(x.detach())
+
+    with pytest.raises(RuntimeError, match="deaf differs from ours by 1.0e\\+00 in gradient 0"):
+        measure(contest(ours=BlurPool2d(4), deaf=Deaf(4)))
 
 
-def test_writes_a_csv_with_versions(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench._run, "CONTESTS", (contest(ours=BlurPool2d(4)),))
-    results, path = bench.run(tmp_path, rounds=3)
-    with path.open() as file:
+def test_times_quartiles_and_bytes():
+    results = measure(contest(fast=BlurPool2d(4), slow=Slow(BlurPool2d(4), 0.05)), 3, Rates(1e9, 1e9))
+    by_name = {(result.contender, result.what): result for result in results}
+    for what in ("forward", "forward+backward"):
+        assert by_name["slow", what].milliseconds > 50
+        assert by_name["fast", what].milliseconds < 25
+    assert all(each.lower_quartile <= each.milliseconds <= each.upper_quartile for each in results)
+    assert all((each.saved_bytes > 0) == (each.what != "forward") for each in results)
+    assert all(each.limit_milliseconds > 0 for each in results)
+
+
+def test_every_pass_runs():
+    layer, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.randn(2, 3, 5, 5)
+    before = layer[0].weight.detach().clone()
+    for what in bench._passes.PASSES:
+        contender = Contender(layer, (x,), (what,))
+        (found,) = measure(Contest("pass", Shape(*x.shape), lambda shape, one=contender: {"net": one}), 3)
+        assert (found.what, found.saved_bytes is None) == (what, what == "backward")
+        assert torch.equal(layer[0].weight, before) == (what != "training step")
+
+
+def test_bytes_of_known_programs():
+    x, weight = torch.randn(1000, 1000, requires_grad=True), torch.randn(1000, 1000, requires_grad=True)
+    assert saved_bytes(lambda: (x * 2).exp().log().sin(), []) == 8_000_000  # exp and log keep the same one
+    assert saved_bytes(lambda: x @ weight, [weight]) == 4_000_000
+    grown = peak_bytes(lambda: torch.ones(8_000_000).sum())
+    assert grown is None or 32e6 <= grown < 36e6
+
+
+def test_operations_are_counted_from_shapes():
+    x, convolution = torch.randn(2, 3, 8, 8), nn.Conv2d(3, 4, 3, bias=False)
+    with torch.no_grad():
+        (operation,) = operations_of(lambda: convolution(x).flatten())
+        copies = operations_of(lambda: torch.empty(5).copy_(x[0, 0, 0, :5].detach()))
+    assert copies == [Operation(40, 0)]
+    assert operation == Operation(4 * (2 * 3 * 64 + 4 * 27 + 2 * 4 * 36), 2 * 4 * 36 * 27)
+    assert Rates(1000, 10).seconds([Operation(500, 1), Operation(100, 20)]) == 2.5
+
+
+def test_machine_rates():
+    shape = Shape(1, 8, 16, 16)
+    results = measure(replace(MACHINE, make=lambda _: contests._machine(shape)), 3)
+    rates = bench._run._rates(results)
+    assert {result.contender: (result.moved_bytes, result.multiply_adds) for result in results} == {
+        "copy": (2 * 4 * 2048, 0),
+        "matrix product": (3 * 4 * 128**2, 128**3),
+        "3x3 convolution": (4 * (2 * 2048 + 64 * 9), 2048 * 8 * 9),
+    }
+    assert 1e6 < rates.bytes_per_second < 1e13
+
+
+def test_threads_of_a_contest_end_with_it():
+    before, seen = torch.get_num_threads(), []
+    layer = nn.ReLU()
+    layer.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    measure(replace(contest(("forward",), ours=layer), threads=before + 1), 3)
+    assert set(seen) == {before + 1}
+    assert torch.get_num_threads() == before
+
+
+def test_runs_and_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench._run, "CONTESTS", (contest(("forward",), ours=BlurPool2d(4)),))
+    monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: contests._machine(Shape(1, 8, 8, 8))))
+    outcome = bench.run(tmp_path, rounds=3)
+    with outcome.path.open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["contender"] for row in rows] == [result.contender for result in results]
+    assert [row["contender"] for row in rows] == ["copy", "matrix product", "3x3 convolution", "ours"]
     assert rows[0]["torch"] == torch.__version__
+    assert (outcome.missing, outcome.verdicts, outcome.figures) == ([], [], [])
+
+
+def test_the_command_prints_times_and_who_was_missing(tmp_path, monkeypatch, capsys):
+    mine = replace(
+        contest(("forward",), eager=BlurPool2d(4), compiled=BlurPool2d(4)), name="TinyResNet, 64 px, compiled"
+    )
+    monkeypatch.setattr(bench._run, "CONTESTS", (replace(mine, peers=("nobody-has-this",)),))
+    monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: contests._machine(Shape(1, 8, 8, 8))))
+    monkeypatch.setenv("COLUMNS", "200")
+    main(["bench", "--out", str(tmp_path), "--rounds", "3", "--only", "Tiny"])
+    out = capsys.readouterr().out
+    assert "Times as ratios" in out
+    assert "Adaptive TinyResNet: compiled / eager" in out
+    assert "Not installed, so not measured: nobody-has-this. `make bench` installs them." in out
+    assert "-bars.svg" in out
+
+
+def test_a_peer_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers, "version", lambda name: "")
+    assert peers.peer_blurs(4, "zeros") == {}
+    assert peers.missing(["kornia", "timm", "kornia"]) == ["kornia", "timm"]
 
 
 def test_errors(tmp_path):
-    with pytest.raises(ValueError, match="only='abacus' names no contest. Use a part of: adaptive k3"):
+    with pytest.raises(ValueError, match="only='abacus' names no contest. Use a part of: adaptive layer, 8x64"):
         bench.run(tmp_path, only="abacus")
     with pytest.raises(ValueError, match="rounds=2 gives no quartiles. Use 3 or more"):
         measure(contest(ours=BlurPool2d(4)), rounds=2)
+
+
+def test_names_are_unique():
+    names = [one.name for one in CONTESTS]
+    assert len(set(names)) == len(names)
+    assert isinstance(measure(contest(("forward",), ours=BlurPool2d(4)), 3)[0], Result)

@@ -1,19 +1,46 @@
-"""The verb: run the contests and write one CSV for this device."""
+"""The verb: run the contests, write one CSV for this device, and hold it against the bars."""
 
 from __future__ import annotations
 
-import csv
 import platform
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from antialias._version import __version__
 
-from ._contests import CONTESTS
+from ._bars import Growth, Verdict, growths, verdicts
+from ._contest import Contest
+from ._contests import CONTESTS, MACHINE
+from ._cost import Rates
+from ._figures import draw
+from ._files import markdown, read_results, write_results
 from ._measure import Result, measure
+from ._peers import PEERS, missing, version
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run measured.
+
+    Attributes:
+        results: Of this run.
+        verdicts: The bars that it concerns.
+        growths: The scaling curves of it.
+        missing: Peers that are not installed and so took no part.
+        path: The device's CSV.
+        figures: Drawn from the whole CSV.
+    """
+
+    results: list[Result]
+    verdicts: list[Verdict]
+    growths: list[Growth]
+    missing: list[str]
+    path: Path
+    figures: list[Path]
 
 
 def run(
@@ -22,17 +49,14 @@ def run(
     only: str = "",
     rounds: int = 7,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[Result], Path]:
-    """Run the contests and write their results, with versions, to one CSV for this device.
+) -> Outcome:
+    """Run contests and write their results, with versions, to the CSV of this device; table and figures come from it.
 
     Args:
-        folder: Folder of the CSV files.
-        only: Part of the name of the contests to run; all if empty.
+        folder: Folder of the results.
+        only: Part of the name of the contests to run; all if empty. Others keep their rows in the CSV.
         rounds: Timed rounds of each contest.
         progress: Called with the number of contests done and of all.
-
-    Returns:
-        The results, and the file that holds them.
 
     Raises:
         ValueError: No contest has `only` in its name.
@@ -41,14 +65,31 @@ def run(
     contests = [contest for contest in CONTESTS if only in contest.name]
     if not contests:
         raise ValueError(f"only={only!r} names no contest. Use a part of: {'; '.join(c.name for c in CONTESTS)}.")
-    results: list[Result] = []
-    for done, contest in enumerate(contests):
-        if progress is not None:
-            progress(done, len(contests))
-        results += measure(contest, rounds)
+    results = _results(contests, rounds, progress or (lambda done, total: None))
+    absent = missing(peer for contest in contests for peer in contest.peers)
     path = Path(folder) / f"{_device()}.csv"
-    _write(results, path)
-    return results, path
+    write_results(path, results, _versions())
+    written = read_results(path)
+    path.with_suffix(".md").write_text(markdown(verdicts(written), growths(written), absent))
+    return Outcome(results, verdicts(results), growths(results), absent, path, draw(path))
+
+
+def _results(contests: list[Contest], rounds: int, progress: Callable[[int, int], None]) -> list[Result]:
+    progress(0, len(contests))
+    results = measure(MACHINE, rounds)
+    rates = _rates(results)
+    for done, contest in enumerate(contests):
+        results += measure(contest, rounds, rates)
+        progress(done + 1, len(contests))
+    return results
+
+
+def _rates(machine: Iterable[Result]) -> Rates:
+    per_second = {result.contender: 1e3 / result.milliseconds for result in machine}
+    moved = {result.contender: result.moved_bytes or 0 for result in machine}
+    products = {result.contender: result.multiply_adds or 0 for result in machine}
+    arithmetic = max(products[name] * per_second[name] for name in products)
+    return Rates(moved["copy"] * per_second["copy"], arithmetic)
 
 
 def _device() -> str:
@@ -63,19 +104,6 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _write(results: Iterable[Result], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    versions = {"antialias": __version__, "torch": torch.__version__, "python": platform.python_version()}
-    rows = [{**_row(result), **versions} for result in results]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _row(result: Result) -> dict[str, object]:
-    low, high = result.quartiles
-    times = {"milliseconds": result.milliseconds, "lower_quartile": low, "upper_quartile": high, "ratio": result.ratio}
-    named = {"contest": result.contest, "contender": result.contender, "what": result.what}
-    rounded = {name: round(value, 3) for name, value in times.items()}
-    return {**named, **rounded, "saved_bytes": result.saved_bytes}
+def _versions() -> dict[str, str]:
+    own = {"antialias": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in PEERS}

@@ -1,0 +1,62 @@
+"""What a contest is: several ways to compute something, taken as data by the timing and by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+
+class Shape(NamedTuple):
+    """Shape `(N, C, H, W)` of a contest's input."""
+
+    n: int
+    channels: int
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return "x".join(map(str, self))
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to compute something.
+
+    Attributes:
+        layer: What computes it.
+        inputs: What it takes.
+        passes: What is timed, names of `PASSES`; nothing is if empty.
+        computes: Contenders of one contest with the same word must agree; `None` agrees with nobody.
+        compiled: It comes from `torch.compile`, which cannot be looked into while it runs.
+    """
+
+    layer: nn.Module
+    inputs: tuple[Tensor, ...]
+    passes: tuple[str, ...] = ("forward",)
+    computes: str | None = None
+    compiled: bool = False
+
+
+Contenders = dict[str, Contender]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Ways to compute one thing, or the same way at several sizes.
+
+    Attributes:
+        name: What is computed, and where it matters on which shape and in which layout.
+        shape: Shape of the input.
+        make: Builds the contenders for a shape, with equal weights; tests pass small ones.
+        threads: Threads to run on; `None` leaves them as they are.
+        peers: Packages of other people that take part where they are installed.
+    """
+
+    name: str
+    shape: Shape
+    make: Callable[[Shape], Contenders]
+    threads: int | None = None
+    peers: tuple[str, ...] = ()

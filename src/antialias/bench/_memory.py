@@ -1,0 +1,58 @@
+"""Bytes: what a forward pass keeps for the backward, and what a pass needs at its peak."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ._passes import Run
+
+_PROCESS = Path("/proc/self")
+
+
+def saved_bytes(run: Run, own: Iterable[Tensor]) -> int:
+    """Count the storages that autograd keeps while `run` runs, each once, without those of the parameters `own`."""
+    kept: dict[int, int] = {}
+    parameters = {tensor.untyped_storage().data_ptr() for tensor in own}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        run()
+    return sum(kept.values())
+
+
+def peak_bytes(run: Run) -> int | None:
+    """Measure by how much the process grows at the peak of `run`, which should have run once before.
+
+    The kernel's own high-water mark of resident memory is reset and read, so that buffers count which torch's
+    allocator does not see, such as those of oneDNN and of thread-local scratch. Freed memory goes back to the system
+    first, or it would be used again unseen.
+
+    Args:
+        run: What is measured.
+
+    Returns:
+        Bytes, to a page; `None` where there is no such mark (it needs Linux and glibc).
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        (_PROCESS / "clear_refs").write_text("5")
+        before = _status("VmRSS")
+        run()
+        return _status("VmHWM") - before
+    except (OSError, AttributeError, StopIteration):
+        return None
+
+
+def _status(key: str) -> int:
+    lines = (_PROCESS / "status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(key))

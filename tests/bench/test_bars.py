@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from antialias.bench import BARS, CONTESTS, Bar, Result, draw, growths, read_results, verdicts, write_results
+from antialias.bench._files import markdown
+
+NAMES = ("antialias", "full resolution", "clone", "timm", "eager", "compiled")
+NAMES += ("plain", "fixed 3x3", "adaptive k3 G8", "timm:resnetblur50")
+
+
+def result(contest, contender, milliseconds, what="forward", **others):
+    return Result(contest, contender, what, 2, milliseconds, milliseconds, milliseconds, **others)
+
+
+RESULTS = [
+    result("fixed blur, a", "timm", 6.0),
+    result("fixed blur, a", "kornia", 4.0),
+    result("fixed blur, a", "antialias", 2.0, limit_milliseconds=1.0),
+    result("fixed blur, b", "timm", 9.0),
+    result("fixed blur, b", "antialias", 1.0, limit_milliseconds=0.5),
+    result("ResNet", "plain", 10.0, saved_bytes=100),
+    result("ResNet", "placement alone", 11.0, saved_bytes=110),
+    result("ResNet", "fixed", 13.0, saved_bytes=120),
+]
+BLUR = Bar(
+    title="blur",
+    contests="fixed blur, *",
+    numerator=("timm", "kornia"),
+    denominator="antialias",
+    what="forward",
+    at_least=2.5,
+)
+NET = Bar(
+    title="net",
+    contests="ResNet",
+    numerator=("fixed",),
+    denominator="plain",
+    what="forward",
+    at_most=1.3,
+    limit="placement alone",
+)
+
+
+@pytest.mark.parametrize(
+    ("bar", "ratio", "limit", "met"),
+    [
+        (BLUR, 2.0, 4.0, False),
+        (replace(BLUR, of="mean"), 18**0.5, 72**0.5, True),
+        (replace(BLUR, at_least=None, at_most=9), 9.0, None, True),
+        (NET, 1.3, 1.1, True),
+        (replace(NET, at_most=1.29), 1.3, 1.1, False),
+        (replace(NET, quantity="saved_bytes"), 1.2, 1.1, True),
+        (replace(BLUR, contests="fixed blur, a", numerator=("antialias",), denominator="timm"), 1 / 3, 0, False),
+    ],
+)
+def test_ratio_limit_and_verdict(bar, ratio, limit, met):
+    (verdict,) = verdicts(RESULTS, [bar])
+    assert verdict.ratio == pytest.approx(ratio)
+    assert verdict.met == met
+    if limit:
+        assert verdict.limit == pytest.approx(limit)
+
+
+def test_a_bar_of_another_pass():
+    passes = [result("filter", "clone", 2.0), result("filter", "ours", 5.0, "backward", limit_milliseconds=4.0)]
+    bar = replace(NET, contests="filter", numerator=("ours",), denominator="clone", limit=None, at_most=3)
+    bar = replace(bar, what="backward", over="forward")
+    (verdict,) = verdicts(passes, [bar])
+    assert (verdict.ratio, verdict.limit, verdict.met, bar.wanted) == (2.5, 2.0, True, "<= 3")
+
+
+def test_what_was_not_measured_has_no_verdict():
+    assert verdicts(RESULTS, [replace(NET, denominator="nobody"), replace(NET, contests="VGG")]) == []
+    assert verdicts([result("ResNet", "plain", 1.0), result("ResNet", "fixed", 1.0)], [NET])[0].limit is None
+
+
+def test_every_bar_names_contests_and_contenders_that_exist():
+    measured = [
+        result(contest.name, name, 1.0, what, saved_bytes=1, peak_bytes=1)
+        for contest in CONTESTS
+        for name in NAMES
+        for what in ("forward", "backward", "forward+backward", "training step")
+    ]
+    assert {verdict.bar.title for verdict in verdicts(measured)} == {bar.title for bar in BARS}
+    assert len({bar.title for bar in BARS}) == len(BARS)
+
+
+def test_growth_is_the_slope_of_the_logarithms():
+    curve = [result("scaling with batch, threads: 1", str(n), 3.0 * n**1.5) for n in (1, 2, 4, 8)]
+    (growth,) = growths([*curve, *RESULTS])
+    assert growth.exponent == pytest.approx(1.5)
+
+
+def test_csv_comes_back_and_other_contests_stay(tmp_path):
+    path = tmp_path / "new" / "device.csv"
+    write_results(path, RESULTS, {"torch": "2"})
+    assert read_results(path) == RESULTS
+    write_results(path, [result("ResNet", "plain", 7.25, peak_bytes=5)], {"torch": "3"})
+    assert read_results(path) == [*RESULTS[:5], result("ResNet", "plain", 7.25, peak_bytes=5)]
+    write_results(path, RESULTS[:1], {"python": "3"})  # other columns: the old file cannot be continued
+    assert read_results(path) == RESULTS[:1]
+
+
+def test_the_table_says_what_is_missed_and_who_was_missing():
+    text = markdown(verdicts(RESULTS, [BLUR, NET]), growths([]), ["kornia"])
+    assert "| blur | 2.00 | >= 2.5 | **no** | 4.00 |" in text
+    assert "| net | 1.30 | <= 1.3 | yes | 1.10 |" in text
+    assert "Not installed, so not measured: kornia." in text
+    assert "Not installed" not in markdown([], [], [])
+
+
+def test_figures_are_drawn_from_the_csv_and_always_the_same(tmp_path):
+    path = tmp_path / "device.csv"
+    curve = [result("scaling with batch, threads: 1", str(n), 3.0 * n) for n in (1, 2, 4)]
+    bar = [result("TinyResNet, 64 px, compiled", name, ms) for name, ms in (("eager", 2.0), ("compiled", 3.0))]
+    write_results(path, [*curve, *bar], {})
+    first = {each.name: each.read_text() for each in draw(path)}
+    assert list(first) == ["device-bars.svg", "device-scaling.svg"]
+    assert "Adaptive TinyResNet: compiled / eager: 1.50" in first["device-bars.svg"]
+    assert "power 1.00 to 1.00" in first["device-scaling.svg"]
+    assert {each.name: each.read_text() for each in draw(path)} == first
