@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from antialias.nn import Adaptive, Filter, Fixed, Init
 from antialias.ops import Normalize, PaddingMode
+from antialias.surgery import input_size
 
 
 @Parameter(name="*")
@@ -49,6 +50,22 @@ class FilterOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
+class TrainedFilterOptions(FilterOptions):
+    """Which low-pass filter, or none.
+
+    Attributes:
+        filter: The filter that follows each downsampling.
+    """
+
+    filter: Literal["none", "adaptive", "fixed"] = "adaptive"  # type: ignore[assignment]
+
+    def config_or_none(self) -> Filter | None:
+        """Return the filter config that the options name, if they name one."""
+        return None if self.filter == "none" else self.config()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
 class SurgeryOptions:
     """What is replaced and where the filters go.
 
@@ -76,6 +93,4 @@ class SurgeryOptions:
 
 def input_side(model: nn.Module) -> int:
     """Return the side in pixels of the pictures a network is meant for: what it says itself, else 224."""
-    config = getattr(model, "pretrained_cfg", None) or {}
-    size = getattr(model, "input_size", None) or config.get("input_size") or (3, 224, 224)
-    return size[-1]
+    return (input_size(model) or (3, 224, 224))[-1]

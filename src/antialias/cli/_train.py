@@ -2,96 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import field, fields, make_dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, get_type_hints
 
-from antialias.nn import Adaptive, Filter, Fixed
-from antialias.tasks import TrainConfig, fit
+from cyclopts import Parameter
 
+from antialias.tasks import TrainConfig, fit, is_main_process, read_settings
+
+from ._options import TrainedFilterOptions
 from ._progress import progress_bar
 
 
+def _settings() -> type:
+    """Make a flag of each setting of a run: `None` is one that was not given."""
+    hints = get_type_hints(TrainConfig)
+    flags: list[Any] = []
+    for setting in fields(TrainConfig):
+        if setting.name not in ("task", "filter"):
+            shown = Parameter(consume_multiple=True, negative_iterable=(), show_default=_showing(setting.default))
+            flags.append((setting.name, Annotated[hints[setting.name] | None, shown], field(default=None)))
+    about = {"__doc__": TrainConfig.__doc__, "__module__": __name__}
+    return Parameter(name="*")(make_dataclass("Settings", flags, frozen=True, kw_only=True, namespace=about))
+
+
+def _showing(default: Any) -> Any:
+    return lambda _: default
+
+
+Settings = _settings()
+
+
 def train(
-    task: str = "classification",
+    task: str | None = None,
     /,
     *,
-    data: str = "scenes",
-    model: str = "antialias:TinyResNet",
-    filter: Literal["none", "fixed", "adaptive"] = "adaptive",
-    kernel_size: int = 3,
-    groups: int = 8,
-    epochs: int = 8,
-    batch_size: int = 64,
-    learning_rate: float = 0.1,
-    weight_decay: float = 5e-4,
-    size: int = 80,
-    window: int = 64,
-    train_length: int | None = None,
-    test_length: int | None = None,
-    seed: int = 0,
-    precision: str = "32-true",
-    accelerator: str = "auto",
-    devices: str = "auto",
-    num_nodes: int = 1,
-    workers: int = 0,
+    config: Path | None = None,
     resume: bool = False,
-    out: Path = Path("runs/latest"),
+    options: TrainedFilterOptions | None = None,
+    settings: Settings | None = None,  # type: ignore[valid-type]
 ) -> None:
-    """Train a network from its start values, with or without filters, and measure its accuracy and stability.
+    """Train a network, with or without filters, and measure its accuracy and stability.
 
     Args:
-        task: What is learnt: classification.
-        data: scenes (embedded), or images:DIR with folders train and val, and in each one folder a class.
-        model: timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER, antialias:NAME or module:callable.
-        filter: The filter that follows each downsampling.
-        kernel_size: Side of the filters in samples.
-        groups: Channel groups with filters of their own (adaptive).
-        epochs: Passes over the training pictures.
-        batch_size: Pictures a step, on each device.
-        learning_rate: Highest rate of the one-cycle schedule.
-        weight_decay: Of convolution and linear weights.
-        size: Side of the pictures as read, in pixels.
-        window: Side of what the network sees: random windows in training, the central one in testing.
-        train_length: How many training scenes; 8000 if not given.
-        test_length: How many test scenes; 2000 if not given.
-        seed: Start values, order and augmentation.
-        precision: Lightning's word, such as 32-true or bf16-mixed.
-        accelerator: Lightning's word, such as auto, cpu or gpu.
-        devices: Number of devices, or auto.
-        num_nodes: Number of machines.
-        workers: Processes that read pictures; 0 reads them in the training process.
+        task: What is learnt: classification, semantic or instance.
+        config: TOML file of settings, such as those in recipes; flags go before it.
         resume: Go on from last.ckpt in the folder.
-        out: Folder of everything the run writes.
+        options: Which filter; one of these flags replaces the file's filter as a whole.
+        settings: Everything else.
     """
-    config = TrainConfig(
-        task=task,
-        model=model,
-        data=data,
-        filter=_filter(filter, kernel_size, groups),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        size=size,
-        window=window,
-        train_length=train_length,
-        test_length=test_length,
-        seed=seed,
-        precision=precision,
-        accelerator=accelerator,
-        devices=devices if devices == "auto" else int(devices),
-        num_nodes=num_nodes,
-        workers=workers,
-        out=str(out),
-    )
+    told = {"filter": TrainedFilterOptions().config_or_none()} if config is None else read_settings(config)
+    if options is not None:
+        told["filter"] = options.config_or_none()
+    given = {name: value for name, value in vars(settings).items() if value is not None} if settings else {}
+    made = TrainConfig.from_dict({**told, **given, **({} if task is None else {"task": task})})
     with progress_bar("Training") as progress:
-        run = fit(config, resume=resume, progress=progress)
-    for score in run.scores.values():
-        print(score)
-    print("Wrote", *run.files)
-
-
-def _filter(name: str, kernel_size: int, groups: int) -> Filter | None:
-    if name == "none":
-        return None
-    return Fixed(kernel_size=kernel_size) if name == "fixed" else Adaptive(kernel_size=kernel_size, groups=groups)
+        run = fit(made, resume=resume, progress=progress)
+    if is_main_process():
+        print(*run.scores.values(), sep="\n")
+        print("Wrote", *run.files)

@@ -16,7 +16,18 @@ from ._convert import convert_ as convert_
 from ._convert import inspect as inspect
 from ._convert import replay_ as replay_
 from ._convert import unconverted_copy as unconverted_copy
+from ._example import input_size as input_size
 from ._plan import Plan as Plan
 from ._plan import Site as Site
 
-__all__ = ["Conversion", "Plan", "Site", "conversion_of", "convert_", "inspect", "replay_", "unconverted_copy"]
+__all__ = [
+    "Conversion",
+    "Plan",
+    "Site",
+    "conversion_of",
+    "convert_",
+    "input_size",
+    "inspect",
+    "replay_",
+    "unconverted_copy",
+]

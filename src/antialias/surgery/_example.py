@@ -39,15 +39,33 @@ def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], M
     )
 
 
-def _picture(model: nn.Module) -> Tensor:
+def input_size(model: nn.Module) -> tuple[int, int, int] | None:
+    """Return the channels, height and width of the pictures a network is meant for, or `None` if it does not say.
+
+    Looked at in this order: an attribute `model.input_size`, as a side, `(H, W)` or `(C, H, W)`; timm's
+    `pretrained_cfg`.
+
+    Example:
+        >>> network = nn.Conv2d(3, 8, 3)
+        >>> network.input_size = 64
+        >>> input_size(network)
+        (3, 64, 64)
+    """
     config = getattr(model, "pretrained_cfg", None) or {}
     size = getattr(model, "input_size", None) or config.get("input_size")
     if size is None:
+        return None
+    sides = (3, size, size) if isinstance(size, int) else (3, *size)[-3:]
+    return sides[0], sides[1], sides[2]
+
+
+def _picture(model: nn.Module) -> Tensor:
+    shape = input_size(model)
+    if shape is None:
         raise ValueError(
             f"example is None, and {type(model).__name__} names no input_size. "
             "Pass an input the network takes, such as example=torch.rand(1, 3, 224, 224)."
         )
     like = next((t for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()), torch.empty(0))
-    shape = (3, size, size) if isinstance(size, int) else (3, *size) if len(size) == 2 else tuple(size)
     generator = torch.Generator().manual_seed(0)
     return torch.randn(1, *shape, generator=generator).to(like)

@@ -2,8 +2,10 @@
 
 from . import _classification as _classification  # registers itself
 from ._config import TrainConfig as TrainConfig
+from ._config import read_settings as read_settings
 from ._loop import train_ as train_
 from ._network import network as network
+from ._processes import is_main_process as is_main_process
 from ._run import Run as Run
 from ._run import evaluate as evaluate
 from ._run import fit as fit
@@ -11,4 +13,16 @@ from ._task import Task as Task
 from ._task import register_task as register_task
 from ._task import task_named as task_named
 
-__all__ = ["Run", "Task", "TrainConfig", "evaluate", "fit", "network", "register_task", "task_named", "train_"]
+__all__ = [
+    "Run",
+    "Task",
+    "TrainConfig",
+    "evaluate",
+    "fit",
+    "is_main_process",
+    "network",
+    "read_settings",
+    "register_task",
+    "task_named",
+    "train_",
+]
