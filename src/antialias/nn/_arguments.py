@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 
 def check_channels(channels: int) -> None:
     if channels < 1:
         raise ValueError(f"channels={channels} is no number of channels. Use 1 or more.")
+
+
+def check_maps(x: Tensor, channels: int, does: str) -> None:
+    if x.dim() != 4 or x.shape[1] != channels:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}, but this layer {does} {channels} channels. Pass (N, {channels}, H, W)."
+        )
 
 
 def check_odd(kernel_size: int) -> None:
@@ -31,6 +40,11 @@ def per_dimension(value: int | Sequence[int], dims: int, name: str) -> tuple[int
 def check_groups(groups: int, channels: int) -> None:
     if groups < 1 or channels % groups:
         raise ValueError(f"groups={groups} does not divide channels={channels}. Use groups={_near(groups, channels)}.")
+
+
+def check_groups_number(groups: int) -> None:
+    if groups < 1:
+        raise ValueError(f"groups={groups} is no number of groups. Use 1 or more.")
 
 
 def largest_divisor(groups: int, channels: int) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from antialias.ops import Normalize, PaddingMode, check_padding_mode
 
 from ._adaptive import AdaptiveBlurPool2d, Init, check_init
-from ._arguments import check_binomial, check_odd, largest_divisor
+from ._arguments import check_binomial, check_groups_number, check_odd, largest_divisor
 from ._blur import BlurPool2d
 from ._polyphase import Phase, PolyphasePool2d, check_phase
 
@@ -88,6 +88,17 @@ class Filter(ABC):
     def _low_pass(self, place: Place, stride: tuple[int, int]) -> nn.Module | None:
         """Make the low-pass filter alone; its own `stride` is 1 where another layer subsamples."""
 
+    def from_scratch(self) -> Filter:
+        """Return the config with start values for an untrained network, a binomial blur, where it names none.
+
+        Example:
+            >>> Adaptive().from_scratch().init
+            'binomial'
+        """
+        if getattr(self, "init", "") is not None:
+            return self
+        return replace(self, init="paper" if getattr(self, "normalize", "") == "joint" else "binomial")  # type: ignore[call-arg]
+
     def __repr__(self) -> str:
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         first = {name: named[name] for name in ("kernel_size", "padding_mode") if name in named}
@@ -155,8 +166,7 @@ class Adaptive(Filter):
         super().__post_init__()
         check_odd(self.kernel_size)
         check_init(self.init, self.normalize)
-        if self.groups < 1:
-            raise ValueError(f"groups={self.groups} is no number of groups. Use 1 or more.")
+        check_groups_number(self.groups)
 
     def groups_for(self, channels: int) -> int:
         """Return the number of groups used at a place with `channels` channels."""
@@ -207,9 +217,6 @@ class Polyphase(Filter):
         return None
 
 
-_FILTERS: dict[str, type[Filter]] = {config.__name__: config for config in (Fixed, Adaptive, Polyphase)}
-
-
 def filter_from_dict(values: Mapping[str, object]) -> Filter:
     """Read back what `Filter.to_dict` wrote.
 
@@ -222,6 +229,7 @@ def filter_from_dict(values: Mapping[str, object]) -> Filter:
     """
     arguments = dict(values)
     name = str(arguments.pop("filter", None))
-    if name not in _FILTERS:
-        raise ValueError(f"filter {name!r} is unknown. Use one of {', '.join(_FILTERS)}.")
-    return _FILTERS[name](**arguments)  # type: ignore[arg-type]
+    known: dict[str, Callable[..., Filter]] = {config.__name__: config for config in Filter.__subclasses__()}
+    if name not in known:
+        raise ValueError(f"filter {name!r} is unknown. Use one of {', '.join(known)}.")
+    return known[name](**arguments)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from antialias.ops import PaddingMode, check_padding_mode, in_layout_of, pad
 
-from ._arguments import check_channels, per_dimension
+from ._arguments import check_channels, check_maps, per_dimension
 
 Phase = Literal["norm", "learned"]
 PHASES: tuple[str, ...] = get_args(Phase)
@@ -124,11 +124,7 @@ class PolyphasePool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Subsample maps `(N, C, H, W)`."""
-        if x.dim() != 4 or x.shape[1] != self.channels:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}, but this layer subsamples {self.channels} channels. "
-                f"Pass (N, {self.channels}, H, W)."
-            )
+        check_maps(x, self.channels, "subsamples")
         phases = self.phases(x if self.filter is None else self.filter(x))
         if not self.follows:
             self._choose(phases)

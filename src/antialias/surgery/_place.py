@@ -8,9 +8,11 @@ from typing import Literal
 
 from torch import nn
 
+from antialias.nn import LAYERS
+
 from ._flow import Step, follow, is_norm
 from ._graph import Call, Graph, Value
-from ._sites import FILTERS, Found
+from ._sites import Found
 
 Side = Literal["input", "output"]
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -121,7 +123,7 @@ def _can_own(port: Port, taken: frozenset[str]) -> bool:
     module = port.call.module
     if not port.call.name or port.call.name in taken or len(port.value.shape) != 4:
         return False
-    return not isinstance(module, _CONTAINERS) and not any(isinstance(c.module, FILTERS) for c in port.call.chain())
+    return not isinstance(module, _CONTAINERS) and not any(isinstance(c.module, LAYERS) for c in port.call.chain())
 
 
 def _ports(value: Value, graph: Graph) -> Iterator[Port]:

@@ -8,12 +8,11 @@ from typing import Any
 
 from torch import nn
 
-from antialias.nn import AdaptiveBlurPool2d, BlurPool1d, BlurPool2d, BlurPool3d, PolyphasePool2d
+from antialias.nn import LAYERS
 
 from ._flow import follow
 from ._graph import Call, Graph, Op
 
-FILTERS = (AdaptiveBlurPool2d, BlurPool1d, BlurPool2d, BlurPool3d, PolyphasePool2d)
 _POOLS = {"max_pool2d_with_indices": "max pool", "avg_pool2d": "average pool"}
 _LEFT = {
     "max_pool3d_with_indices": "three-dimensional: filters here are two-dimensional",
@@ -92,7 +91,7 @@ def _site_of(op: Op, graph: Graph) -> Found | None:
 def filter_around(op: Op) -> Call | None:
     """Return the outermost call of a filter of this package that `op` is part of."""
     chain = op.call.chain() if op.call is not None else iter(())
-    filters = [call for call in chain if isinstance(call.module, FILTERS)]
+    filters = [call for call in chain if isinstance(call.module, LAYERS)]
     return filters[-1] if filters else None
 
 
