@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
 import antialias as aa
 from antialias.cli import main
+from antialias.cli._options import FilterName, FilterOptions
 
 
 def test_help_lists_the_verbs(capsys):
@@ -55,3 +58,21 @@ def test_an_error_is_one_line_and_exit_code_2(capsys, words, message):
     import re
 
     assert re.match(message, error)
+
+
+def test_every_filter_has_its_word_and_options():
+    assert FilterOptions().config() == aa.Adaptive()
+    assert FilterOptions(filter="polyphase").config() == aa.Polyphase()
+    assert FilterOptions(filter="fixed", kernel_size=5, phase="norm").config() == aa.Fixed(kernel_size=5, phase="norm")
+    assert FilterOptions(filter="gaussian", width="image").config() == aa.nn.Gaussian(width="image")
+    for name in get_args(FilterName):
+        assert type(FilterOptions(filter=name).config()).__name__.lower() == name
+    with pytest.raises(ValueError, match="--groups is no option of the fixed filter. Use some of: --padding-mode, "):
+        FilterOptions(filter="fixed", groups=4).config()
+
+
+def test_inspect_says_what_a_circular_shift_does(capsys):
+    main(["inspect", "antialias:TinyResNet", "--filter", "polyphase"])
+    out = capsys.readouterr().out
+    assert "8 sites to filter with Polyphase" in out
+    assert "A circular shift of the picture only shifts what the network computes, exactly." in out

@@ -2,50 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 import torch
 from cyclopts import Parameter
 from torch import Tensor, nn
 
-from antialias.nn import Adaptive, Filter, Fixed, Init
+from antialias import nn as filters
+from antialias.nn import Filter, Init, Phase, Width
 from antialias.ops import Normalize, PaddingMode
 from antialias.surgery import input_size
+
+FilterName = Literal["adaptive", "fixed", "polyphase", "gaussian", "attention", "ideal", "average"]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class FilterOptions:
-    """Which low-pass filter, in the words of `aa.Fixed` and `aa.Adaptive`.
+    """Which low-pass filter, in the words of its config; what is not given is the filter's own default.
 
     Attributes:
         filter: The filter that follows each downsampling.
         kernel_size: Side of the filters in samples.
-        groups: Channel groups with filters of their own (adaptive).
+        groups: Channel groups with filters of their own (adaptive, gaussian, attention).
         normalize: Which taps sum to one (adaptive).
-        init: Start values (adaptive); the filter's place decides where none is given.
+        init: Start values (adaptive, gaussian, attention); the filter's place decides where none is given.
+        width: Whose width it is (gaussian).
         padding_mode: How borders are continued.
+        phase: How the samples to keep are chosen: by `norm` or `learned`; the first of each stride if not given.
     """
 
-    filter: Literal["adaptive", "fixed"] = "adaptive"
-    kernel_size: int = 3
-    groups: int = 8
-    normalize: Normalize = "group"
+    filter: FilterName = "adaptive"
+    kernel_size: int | None = None
+    groups: int | None = None
+    normalize: Normalize | None = None
     init: Init | None = None
-    padding_mode: PaddingMode = "reflect"
+    width: Width | None = None
+    padding_mode: PaddingMode | None = None
+    phase: Phase | None = None
 
     def config(self) -> Filter:
-        """Return the filter config that the options name."""
-        if self.filter == "fixed":
-            return Fixed(kernel_size=self.kernel_size, padding_mode=self.padding_mode)
-        return Adaptive(
-            kernel_size=self.kernel_size,
-            groups=self.groups,
-            normalize=self.normalize,
-            init=self.init,
-            padding_mode=self.padding_mode,
-        )
+        """Return the filter config that the options name.
+
+        Raises:
+            ValueError: An option is not one of this filter's.
+        """
+        kind = getattr(filters, self.filter.capitalize())
+        known = [field.name for field in fields(kind)]
+        given = {name: value for name, value in vars(self).items() if name != "filter" and value is not None}
+        if unknown := sorted(given.keys() - set(known)):
+            flag, flags = unknown[0].replace("_", "-"), [f"--{name.replace('_', '-')}" for name in known]
+            raise ValueError(f"--{flag} is no option of the {self.filter} filter. Use some of: {', '.join(flags)}.")
+        return kind(**given)
 
 
 @Parameter(name="*")
@@ -57,7 +66,7 @@ class TrainedFilterOptions(FilterOptions):
         filter: The filter that follows each downsampling.
     """
 
-    filter: Literal["none", "adaptive", "fixed"] = "adaptive"  # type: ignore[assignment]
+    filter: FilterName | Literal["none"] = "adaptive"  # type: ignore[assignment]
 
     def config_or_none(self) -> Filter | None:
         """Return the filter config that the options name, if they name one."""
@@ -71,13 +80,13 @@ class SurgeryOptions:
 
     Attributes:
         placement: `exact` keeps pooling windows and so the network's function; `paper` is as published.
-        stem: Antialias the first convolution too.
+        stem: Antialias the first convolution too; by default only where the samples to keep are chosen.
         where: Names of sites, with wildcards, such as `layer3.*`; all if none is given.
         size: Side of the square example picture that is shown to the network, in pixels; the network's own if none.
     """
 
     placement: Literal["exact", "paper"] = "exact"
-    stem: bool = False
+    stem: bool | None = None
     where: Annotated[list[str] | None, Parameter(negative=())] = None
     size: int | None = None
 

@@ -20,6 +20,7 @@ from ._filter import Polyphase as Polyphase
 from ._filter import filter_from_dict as filter_from_dict
 from ._frozen import FrozenBatchNorm2d as FrozenBatchNorm2d
 from ._gaussian import GaussianBlurPool2d as GaussianBlurPool2d
+from ._gaussian import Width as Width
 from ._polyphase import PHASES as PHASES
 from ._polyphase import Phase as Phase
 from ._polyphase import PhaseReturn2d as PhaseReturn2d
@@ -65,5 +66,6 @@ __all__ = [
     "PhaseReturn2d",
     "Polyphase",
     "PolyphasePool2d",
+    "Width",
     "filter_from_dict",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from antialias.metrics import Normalization
 from antialias.models import build, load, read_weights
-from antialias.nn import Adaptive, Filter
+from antialias.nn import Filter
 from antialias.surgery import conversion_of, convert_
 
 from ._config import TrainConfig
@@ -84,13 +83,7 @@ def _convert_(model: nn.Module, filter: Filter, config: TrainConfig) -> None:
     trained = config.weights is not None
     example = torch.zeros(1, 3, config.window, config.window)
     placement = config.placement or ("exact" if trained else "paper")
-    convert_(model, filter if trained else _from_scratch(filter), example=example, placement=placement)
-
-
-def _from_scratch(filter: Filter) -> Filter:
-    if isinstance(filter, Adaptive) and filter.init is None:
-        return replace(filter, init="binomial" if filter.normalize == "group" else "paper")
-    return filter
+    convert_(model, filter if trained else filter.from_scratch(), example=example, placement=placement)
 
 
 def optimizer_of(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
