@@ -1,0 +1,256 @@
+"""Instance segmentation consistency: do the same objects come out of two overlapping crops of one picture?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Unpack
+
+import torch
+from torch import Tensor
+
+from antialias.metrics import _shifts
+from antialias.metrics._detection import KINDS, Detections, Kind, areas, pairwise_iou, regions
+from antialias.metrics._detection_model import Detector, DetectorOptions, DetectorSettings
+from antialias.metrics._matching import MATCHINGS, Matching
+from antialias.metrics._measure import Model, check_positive, evaluating
+from antialias.metrics._pictures import Images, Pictures
+from antialias.metrics._score import Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class SameInstance:
+    """When two predicted instances are one and the same.
+
+    Attributes:
+        iou: They are, if their IoU within the overlap is above this.
+        score: Predictions below this score do not exist.
+        min_area: An instance of the first crop counts if it covers as many pixels of the overlap.
+        matching: `"greedy"` pairs them in the order of falling IoU; `"one-to-one"` pairs as many as possible.
+
+    Raises:
+        ValueError: A number is outside of [0, 1] or below 0, or the matching is unknown.
+    """
+
+    iou: float = 0.9
+    score: float = 0.5
+    min_area: float = 16
+    matching: Matching = "greedy"
+
+    def __post_init__(self) -> None:
+        for name in ("iou", "score"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}={getattr(self, name)} is not between 0 and 1. Use {name}=0.5.")
+        if self.min_area < 0:
+            raise ValueError(f"min_area={self.min_area} is below 0. Use a number of pixels.")
+        if self.matching not in MATCHINGS:
+            raise ValueError(f"matching={self.matching!r} is unknown. Use one of: {', '.join(MATCHINGS)}.")
+
+
+class InstanceConsistencies(NamedTuple):
+    """Both scores of the same predictions."""
+
+    mask: Score
+    box: Score
+
+
+def instance_consistency(
+    model: Model,
+    images: Images,
+    kind: Kind = "mask",
+    *,
+    passes: int = 5,
+    crop: float = 0.875,
+    same: SameInstance | None = None,
+    seed: int = 0,
+    **options: Unpack[DetectorOptions],
+) -> Score:
+    """Measure mAISC: the share of a crop's predicted instances that another crop of the picture predicts as well.
+
+    Two random crops of a picture overlap. The instances predicted in each are restricted to the overlap; one of the
+    first crop is consistent if the second has its own counterpart for it, of the same class and with an IoU above 0.9.
+    A detector that finds little has little to be inconsistent about: show AP beside it.
+
+    Args:
+        model: Takes a list of pictures `(3, h, w)` and returns one dictionary each, as torchvision's detectors do:
+            `boxes`, `labels`, `scores` and, for masks, `masks`. A module runs in eval mode, then gets its training
+            flags back.
+        images: Floats in [0, 1]: `(N, 3, H, W)`, or an iterable of `(3, H, W)` of any sizes.
+        kind: `"mask"` or `"box"`; `instance_consistencies` gives both for the price of one.
+        passes: Pairs of crops per picture.
+        crop: Height and width of a crop, as a share of the picture's.
+        same: When two instances are the same one.
+        seed: Chooses the places of the crops.
+        **options: `normalize`, `batch_size`, `level`, `first`, `progress`: see `DetectorOptions`.
+
+    Raises:
+        ValueError: Pictures, crops or predictions cannot be measured, or nothing was detected at all.
+
+    Example:
+        >>> def corner(pictures):
+        ...     box = torch.tensor([[0.0, 0.0, 9.0, 9.0]])
+        ...     return [{"boxes": box, "labels": torch.tensor([1]), "scores": torch.ones(1)} for _ in pictures]
+        >>> print(instance_consistency(corner, torch.rand(20, 3, 64, 64), "box").value < 0.5)
+        True
+
+    Source: after Zou et al., BMVC 2020, section 4.2, who released no implementation: docs/protocols.md defines it.
+    """
+    return _scores(model, images, (kind,), passes, crop, same, seed, DetectorSettings(**options))[0]
+
+
+def instance_consistencies(
+    model: Model,
+    images: Images,
+    *,
+    passes: int = 5,
+    crop: float = 0.875,
+    same: SameInstance | None = None,
+    seed: int = 0,
+    **options: Unpack[DetectorOptions],
+) -> InstanceConsistencies:
+    """Measure `instance_consistency` of masks and of boxes on the same predictions."""
+    return InstanceConsistencies(*_scores(model, images, KINDS, passes, crop, same, seed, DetectorSettings(**options)))
+
+
+def _scores(
+    model: Model,
+    images: Images,
+    kinds: Sequence[Kind],
+    passes: int,
+    crop: float,
+    same: SameInstance | None,
+    seed: int,
+    settings: DetectorSettings,
+) -> list[Score]:
+    check_positive(passes=passes)
+    same, ask = same or SameInstance(), Detector.of(model, settings)
+    pictures, values = Pictures(images, first=settings.first), []
+    with evaluating(model):
+        for picture in pictures:
+            crops = instance_crops(picture.pixels, passes=passes, crop=crop, seed=seed, index=picture.index)
+            found = [likely(output, same.score) for output in ask(crops.frames)]
+            pairs = (found[::2], found[1::2], crops.corners.unflatten(0, (-1, 2)), crops.size)
+            values.append(torch.stack([consistent_share(*pairs, kind, same) for kind in kinds]))
+            if settings.progress is not None:
+                settings.progress(len(values), pictures.total)
+    said = {
+        **consistency_protocol(passes, crop, same, seed),
+        "pictures": pictures.protocol(),
+        "normalisation": ask.normalization.protocol,
+    }
+    columns = torch.stack(values).unbind(1)
+    return [
+        Score.from_pictures(consistency_name(kind), column, said, settings.level)
+        for kind, column in zip(kinds, columns, strict=True)
+    ]
+
+
+def consistency_name(kind: Kind) -> str:
+    """Return the score's name."""
+    return f"instance consistency of {'masks' if kind == 'mask' else 'boxes'}"
+
+
+def consistency_protocol(passes: int, crop: float, same: SameInstance, seed: int) -> dict[str, Any]:
+    """Say every free choice of `instance_consistency`."""
+    return {
+        "in_words": f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}",
+        "passes": passes,
+        "crop": crop,
+        "seed": seed,
+        "same_instance": asdict(same),
+        "empty": "a pair whose first crop has no instance in the overlap does not count",
+        "border": "instances cut off by a crop's border count like others",
+    }
+
+
+class Crops(NamedTuple):
+    """Crops of one picture.
+
+    Attributes:
+        frames: Pictures `(3, h, w)`, two after two a pair.
+        corners: `(frames, 2)` where they were cut, y and x.
+        size: `(h, w)`.
+    """
+
+    frames: list[Tensor]
+    corners: Tensor
+    size: tuple[int, int]
+
+
+def instance_crops(image: Tensor, *, passes: int = 5, crop: float = 0.875, seed: int = 0, index: int = 0) -> Crops:
+    """Cut the random pairs of crops of `instance_consistency` from a picture.
+
+    Args:
+        image: `(3, H, W)`.
+        passes: Pairs.
+        crop: Height and width of a crop, as a share of the picture's.
+        seed: Chooses the places.
+        index: Number of the picture within its data set: its crops depend on that and on the seed alone.
+
+    Raises:
+        ValueError: Fewer than two places fit along a side.
+
+    Example:
+        >>> crops = instance_crops(torch.zeros(3, 64, 96), passes=2)
+        >>> len(crops.frames), crops.size
+        (4, (56, 84))
+    """
+    sides = image.shape[-2:]
+    height, width = (int(crop * side) for side in sides)
+    room = torch.tensor([_shifts.offset_limit(*one) for one in zip(sides, (height, width), strict=True)])
+    corners = (_shifts.random_fractions(1, 2 * passes, seed=seed, index=index) * room).long()
+    frames = [image[:, y : y + height, x : x + width] for y, x in corners.tolist()]
+    return Crops(frames, corners, (height, width))
+
+
+def likely(output: Detections, least: float) -> Detections:
+    """Return the predictions whose score reaches `least`."""
+    kept = output["scores"] >= least
+    return {name: values[kept] for name, values in output.items()}
+
+
+def consistent_share(
+    first: Sequence[Detections],
+    second: Sequence[Detections],
+    corners: Tensor,
+    size: tuple[int, int],
+    kind: Kind,
+    same: SameInstance,
+) -> Tensor:
+    """Return the mean over P pairs of crops of one picture of the share of consistent instances, NaN if none counts.
+
+    Args:
+        first: Predictions in the first crop of each pair.
+        second: Predictions in the second.
+        corners: `(P, 2, 2)` where they were cut, y and x.
+        size: Height and width of the crops.
+        kind: `"mask"` or `"box"`.
+        same: When two instances are the same one.
+    """
+    shares = [_share(*pair, size, kind, same) for pair in zip(first, second, corners, strict=True)]
+    return torch.tensor(shares, dtype=torch.float32).nanmean()
+
+
+def _share(
+    a: Detections, b: Detections, corners: Tensor, size: tuple[int, int], kind: Kind, same: SameInstance
+) -> float:
+    start, apart = corners.amax(0), (corners.amax(0) - corners.amin(0)).tolist()
+    seen_a, seen_b = (
+        _within(regions(one, kind), (start - own).tolist(), apart, size)
+        for one, own in zip((a, b), corners, strict=True)
+    )
+    counts = areas(seen_a) >= max(same.min_area, 1e-6)
+    if not bool(counts.any()):
+        return float("nan")
+    alike = a["labels"].cpu()[counts][:, None] == b["labels"].cpu()
+    ious = pairwise_iou(seen_a[counts], seen_b).where(alike, -1.0)
+    return MATCHINGS[same.matching](ious, same.iou) / int(counts.sum())
+
+
+def _within(regions: Tensor, corner: list[int], apart: list[int], size: tuple[int, int]) -> Tensor:
+    """Restrict a crop's regions to the overlap at `corner` of it, whose sides are `size` less what lies `apart`."""
+    (top, left), (height, width) = corner, (size[0] - apart[0], size[1] - apart[1])
+    if regions.ndim == 3:
+        return regions[:, top : top + height, left : left + width]
+    low, high = regions.new_zeros(4), regions.new_tensor([width, height, width, height])
+    return (regions - regions.new_tensor([left, top, left, top])).clamp(low, high)

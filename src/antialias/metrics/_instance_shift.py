@@ -1,0 +1,125 @@
+"""Average precision if each picture is shown at the worst of some shifts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from antialias.metrics._detection import (
+    Detections,
+    Kind,
+    Matches,
+    iou_thresholds,
+    join,
+    match,
+    name_of,
+    score_of,
+    statistic_of,
+)
+from antialias.metrics._detection_model import Detector, DetectorOptions, DetectorSettings
+from antialias.metrics._measure import Model, check_positive, evaluating
+from antialias.metrics._pictures import check_pixels
+from antialias.metrics._score import Score
+
+DISTANCES = (1, 2, 5, 10, 20)
+_DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+
+
+def worst_shift_average_precision(
+    model: Model,
+    pictures: Iterable[tuple[Tensor, Detections]],
+    kind: Kind = "mask",
+    *,
+    distances: Sequence[int] | None = None,
+    at: float | None = None,
+    **options: Unpack[DetectorOptions],
+) -> Score:
+    """Measure average precision with each picture shown at the shift that is worst for it.
+
+    A window moves over the picture in four directions by each of the distances, objects with it. The picture enters
+    with the shift at which its own AP is lowest; of equal ones the shortest. A detector that does not alias loses
+    little against its AP.
+
+    Args:
+        model: As in `instance_consistency`.
+        pictures: Of each the pixels `(3, H, W)` in [0, 1] and the target, as in `average_precision`.
+        kind: `"mask"` or `"box"`.
+        distances: In pixels; by default those of 1, 2, 5, 10 and 20 that are at most 1/16 of the picture's shorter
+            side, 1 in any case.
+        at: One IoU threshold, such as 0.5 for AP50; COCO's ten if `None`.
+        **options: See `DetectorOptions`.
+
+    Raises:
+        ValueError: A window does not fit its picture, or no picture has an object.
+    """
+    check_positive(**{f"distances[{i}]": distance for i, distance in enumerate(distances or ())})
+    settings, thresholds, worst = DetectorSettings(**options), iou_thresholds(at), []
+    ask = Detector.of(model, settings)
+    with evaluating(model):
+        for number, (image, target) in enumerate(pictures, settings.first):
+            check_pixels(image, number)
+            shifts = shifts_of(min(image.shape[-2:]), distances)
+            frames, there = zip(*(shifted(image, target, *shift, margin(shifts)) for shift in shifts), strict=True)
+            found = zip(ask(frames), there, strict=True)
+            matched = [
+                match(output, {**seen, "image_id": torch.tensor(place)}, kind, thresholds)
+                for place, (output, seen) in enumerate(found)
+            ]
+            worst.append(_worst(matched, number))
+            if settings.progress is not None:
+                settings.progress(len(worst), 0)
+    said = {
+        "in_words": "COCO protocol at the worst shift of each picture",
+        "shifts": "right, left, down and up by each distance, of a window that leaves the longest free on all sides",
+        "distances": "1, 2, 5, 10, 20, at most 1/16 of the shorter side" if distances is None else list(distances),
+        "worst": "lowest AP of the picture alone; of equal ones the shortest shift, of those in the order above",
+        "normalisation": ask.normalization.protocol,
+    }
+    return score_of(f"worst-case-shift {name_of(kind, at)}", join(worst), at, settings.level, said)
+
+
+def shifts_of(side: int, distances: Sequence[int] | None) -> list[tuple[int, int]]:
+    """Return the shifts (y, x), the shortest first.
+
+    Example:
+        >>> shifts_of(32, None)
+        [(0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (2, 0), (-2, 0)]
+    """
+    chosen = [d for d in DISTANCES if d <= max(1, side / 16)] if distances is None else sorted(distances)
+    if side <= 2 * max(chosen):
+        raise ValueError(
+            f"distances up to {max(chosen)} leave no window in a picture of {side} pixels. "
+            f"Use distances of at most {(side - 1) // 2}."
+        )
+    return [(y * d, x * d) for d in chosen for y, x in _DIRECTIONS]
+
+
+def margin(shifts: Sequence[tuple[int, int]]) -> int:
+    """Return how much of a picture the window leaves free on each side."""
+    return max(abs(y) + abs(x) for y, x in shifts)
+
+
+def shifted(image: Tensor, target: Detections, y: int, x: int, free: int) -> tuple[Tensor, Detections]:
+    """Return the window of a picture that is (y, x) away from its centre, with what is left of the objects in it."""
+    (top, left), (height, width) = (free + y, free + x), (side - 2 * free for side in image.shape[-2:])
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    boxes = target["boxes"] - target["boxes"].new_tensor([left, top, left, top])
+    boxes = boxes.clamp(boxes.new_zeros(4), boxes.new_tensor([width, height, width, height]))
+    seen = {**target, "boxes": boxes}
+    kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    if "masks" in target:
+        seen["masks"] = target["masks"][:, rows, columns]
+        kept = kept & seen["masks"].flatten(1).any(dim=1)
+    each = ("boxes", "labels", "masks", "iscrowd")
+    return image[:, rows, columns], {name: seen[name][kept] for name in each if name in seen}
+
+
+def _worst(matched: Sequence[Matches], number: int) -> Matches:
+    precision = statistic_of(join(matched))(torch.eye(len(matched), dtype=torch.int64))
+    worst = matched[int(precision.nan_to_num(torch.inf).argmin())]
+    for rows in (worst.pictures[:, None], worst.objects, worst.detections):
+        rows[:, 0] = number
+    return worst

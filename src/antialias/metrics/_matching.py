@@ -1,0 +1,86 @@
+"""Who is who: detections and objects, or the instances of two pictures, paired by their intersection over union."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Matching = Literal["greedy", "one-to-one"]
+
+TRUE, FALSE, IGNORED = 1, 0, -1
+
+
+def verdicts(ious: Tensor, crowd: Tensor, thresholds: Tensor) -> Tensor:
+    """Judge each detection of one picture as COCO does: `(D, T)` of `TRUE`, `FALSE` and `IGNORED`.
+
+    In the order given, best first, each detection takes the object of highest IoU that no earlier one has taken; of
+    equal ones the last. One that finds no object but lies in a crowd is ignored; a crowd may be found again and again.
+
+    Args:
+        ious: `(D, G)`, -1 where the classes differ.
+        crowd: `(G,)` `bool`.
+        thresholds: `(T,)` least IoU of a match, each judged on its own.
+
+    Source: Lin et al., "Microsoft COCO", ECCV 2014; cocodataset.org/#detection-eval.
+    """
+    least = thresholds.clamp(max=1 - 1e-10)[:, None]
+    free = torch.ones(len(thresholds), ious.shape[1], dtype=torch.bool)
+    found = torch.full((len(ious), len(thresholds)), FALSE)
+    for number in (ious >= least.min()).any(dim=1).nonzero()[:, 0].tolist():
+        reached = ious[number] >= least
+        best = _last_best(torch.where(reached & free & ~crowd, ious[number], -1.0))
+        hit = best >= 0
+        found[number] = torch.where(hit, TRUE, torch.where((reached & crowd).any(dim=1), IGNORED, FALSE))
+        free[hit.nonzero()[:, 0], best[hit]] = False
+    return found
+
+
+def _last_best(candidates: Tensor) -> Tensor:
+    """Return the last place of the maximum of each row, -1 where that is below zero."""
+    best = candidates.shape[1] - 1 - candidates.flip(1).argmax(dim=1)
+    return torch.where((candidates >= 0).any(dim=1), best, -1)
+
+
+def greedy(ious: Tensor, least: float) -> int:
+    """Return how many pairs `(A, B)` lie above `least` if pairs are taken in the order of falling IoU, each side once.
+
+    Example:
+        >>> greedy(torch.tensor([[0.97, 0.95], [0.95, 0.0]]), 0.9)
+        1
+    """
+    pairs = (ious > least).nonzero()
+    order = ious[pairs[:, 0], pairs[:, 1]].sort(descending=True, stable=True).indices
+    first, second = set[int](), set[int]()
+    for a, b in pairs[order].tolist():
+        if a not in first and b not in second:
+            first.add(a)
+            second.add(b)
+    return len(first)
+
+
+def one_to_one(ious: Tensor, least: float) -> int:
+    """Return the largest number of pairs `(A, B)` above `least` that use each side once (Kuhn's augmenting paths).
+
+    Example:
+        >>> one_to_one(torch.tensor([[0.97, 0.95], [0.95, 0.0]]), 0.9)
+        2
+    """
+    partners = [row.nonzero()[:, 0].tolist() for row in ious > least]
+    taken: dict[int, int] = {}
+
+    def place(a: int, tried: set[int]) -> bool:
+        for b in partners[a]:
+            if b not in tried:
+                tried.add(b)
+                if b not in taken or place(taken[b], tried):
+                    taken[b] = a
+                    return True
+        return False
+
+    return sum(place(a, set()) for a in range(len(partners)))
+
+
+MATCHINGS: dict[Matching, Callable[[Tensor, float], int]] = {"greedy": greedy, "one-to-one": one_to_one}
