@@ -13,6 +13,11 @@ from antialias.metrics._consistency import circular_consistency as circular_cons
 from antialias.metrics._consistency import consistency as consistency
 from antialias.metrics._consistency import fractional_consistency as fractional_consistency
 from antialias.metrics._consistency import worst_of_grid as worst_of_grid
+from antialias.metrics._detection import Detections as Detections
+from antialias.metrics._detection import Kind as Kind
+from antialias.metrics._detection import average_precision as average_precision
+from antialias.metrics._detection_model import DetectorOptions as DetectorOptions
+from antialias.metrics._detection_model import detections as detections
 from antialias.metrics._flips import Direction as Direction
 from antialias.metrics._flips import OnePixelChanges as OnePixelChanges
 from antialias.metrics._flips import Shift as Shift
@@ -21,6 +26,14 @@ from antialias.metrics._flips import mean_absolute_change as mean_absolute_chang
 from antialias.metrics._flips import one_pixel_changes as one_pixel_changes
 from antialias.metrics._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics._flips import top1_change as top1_change
+from antialias.metrics._instance import Crops as Crops
+from antialias.metrics._instance import InstanceConsistencies as InstanceConsistencies
+from antialias.metrics._instance import SameInstance as SameInstance
+from antialias.metrics._instance import instance_consistencies as instance_consistencies
+from antialias.metrics._instance import instance_consistency as instance_consistency
+from antialias.metrics._instance import instance_crops as instance_crops
+from antialias.metrics._instance_shift import worst_shift_average_precision as worst_shift_average_precision
+from antialias.metrics._matching import Matching as Matching
 from antialias.metrics._measure import Model as Model
 from antialias.metrics._measure import Options as Options
 from antialias.metrics._measure import evaluating as evaluating
@@ -38,6 +51,9 @@ from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
 
 if TYPE_CHECKING:
+    from antialias.metrics._detection_stateful import AveragePrecision as AveragePrecision
+    from antialias.metrics._detection_stateful import InstanceConsistency as InstanceConsistency
+    from antialias.metrics._detection_stateful import PlainAveragePrecision as PlainAveragePrecision
     from antialias.metrics._stateful import Accuracy as Accuracy
     from antialias.metrics._stateful import Agreement as Agreement
     from antialias.metrics._stateful import CircularConsistency as CircularConsistency
@@ -49,9 +65,15 @@ if TYPE_CHECKING:
     from antialias.metrics._stateful import WorstOfGrid as WorstOfGrid
 
 __all__ = [
+    "Crops",
     "Curve",
+    "Detections",
+    "DetectorOptions",
     "Direction",
     "Images",
+    "InstanceConsistencies",
+    "Kind",
+    "Matching",
     "Model",
     "Normalization",
     "Normalize",
@@ -59,17 +81,23 @@ __all__ = [
     "Options",
     "Picture",
     "Pictures",
+    "SameInstance",
     "Score",
     "Shift",
     "accuracy",
     "agreement",
     "average",
+    "average_precision",
     "circular_consistency",
     "consistency",
+    "detections",
     "difference",
     "evaluating",
     "flip_rate",
     "fractional_consistency",
+    "instance_consistencies",
+    "instance_consistency",
+    "instance_crops",
     "mean_absolute_change",
     "normalization_of",
     "one_pixel_changes",
@@ -79,21 +107,23 @@ __all__ = [
     "window_pairs",
     "windows",
     "worst_of_grid",
+    "worst_shift_average_precision",
 ]
 
-_STATEFUL = frozenset(
-    {
-        "Accuracy",
-        "Agreement",
-        "CircularConsistency",
-        "ClassificationConsistency",
-        "FlipRate",
-        "FractionalConsistency",
-        "MeanAbsoluteChange",
-        "Top1Change",
-        "WorstOfGrid",
-    }
-)
+_STATEFUL = {
+    "Accuracy": "_stateful",
+    "Agreement": "_stateful",
+    "AveragePrecision": "_detection_stateful",
+    "CircularConsistency": "_stateful",
+    "ClassificationConsistency": "_stateful",
+    "FlipRate": "_stateful",
+    "FractionalConsistency": "_stateful",
+    "InstanceConsistency": "_detection_stateful",
+    "MeanAbsoluteChange": "_stateful",
+    "PlainAveragePrecision": "_detection_stateful",
+    "Top1Change": "_stateful",
+    "WorstOfGrid": "_stateful",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -101,7 +131,7 @@ def __getattr__(name: str) -> Any:
     if name not in _STATEFUL:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     require("torchmetrics", extra="tasks")
-    return getattr(importlib.import_module("antialias.metrics._stateful"), name)
+    return getattr(importlib.import_module(f"antialias.metrics.{_STATEFUL[name]}"), name)
 
 
 def __dir__() -> list[str]:
