@@ -10,7 +10,7 @@ from torchvision.models import get_model
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
@@ -70,7 +70,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
     body = IntermediateLayerGetter(TinyResNet(), {f"layer{i + 1}": str(i) for i in range(4)})
     mean, std = TinyResNet.normalization
     model = MaskRCNN(
-        _Pyramid(body, (16, 32, 64, 128), width, None),
+        _Pyramid(body, (16, 32, 64, 128), width, None, nn.BatchNorm2d),
         rpn_anchor_generator=AnchorGenerator(((10,), (20,), (36,), (60,)), (_RATIOS,) * 4),
         rpn_pre_nms_top_n_train=200,
         rpn_pre_nms_top_n_test=200,
@@ -78,7 +78,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
         rpn_post_nms_top_n_test=50,
         rpn_batch_size_per_image=64,
         box_roi_pool=_pool(7),
-        box_head=TwoMLPHead(width * 7**2, 128),
+        box_head=FastRCNNConvFCHead((width, 7, 7), [width], [128], norm_layer=nn.BatchNorm2d),
         box_predictor=FastRCNNPredictor(128, classes),
         box_batch_size_per_image=16,
         box_detections_per_img=20,
@@ -106,11 +106,16 @@ class _Pyramid(nn.Module):
     """A body of several feature maps with an FPN on it."""
 
     def __init__(
-        self, body: nn.Module, channels: tuple[int, ...], out_channels: int, extra: ExtraFPNBlock | None
+        self,
+        body: nn.Module,
+        channels: tuple[int, ...],
+        out_channels: int,
+        extra: ExtraFPNBlock | None,
+        norm_layer: type[nn.Module] | None = None,
     ) -> None:
         super().__init__()
         self.body = body
-        self.fpn = FeaturePyramidNetwork(list(channels), out_channels, extra)
+        self.fpn = FeaturePyramidNetwork(list(channels), out_channels, extra, norm_layer)
         self.out_channels = out_channels
 
     def forward(self, x: Tensor) -> Mapping[str, Tensor]:
