@@ -167,8 +167,8 @@ def test_pictures_without_instances_do_not_count(patches: list[Tensor]) -> None:
     assert instance_consistency(find_colours, [*patches, black]).images == 12
     with pytest.raises(ValueError, match="instance consistency of masks: none of 1 pictures counts"):
         instance_consistency(find_colours, [black])
+    dimmed = [{**one, "scores": 0.49 * one["scores"]} for one in find_colours(patches)]
     with pytest.raises(ValueError, match="none of 12 pictures counts"):
-        dimmed = [{**one, "scores": 0.49 * one["scores"]} for one in find_colours(patches)]
         instance_consistency(lambda shown: [dimmed[0] for _ in shown], patches)
 
 
