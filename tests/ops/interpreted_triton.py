@@ -1,0 +1,137 @@
+"""Run by `test_triton.py` in a process of its own, where Triton's interpreter runs the kernels on the CPU."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from antialias.ops import _triton, adaptive_blur2d, backends
+from antialias.ops._select import _reference
+
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+
+
+def make(size, k=3, stride=(2, 2), groups=2, per_group=2, n=1, dtype=torch.float64, layout=LAYOUTS[0]):
+    generator = torch.Generator().manual_seed(k)
+    kept = [math.ceil(side / step) for side, step in zip(size, stride, strict=True)]
+    shapes = (n, groups * per_group, *size), (n, groups * k * k, *kept), (n, groups * per_group, *kept)
+    tensors = [torch.randn(shape, dtype=torch.float64, generator=generator) for shape in shapes]
+    return [tensor.to(dtype).contiguous(memory_format=layout) for tensor in tensors]
+
+
+def forward_and_gradients(run, x, logits, grad_y, *arguments):
+    x, logits = x.detach().requires_grad_(), logits.detach().requires_grad_()
+    y = run(x, logits, *arguments)
+    return y.detach(), *torch.autograd.grad(y, (x, logits), grad_y)
+
+
+def assert_close(found, expected, dtype):
+    for name, a, b in zip(("y", "grad_x", "grad_logits"), found, expected, strict=True):
+        allowed = _triton.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
+        assert a.dtype == dtype
+        assert ((a.double() - b).abs() <= allowed).all(), (name, ((a.double() - b).abs() / allowed).max())
+
+
+# Every border, stride and size of filter; maps smaller than the border, which folds or winds more than once.
+@pytest.mark.parametrize(
+    ("k", "stride", "normalize", "mode", "size", "layout"),
+    [
+        (3, (2, 2), "group", "reflect", (5, 4), 0),
+        (3, (2, 1), "joint", "replicate", (4, 3), 1),
+        (5, (1, 2), "group", "circular", (3, 4), 1),
+        (5, (2, 3), "joint", "reflect", (2, 1), 0),
+        (5, (2, 2), "group", "reflect", (1, 4), 1),
+        (7, (3, 2), "group", "zeros", (4, 5), 0),
+        (1, (2, 2), "group", "reflect", (3, 3), 1),
+        (3, (1, 1), "joint", "circular", (1, 3), 0),
+    ],
+)
+def test_agrees_with_the_reference(k, stride, normalize, mode, size, layout):
+    inputs = make(size, k, stride, layout=LAYOUTS[layout])
+    arguments = (k, stride, normalize, mode)
+    found = forward_and_gradients(_triton.adaptive_blur2d, *inputs, *arguments)
+    assert_close(found, forward_and_gradients(_reference, *inputs, *arguments), torch.float64)
+    assert all(each.is_contiguous(memory_format=LAYOUTS[layout]) for each in found)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_low_precision_sums_in_float32(dtype):
+    inputs = make((3, 4), per_group=3, n=2, dtype=dtype, layout=LAYOUTS[1])
+    found = forward_and_gradients(_triton.adaptive_blur2d, *inputs, 3, (2, 2), "group", "zeros")
+    exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), "group", "zeros")
+    assert_close(found, exact, dtype)
+
+
+def test_blocks_of_channels_and_positions(monkeypatch):
+    monkeypatch.setattr(_triton, "_TILE", 32)
+    monkeypatch.setattr(_triton, "_GRADIENT_TILE", 64)
+    inputs = make((9, 9), groups=1, per_group=18)
+    found = forward_and_gradients(_triton.adaptive_blur2d, *inputs, 3, (2, 2), "group", "zeros")
+    assert_close(found, forward_and_gradients(_reference, *inputs, 3, (2, 2), "group", "zeros"), torch.float64)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch's own
+def test_torchs_own_checks_of_an_operation():
+    x, logits, grad_y = make((2, 3), groups=1, dtype=torch.float32)
+    arguments, ops = (3, 2, 2, False, "zeros"), torch.ops.antialias
+    torch.library.opcheck(
+        ops.triton_adaptive_blur2d.default, (x.clone().requires_grad_(), logits.clone().requires_grad_(), *arguments)
+    )
+    torch.library.opcheck(ops.triton_adaptive_blur2d_backward.default, (grad_y, x, logits, *arguments))
+
+
+def test_compiles_without_a_graph_break():
+    inputs = make((3, 4), groups=1, dtype=torch.float32)
+
+    def run(x, logits):
+        return adaptive_blur2d(x * 2, logits, backend="triton") + 1
+
+    compiled = torch.compile(run, fullgraph=True, backend="aot_eager")
+    for a, b in zip(forward_and_gradients(compiled, *inputs), forward_and_gradients(run, *inputs), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_inputs_that_are_not_dense_or_of_two_types():
+    x, logits, grad_y = make((3, 3), groups=1, dtype=torch.float32)
+    wide, turned = torch.cat([x, x], 3)[..., ::2], logits.transpose(2, 3).to(torch.bfloat16)
+    y, grad_x, grad_logits = forward_and_gradients(
+        _triton.adaptive_blur2d, wide, turned, grad_y.transpose(2, 3), 3, (2, 2), "group", "zeros"
+    )
+    exact = forward_and_gradients(_reference, wide, turned, grad_y.transpose(2, 3), 3, (2, 2), "group", "zeros")
+    assert torch.allclose(y, exact[0], atol=1e-5)
+    assert torch.allclose(grad_x, exact[1], atol=1e-5)
+    assert grad_logits.dtype == torch.bfloat16
+    assert torch.allclose(grad_logits, exact[2], atol=2e-2)
+
+
+def test_nothing_in_nothing_out():
+    for per_group, n in ((3, 0), (0, 2)):
+        x, logits, grad_y = make((4, 4), n=n, per_group=per_group)
+        y, grad_x, grad_logits = forward_and_gradients(
+            _triton.adaptive_blur2d, x, logits, grad_y, 3, (2, 2), "group", "zeros"
+        )
+        assert (y.shape, grad_x.shape, grad_logits.shape) == (grad_y.shape, x.shape, logits.shape)
+        assert not grad_logits.any()
+
+
+def test_extreme_logits():
+    x, logits, _ = make((3, 3), groups=1, dtype=torch.float32)
+    for scaled in (1e4 * logits, logits - 1e30):
+        y = _triton.adaptive_blur2d(x, scaled, 3, (2, 2), "group", "reflect")
+        assert torch.allclose(y, _reference(x, scaled, 3, (2, 2), "group", "reflect"), atol=1e-5)
+
+
+def test_second_derivatives():
+    x, logits, _ = make((2, 2), groups=1, per_group=1)
+    assert torch.autograd.gradgradcheck(
+        lambda x, logits: adaptive_blur2d(x, logits, 3, 2, "group", "zeros", "triton"),
+        (x.requires_grad_(), logits.requires_grad_()),
+        fast_mode=True,
+    )
+
+
+def test_it_can_be_named():
+    status = next(status for status in backends(torch.empty(1, 1, 4, 4)) if status.name == "triton")
+    assert status.why_not == ()
