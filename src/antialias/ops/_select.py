@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from . import _cpp
+from . import _cpp, _triton
 from ._layout import in_layout_of
 from ._pad import PaddingMode, check_padding_mode
 from ._reference import NORMALIZATIONS, Normalize
@@ -26,6 +26,7 @@ class _Backend:
 # Fastest first: "auto" takes the first that has no reason not to run.
 _BACKENDS = (
     _Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d),
+    _Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.adaptive_blur2d),
     _Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),
 )
 
