@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from antialias._extras import require
 
+from ._frozen import freeze_as_
 from ._lite0 import efficientnet_lite0, load_embedded_weights_
 from ._tiny import TinyResNet
 
@@ -200,8 +201,10 @@ def _from_file(path: str, num_classes: int | None, weights: str | Path | None) -
 
 
 def _load_weights_(model: nn.Module, path: Path) -> None:
+    state = read_weights(path)
+    freeze_as_(model, state.keys())
     try:
-        model.load_state_dict(read_weights(path))
+        model.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).split("\n")[1].strip()
         raise ValueError(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from antialias.surgery import conversion_of, replay_
 
 from ._build import Origin, build_architecture, is_library_name, origin_of
+from ._frozen import freeze_as_
 
 _KEY, _FORMAT = "antialias", 1
 
@@ -79,6 +80,7 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
     """
     header, tensors = _read(Path(path))
     model = _rebuild(Path(path), header) if model is None else model
+    freeze_as_(model, tensors.keys() | header["ties"].keys())
     if header["conversion"] is not None and conversion_of(model) is None:
         replay_(model, header["conversion"])
     _fill_(model, tensors | {tied: tensors[name] for tied, name in header["ties"].items()}, Path(path))

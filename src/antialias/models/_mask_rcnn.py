@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model
+from torchvision.models import get_model, list_models
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -71,7 +71,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
     mean, std = TinyResNet.normalization
     model = MaskRCNN(
         _Pyramid(body, (16, 32, 64, 128), width, None, nn.BatchNorm2d),
-        rpn_anchor_generator=AnchorGenerator(((10,), (20,), (36,), (60,)), (_RATIOS,) * 4),
+        rpn_anchor_generator=AnchorGenerator(((10, 15), (22, 30), (42, 56), (60, 80)), (_RATIOS,) * 4),
         rpn_pre_nms_top_n_train=200,
         rpn_pre_nms_top_n_test=200,
         rpn_post_nms_top_n_train=100,
@@ -80,7 +80,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
         box_roi_pool=_pool(7),
         box_head=FastRCNNConvFCHead((width, 7, 7), [width], [128], norm_layer=nn.BatchNorm2d),
         box_predictor=FastRCNNPredictor(128, classes),
-        box_batch_size_per_image=16,
+        box_batch_size_per_image=32,
         box_detections_per_img=20,
         mask_roi_pool=_pool(14),
         mask_head=MaskRCNNHeads(width, (width, width), 1),
@@ -145,11 +145,15 @@ def _timm_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]
 
 
 def _torchvision_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
+    if name not in list_models():
+        raise ValueError(f"backbone='torchvision:{name}' is unknown. Use a name of torchvision.models.list_models().")
     net = get_model(name, weights="DEFAULT" if pretrained else None)
     body = getattr(net, "features", net)
     layers = _last_of_each_stride(body)
-    if not layers:
-        raise ValueError(f"backbone='torchvision:{name}' has no maps of strides {_STRIDES} in a row. Use timm's.")
+    if len(layers) < 2:
+        raise ValueError(
+            f"backbone='torchvision:{name}' has no maps of strides 4, 8, 16 and 32 one after the other. Use timm:NAME."
+        )
     getter = IntermediateLayerGetter(body, {layer: str(i) for i, (layer, _) in enumerate(layers)})
     return getter, tuple(channels for _, channels in layers)
 
@@ -161,7 +165,10 @@ def _last_of_each_stride(body: nn.Module) -> list[tuple[str, int]]:
     training = body.training
     body.eval()
     for name, child in body.named_children():
-        x = child(x)
+        try:
+            x = child(x)
+        except (RuntimeError, AssertionError):  # it takes no maps, so the stages end before it
+            break
         if x.ndim != 4 or x.shape[-1] == 1:
             break
         found[64 // x.shape[-1]] = (name, x.shape[1])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from antialias.metrics import Normalization
-from antialias.models import build, load, read_weights
+from antialias.models import build, freeze_as_, load, read_weights
 from antialias.nn import Filter
 from antialias.surgery import conversion_of, convert_
 
@@ -65,6 +65,7 @@ def fill_(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     Raises:
         ValueError: A tensor is missing or left over, or none has the right shape.
     """
+    freeze_as_(model, state.keys())
     own = model.state_dict()
     if wrong := sorted(own.keys() ^ state.keys()):
         raise ValueError(
