@@ -17,7 +17,7 @@ def result(contest, contender, milliseconds, what="forward", **others):
 
 RESULTS = [
     result("fixed blur, a", "timm", 6.0),
-    result("fixed blur, a", "kornia", 4.0),
+    result("fixed blur, a", "kornia", 4.0, limit_milliseconds=1.5),
     result("fixed blur, a", "antialias", 2.0, limit_milliseconds=1.0),
     result("fixed blur, b", "timm", 9.0),
     result("fixed blur, b", "antialias", 1.0, limit_milliseconds=0.5),
@@ -122,3 +122,14 @@ def test_figures_are_drawn_from_the_csv_and_always_the_same(tmp_path):
     assert "Adaptive TinyResNet: compiled / eager: 1.50" in first["device-bars.svg"]
     assert "power 1.00 to 1.00" in first["device-scaling.svg"]
     assert {each.name: each.read_text() for each in draw(path)} == first
+
+
+def test_the_limit_is_the_least_roofline_of_the_contest():
+    blurs = [replace(each, limit_milliseconds=0.5 if each.contender == "kornia" else 2.0) for each in RESULTS[:3]]
+    (least,) = verdicts(blurs, [BLUR])
+    assert least.limit == pytest.approx(4.0 / 0.5)
+    unknown = [
+        *blurs[:2],
+        replace(blurs[2], limit_milliseconds=None),
+    ]  # compiled: it may fuse more
+    assert verdicts(unknown, [BLUR])[0].limit is None

@@ -30,7 +30,7 @@ class Bar:
         of: The worst contest counts, or the geometric mean of all.
         at_most: The ratio may not be above this.
         at_least: The ratio may not be below this.
-        limit: Contender that shows how far one could get; by default the roofline of ours does.
+        limit: Contender that shows how far one could get; by default the contest's least roofline does.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Verdict:
     Attributes:
         bar: The bound.
         ratio: The ratio that was measured.
-        limit: The ratio of the bar's limit, as far as it is known: no better one can be reached there.
+        limit: The ratio that the bar's limit would have, as far as it is known.
     """
 
     bar: Bar
@@ -221,13 +221,14 @@ def _limit(
     bar: Bar, value: float, divisor: float, above: Result, below: Result, found: Mapping[tuple[str, str], Result]
 ) -> float | None:
     if bar.limit is not None:
-        least = found.get((bar.limit, bar.what))
-        return getattr(least, bar.quantity) / divisor if least is not None else None
-    if bar.quantity != "milliseconds":
+        shown = found.get((bar.limit, bar.what))
+        return getattr(shown, bar.quantity) / divisor if shown is not None else None
+    ours = above if bar.at_most is not None else below
+    if bar.quantity != "milliseconds" or ours.limit_milliseconds is None:
         return None
-    if bar.at_most is not None:
-        return above.limit_milliseconds / divisor if above.limit_milliseconds else None
-    return value / below.limit_milliseconds if below.limit_milliseconds else None
+    limits = (result.limit_milliseconds for (_, what), result in found.items() if what == ours.what)
+    least = min(limit for limit in limits if limit is not None)
+    return least / divisor if ours is above else value / least
 
 
 def _verdict(bar: Bar, cases: list[_Case]) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -75,12 +75,16 @@ def run(
 
 
 def _results(contests: list[Contest], rounds: int, progress: Callable[[int, int], None]) -> list[Result]:
-    progress(0, len(contests))
-    results = measure(MACHINE, rounds)
-    rates = _rates(results)
+    results: list[Result] = []
+    rates: dict[int, Rates] = {}
     for done, contest in enumerate(contests):
-        results += measure(contest, rounds, rates)
-        progress(done + 1, len(contests))
+        progress(done, len(contests))
+        threads = contest.threads or torch.get_num_threads()
+        if threads not in rates:
+            machine = measure(replace(MACHINE, threads=threads), rounds)
+            rates[threads] = _rates(machine)
+            results += machine
+        results += measure(contest, rounds, rates[threads])
     return results
 
 

@@ -208,7 +208,8 @@ def _blocks(count: int, size: int) -> int:
 def _run(launch: Launch) -> None:
     from . import _triton_kernels as kernels  # imports Triton, which may be missing
 
-    getattr(kernels, launch.kernel)[launch.grid](**launch.arguments, num_warps=WARPS)
+    with torch.cuda.device_of(launch.arguments["logits"]):  # Triton launches on the current device
+        getattr(kernels, launch.kernel)[launch.grid](**launch.arguments, num_warps=WARPS)
 
 
 def _forward(
