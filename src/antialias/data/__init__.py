@@ -4,7 +4,10 @@ from ._annotated import Annotated as Annotated
 from ._annotated import Annotation as Annotation
 from ._annotated import Annotations as Annotations
 from ._annotated import boxes_around as boxes_around
+from ._annotated import cut as cut
 from ._annotated import hold as hold
+from ._annotated import mirrored as mirrored
+from ._annotated import scaled as scaled
 from ._folder import ImageFolder as ImageFolder
 from ._open import Opener as Opener
 from ._open import Request as Request
@@ -34,10 +37,13 @@ __all__ = [
     "Scenes",
     "Want",
     "boxes_around",
+    "cut",
     "hold",
     "materialize",
+    "mirrored",
     "open_data",
     "photographs",
     "register",
+    "scaled",
     "textures",
 ]

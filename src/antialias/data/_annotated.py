@@ -8,6 +8,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+_CHUNK = 32
 
 
 class Annotation(NamedTuple):
@@ -90,13 +93,25 @@ def hold(data: Annotated) -> Annotations:
     """
     if isinstance(data, Annotations):
         return data
-    threads = torch.get_num_threads()
+    numbers, threads = range(len(data)), torch.get_num_threads()
+    chunks = [numbers[start : start + _CHUNK] for start in numbers[::_CHUNK]]
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            items = list(pool.map(data.annotated, range(len(data))))
+            read = list(pool.map(lambda chunk: _annotations(data, chunk), chunks))
     finally:
         torch.set_num_threads(threads)  # threads to come would take over the pool's value
-    return Annotations(items, [data.name(index) for index in range(len(data))], data.classes)
+    return Annotations([item for items in read for item in items], [data.name(i) for i in numbers], data.classes)
+
+
+@runtime_checkable
+class _Together(Protocol):
+    """A data set that makes many pictures at once faster than one by one."""
+
+    def annotations(self, indices: Sequence[int]) -> list[Annotation]: ...
+
+
+def _annotations(data: Annotated, numbers: Sequence[int]) -> list[Annotation]:
+    return data.annotations(numbers) if isinstance(data, _Together) else [data.annotated(i) for i in numbers]
 
 
 def boxes_around(masks: Tensor) -> Tensor:
@@ -113,3 +128,53 @@ def boxes_around(masks: Tensor) -> Tensor:
         sides.append((first, last))
     (x1, x2), (y1, y2) = sides
     return torch.stack((x1, y1, x2, y2), dim=1).float()
+
+
+def scaled(item: Annotation, factor: float) -> Annotation:
+    """Resample a picture bilinearly with anti-aliasing, its masks to the nearest pixel; boxes are scaled.
+
+    Example:
+        >>> none = torch.zeros(0, dtype=torch.int64)
+        >>> item = Annotation(torch.zeros(3, 6, 8).byte(), torch.zeros(0, 4), none, torch.zeros(0, 6, 8), none, 0)
+        >>> scaled(item, 0.5).image.shape
+        torch.Size([3, 3, 4])
+    """
+    sides = item.image.shape[-2:]
+    height, width = (max(1, round(factor * side)) for side in sides)
+    image = F.interpolate(item.image[None].float(), (height, width), mode="bilinear", antialias=True)[0]
+    rows, columns = _nearest(height, sides[0]), _nearest(width, sides[1])
+    stretch = torch.tensor([width / sides[1], height / sides[0]]).repeat(2)
+    return item._replace(
+        image=image.round().clamp(0, 255).to(torch.uint8),
+        masks=item.masks[:, rows[:, None], columns],
+        boxes=item.boxes * stretch,
+    )
+
+
+def _nearest(new: int, old: int) -> Tensor:
+    return ((torch.arange(new) + 0.5) * old / new).long()
+
+
+def cut(item: Annotation, corner: Sequence[float], window: int, least: float = 0.0) -> Annotation:
+    """Cut a square window, with what it shows of the objects; boxes are drawn anew around that.
+
+    Args:
+        item: The picture.
+        corner: How far down and right the window begins, in shares of the room there is, below 1.
+        window: Side in pixels; a shorter side of the picture stays whole.
+        least: An object of which the window shows a smaller share of the pixels is left out.
+    """
+    height, width = item.image.shape[-2:]
+    top, left = (int(share * (max(0, side - window) + 1)) for share, side in zip(corner, (height, width), strict=True))
+    image, masks = (part[..., top : top + window, left : left + window] for part in (item.image, item.masks))
+    seen = masks.sum((1, 2))
+    kept = (seen > 0) & (seen >= least * item.masks.sum((1, 2)))
+    labels, crowd = item.labels[kept], item.crowd[kept]
+    return item._replace(image=image, masks=masks[kept], boxes=boxes_around(masks[kept]), labels=labels, crowd=crowd)
+
+
+def mirrored(item: Annotation) -> Annotation:
+    """Swap left and right."""
+    boxes = item.boxes.clone()
+    boxes[:, [0, 2]] = item.image.shape[-1] - item.boxes[:, [2, 0]]
+    return item._replace(image=item.image.flip(-1), masks=item.masks.flip(-1), boxes=boxes)

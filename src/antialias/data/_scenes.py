@@ -109,10 +109,12 @@ class Scenes(Dataset[tuple[Tensor, int] | tuple[Tensor, Tensor] | Scene]):
 
     def annotated(self, index: int) -> Annotation:
         """Return item `index` (0 and up, without end) as an instance segmentation data set does."""
-        drawn = self._render(torch.tensor([index]))
-        scene = _scenes(drawn)[0]
-        none = torch.zeros(len(scene.labels), dtype=torch.bool)
-        return Annotation(drawn.images[0], scene.boxes, scene.labels, scene.masks, none, index)
+        return self.annotations([index])[0]
+
+    def annotations(self, indices: Sequence[int]) -> list[Annotation]:
+        """Return several items as an instance segmentation data set does, drawn together."""
+        drawn = self._render(torch.tensor(indices))
+        return [_annotation(*one) for one in zip(drawn.images, _scenes(drawn), indices, strict=True)]
 
     def name(self, index: int) -> str:
         """Return what a message calls item `index`."""
@@ -254,6 +256,11 @@ def _owner(body: Tensor, strip: Tensor) -> Tensor:
 
 def _scenes(drawn: _Drawn) -> list[Scene]:
     return [_scene(*one) for one in zip(*drawn, strict=True)]
+
+
+def _annotation(image: Tensor, scene: Scene, index: int) -> Annotation:
+    none = torch.zeros(len(scene.labels), dtype=torch.bool)
+    return Annotation(image, scene.boxes, scene.labels, scene.masks, none, index)
 
 
 def _scene(image: Tensor, kinds: Tensor, owner: Tensor) -> Scene:
