@@ -1,0 +1,131 @@
+"""Instance segmentation: what a batch holds, how a detector learns from it, and what is said of the result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from antialias.data import Annotation, Annotations, Scenes, hold
+from antialias.metrics import average_precision
+from antialias.nn import Fixed
+from antialias.surgery import conversion_of
+from antialias.tasks import TrainConfig, network, task_named, train_
+from antialias.tasks._instance import ObjectBatches, WholeBatches
+
+CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1, max_steps=3, learning_rate=0.02)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Annotations:
+    return hold(Scenes("test", size=48, length=10))
+
+
+@pytest.fixture(scope="module")
+def empty(scenes: Annotations) -> Annotations:
+    """Pictures without objects."""
+    items = [_without_objects(scenes.annotated(i)) for i in range(4)]
+    return Annotations(items, ["none"] * 4, scenes.classes)
+
+
+def _without_objects(item: Annotation) -> Annotation:
+    return item._replace(boxes=item.boxes[:0], labels=item.labels[:0], masks=item.masks[:0], crowd=item.crowd[:0])
+
+
+def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: Annotations) -> None:
+    batches = ObjectBatches(scenes, CONFIG, epoch=0)
+    ids = [int(target["image_id"]) for i in range(len(batches)) for target in batches[i][1]]
+    assert len(ids) == len(set(ids)) == 8
+    with pytest.raises(IndexError, match=r"batch 2 is outside of 0\.\.1"):
+        batches[2]
+
+
+def test_pictures_are_scaled_cut_and_mirrored_with_their_objects(scenes: Annotations) -> None:
+    sizes, mirrored = set(), set()
+    for epoch in range(6):
+        batches = ObjectBatches(scenes, CONFIG, epoch)
+        for image, target in zip(*batches[0], strict=True):
+            sizes.add(image.shape[-2:])
+            mirrored.update(batches.mirrored.tolist())
+            assert target["masks"].shape[1:] == image.shape[1:]
+            assert (target["boxes"][:, 2:] > target["boxes"][:, :2]).all()
+            assert int(target["labels"].min()) >= 1
+            assert 0 <= image.min() < image.max() <= 1
+    assert max(sizes) == (40, 40)
+    assert len(sizes) > 1
+    assert mirrored == {True, False}
+    again, other = ObjectBatches(scenes, CONFIG, 5), ObjectBatches(scenes, TrainConfig(seed=1, window=40), 5)
+    assert all(map(torch.equal, again[0][0], batches[0][0]))
+    assert not torch.equal(again.order, other.order)
+
+
+def test_crowds_and_boxes_without_an_inside_are_not_learnt_but_kept_for_the_score(scenes: Annotations) -> None:
+    item = next(scenes.annotated(i) for i in range(10) if len(scenes.annotated(i).labels) > 1)
+    crowd = item._replace(crowd=torch.ones_like(item.crowd))
+    data = Annotations([crowd], ["crowd"], scenes.classes)
+    assert len(ObjectBatches(data, CONFIG, 0)[0][1][0]["labels"]) == 0
+    (image,), (target,) = WholeBatches(data, CONFIG)[0]
+    assert torch.equal(image, item.image.float() / 255)
+    assert target["iscrowd"].tolist() == [1] * len(item.labels)
+    assert target["labels"].tolist() == [label + 1 for label in item.labels.tolist()]
+
+
+@pytest.mark.parametrize("filter", [None, Fixed()])
+def test_a_detector_learns_with_or_without_objects(scenes: Annotations, empty: Annotations, filter: Any) -> None:
+    task = task_named("instance")
+    model = network(replace(CONFIG, filter=filter), task.outputs(scenes))
+    assert (conversion_of(model) is not None) == (filter is not None)
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    assert all(loss > 0 for loss in train_(model, scenes, CONFIG))
+    assert any(not torch.equal(before[name], p) for name, p in model.named_parameters() if "mask" in name)
+    assert all(torch.isfinite(torch.tensor(train_(model, empty, CONFIG))))
+    assert all(bool(p.isfinite().all()) for p in model.state_dict().values())
+
+
+class Oracle(nn.Module):
+    """Knows the answers, by the brightness of the whole picture; finds nothing in any other."""
+
+    def __init__(self, data: Annotations, classes_up: int = 0) -> None:
+        super().__init__()
+        images, targets = zip(*(one for batch in _batches(data) for one in zip(*batch, strict=True)), strict=True)
+        self.known = {image.sum().item(): target for image, target in zip(images, targets, strict=True)}
+        self.classes_up = classes_up
+
+    def forward(self, pictures: list[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+        return [self._of(picture) for picture in pictures]
+
+    def _of(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+        target = self.known.get(picture.sum().item()) or next(iter(self.known.values()))
+        masks = target["masks"][:, : picture.shape[1], : picture.shape[2]]
+        labels = target["labels"] + self.classes_up
+        return {"boxes": target["boxes"], "labels": labels, "masks": masks, "scores": torch.ones(len(labels))}
+
+
+def _batches(data: Annotations) -> list[Any]:
+    batches = WholeBatches(data, CONFIG)
+    return [batches[i] for i in range(len(batches))]
+
+
+def test_the_meter_and_the_scores_are_the_metrics(scenes: Annotations) -> None:
+    task, model = task_named("instance"), Oracle(scenes)
+    meter = task.meter(21)
+    for images, targets in _batches(scenes):
+        meter.update(task.predict(model, images), targets)
+    assert meter.compute() == 1
+    scores = task.evaluate(model, scenes, CONFIG)
+    assert list(scores) == ["mask_ap", "mask_ap50", "box_ap", "mask_consistency", "box_consistency"]
+    assert [scores[name].value for name in ("mask_ap", "mask_ap50", "box_ap")] == [1, 1, 1]
+    assert [score.name for score in scores.values()][3:] == [
+        "instance consistency of masks",
+        "instance consistency of boxes",
+    ]
+    targets = [target for _, targets in _batches(scenes) for target in targets]
+    assert average_precision((model._of(i) for images, _ in _batches(scenes) for i in images), targets).value == 1
+
+
+def test_a_network_of_other_classes_is_refused(scenes: Annotations) -> None:
+    with pytest.raises(ValueError, match="the network found class 3., the data has 20 classes. Use a network of 21"):
+        task_named("instance").evaluate(Oracle(scenes, classes_up=30), scenes, CONFIG)
