@@ -1,6 +1,7 @@
 """Training and evaluation: the same few functions for each task."""
 
 from . import _classification as _classification  # registers itself
+from . import _instance as _instance  # registers itself
 from ._config import TrainConfig as TrainConfig
 from ._config import read_settings as read_settings
 from ._loop import train_ as train_
