@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ._layout import memory_format_of
+from ._operation import empty_gradients, empty_output, register
 from ._pad import PaddingMode
 from ._reference import Normalize
-from ._reference import adaptive_blur2d as _reference
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 DESCRIPTION = "Triton for CUDA"
@@ -215,7 +215,7 @@ def _run(launch: Launch) -> None:
 def _forward(
     x: Tensor, logits: Tensor, kernel_size: int, stride_h: int, stride_w: int, joint: bool, padding_mode: str
 ) -> Tensor:
-    y = _fake(x, logits)
+    y = empty_output(x, logits)
     if y.numel():
         _run(forward_launch(x, logits, y, Settings(kernel_size, stride_h, stride_w, joint, padding_mode)))
     return y
@@ -231,7 +231,7 @@ def _gradients(
     joint: bool,
     padding_mode: str,
 ) -> tuple[Tensor, Tensor]:
-    grad_x, grad_logits = _fake_backward(grad_y, x, logits)
+    grad_x, grad_logits = empty_gradients(grad_y, x, logits)
     if not grad_y.numel():
         return grad_x.zero_(), grad_logits.zero_()
     settings = Settings(kernel_size, stride_h, stride_w, joint, padding_mode)
@@ -240,51 +240,9 @@ def _gradients(
     return grad_x, grad_logits
 
 
-def _empty(like: Tensor, size: torch.Size | tuple[int, ...], x: Tensor) -> Tensor:
-    return torch.empty(size, dtype=like.dtype, device=like.device, memory_format=memory_format_of(x))
-
-
-def _fake(x: Tensor, logits: Tensor, *arguments: Any) -> Tensor:
-    return _empty(x, (*x.shape[:2], *logits.shape[2:]), x)
-
-
-def _fake_backward(grad_y: Tensor, x: Tensor, logits: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    return _empty(x, x.shape, x), _empty(logits, logits.shape, x)
-
-
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    tensors = tuple(value for value in inputs if isinstance(value, Tensor))
-    ctx.save_for_backward(*tensors)
-    ctx.arguments = inputs[len(tensors) :]
-
-
-def _backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-    grads = torch.ops.antialias.triton_adaptive_blur2d_backward(grad_y, *ctx.saved_tensors, *ctx.arguments)
-    return (*grads, *(None for _ in ctx.arguments))
-
-
-def _double_backward(ctx: Any, grad_grad_x: Tensor, grad_grad_logits: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiate the backward pass through the reference: second derivatives are rare, and need not be fast."""
-    kernel_size, rows, columns, joint, mode = ctx.arguments
-    with torch.enable_grad():
-        grad_y, x, logits = (tensor.detach().requires_grad_() for tensor in ctx.saved_tensors)
-        y = _reference(x, logits, kernel_size, (rows, columns), "joint" if joint else "group", mode)
-        grads = torch.autograd.grad(y, (x, logits), grad_y, create_graph=True)
-    return (
-        *torch.autograd.grad(grads, (grad_y, x, logits), (grad_grad_x, grad_grad_logits)),
-        *(None for _ in ctx.arguments),
-    )
-
-
-def _register() -> None:
-    """Tell torch about the operations. They are opaque to it: there is nothing to fuse them with."""
-    for name, run, fake, gradient in (
-        ("antialias::triton_adaptive_blur2d", _forward, _fake, _backward),
-        ("antialias::triton_adaptive_blur2d_backward", _gradients, _fake_backward, _double_backward),
-    ):
-        operation = torch.library.custom_op(name, run, mutates_args=())
-        operation.register_fake(fake)
-        operation.register_autograd(gradient, setup_context=_keep)
-
-
-_register()
+# Opaque to torch.compile: there is nothing to fuse them with.
+_OPERATIONS = (
+    torch.library.custom_op("antialias::triton_adaptive_blur2d", _forward, mutates_args=()),
+    torch.library.custom_op("antialias::triton_adaptive_blur2d_backward", _gradients, mutates_args=()),
+)
+register("antialias::triton_adaptive_blur2d", "antialias::triton_adaptive_blur2d_backward")
