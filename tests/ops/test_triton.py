@@ -127,6 +127,16 @@ def test_a_kernel_that_computes_something_else_is_not_used(monkeypatch):
     assert "the mean of four ones and five zeros came out as 0.0" in reason
 
 
-def test_importing_the_package_does_not_import_triton():
-    code = "import sys, antialias; antialias.backends(); assert 'triton' not in sys.modules, 'imported'"
-    subprocess.run([sys.executable, "-c", code], check=True)
+ABSENT = """
+import sys
+from importlib.machinery import PathFinder
+real = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *rest: None if name.partition(".")[0] == "triton" else real(name, *rest)
+import antialias
+assert "triton is not installed. Run: pip install triton" in str(antialias.backends()[1]), antialias.backends()
+assert "triton" not in sys.modules
+"""
+
+
+def test_the_package_is_imported_without_triton():
+    subprocess.run([sys.executable, "-c", ABSENT], check=True)

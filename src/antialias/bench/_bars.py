@@ -89,7 +89,7 @@ class Growth:
 
 _OURS, _TRAINING = "antialias", "ResNet-50, 112 px, training, *"
 _PEERS = ("timm", "kornia", "antialiased-cnns")
-_PLACEMENT = "placement alone"
+_PLACEMENT, _PREDICTOR = "placement alone", "placement and predictor"
 
 
 def _layer(what: str) -> tuple[Bar, ...]:
@@ -133,7 +133,7 @@ def _network(title: str, contests: str, ours: str, theirs: str, at_most: float, 
         denominator=theirs,
         what=what,
         at_most=at_most,
-        limit=_PLACEMENT,
+        limit=_PREDICTOR if ours.startswith("adaptive") else _PLACEMENT,
     )
 
 

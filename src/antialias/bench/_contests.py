@@ -16,7 +16,7 @@ from antialias.ops import PaddingMode
 from antialias.surgery import convert_
 
 from ._contest import Contender, Contenders, Contest, Shape
-from ._forms import Clone, Copy, EveryOther, FromLogits, FullResolution, Product, Strided
+from ._forms import Clone, Copy, EveryOther, FromLogits, FullResolution, Product, Strided, Unfiltered
 from ._peers import peer_blurs, peers_with
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
@@ -93,9 +93,11 @@ def _fixed(shape: Shape, *, layout: str, mode: PaddingMode) -> Contenders:
 
 
 def _networks(base: str, peer: str = "") -> dict[str, nn.Module]:
+    predictor = _swapped(_converted(base, Adaptive(init="binomial")), AdaptiveBlurPool2d, Unfiltered)
     networks = {
         "plain": build(base),
         "placement alone": _swapped(_converted(base, Fixed()), BlurPool2d, lambda blur: EveryOther(blur.stride)),
+        "placement and predictor": predictor,
         "fixed 3x3": _converted(base, Fixed()),
         "adaptive k3 G8": _converted(base, Adaptive(init="binomial")),
     }

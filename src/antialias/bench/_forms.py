@@ -93,6 +93,25 @@ class Product(nn.Module):
         return a @ b
 
 
+class Unfiltered(nn.Module):
+    """The adaptive layer's arithmetic alone: its predictor convolution, then subsampling that ignores the prediction.
+
+    Args:
+        layer: Layer whose weights and settings are used.
+    """
+
+    def __init__(self, layer: AdaptiveBlurPool2d) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Subsample maps `(N, C, H, W)`."""
+        (rows, columns), padding = self.layer.stride, self.layer.kernel_size // 2
+        logits = F.conv2d(x, self.layer.conv.weight, stride=self.layer.stride, padding=padding)
+        # A sum that counts for nothing, so that the backward pass has its convolutions, too.
+        return x[:, :, ::rows, ::columns] + 0.0 * logits.sum()
+
+
 class EveryOther(nn.Module):
     """Subsampling without any filter, `(N, C, H, W)` to `(N, C, ceil(H / s_h), ceil(W / s_w))`.
 
