@@ -25,7 +25,7 @@ def test_defaults_are_eight_thousand_to_train_and_two_to_test() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("voc:here", "data='voc:here' is unknown. Use one of: images, scenes."),
+        ("disk:here", "data='disk:here' is unknown. Use one of: .*images, .*scenes"),
         ("images", "data='images' names no folder. Use images:DIR."),
         ("images:", "data='images:' has nothing behind its colon. Use images:DIR."),
         ("scenes:here", "data='scenes:here' names a place, but scenes are generated. Use scenes."),

@@ -8,6 +8,7 @@ from ._annotated import cut as cut
 from ._annotated import hold as hold
 from ._annotated import mirrored as mirrored
 from ._annotated import scaled as scaled
+from ._coco import CocoInstances as CocoInstances
 from ._folder import ImageFolder as ImageFolder
 from ._open import Opener as Opener
 from ._open import Request as Request
@@ -27,6 +28,7 @@ __all__ = [
     "Annotated",
     "Annotation",
     "Annotations",
+    "CocoInstances",
     "ImageFolder",
     "Labelled",
     "Opener",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
+from ._coco import CocoInstances, OnBroken
 from ._folder import ImageFolder
 from ._pictures import Labelled
 from ._scenes import Scenes
@@ -22,6 +23,7 @@ class Request(NamedTuple):
     seed: int
     length: int | None
     want: Want = "label"
+    on_broken: OnBroken = "stop"
 
 
 class Opener(Protocol):
@@ -63,6 +65,7 @@ def open_data(
     size: int | None = None,
     seed: int = 0,
     length: int | None = None,
+    on_broken: OnBroken = "stop",
 ) -> Labelled: ...
 
 
@@ -75,6 +78,7 @@ def open_data(
     size: int | None = None,
     seed: int = 0,
     length: int | None = None,
+    on_broken: OnBroken = "stop",
 ) -> Any: ...
 
 
@@ -86,16 +90,18 @@ def open_data(
     size: int | None = None,
     seed: int = 0,
     length: int | None = None,
+    on_broken: OnBroken = "stop",
 ) -> Any:
     """Open a data set by name, so that one string selects it in Python, in a config file and on the command line.
 
     Args:
-        name: `"scenes"` (embedded) or `"images:DIR"` (one folder a class).
+        name: `"scenes"` (embedded), `"images:DIR"` (one folder a class) or `"coco:DIR"` (instances).
         split: `"train"` or `"test"`.
         want: Kind of targets: `"label"` (a `Labelled` data set), `"semantic"` or `"instances"`.
         size: Height and width in pixels; by default 80 for scenes and 224 for folders.
         seed: For generated pictures: other seeds give other pictures.
         length: For generated pictures: how many there are; by default 8000 to train, 2000 to test.
+        on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`.
 
     Raises:
         ValueError: The name is unknown, it needs a folder and has none, or the data has no such targets.
@@ -111,7 +117,7 @@ def open_data(
     if bool(colon) != bool(location):
         raise ValueError(f"data={name!r} has nothing behind its colon. Use {scheme}:DIR.")
     _check_want(name, want)
-    return _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want))
+    return _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want, on_broken))
 
 
 def _check_want(name: str, want: Want) -> None:
@@ -137,5 +143,12 @@ def _open_images(request: Request) -> ImageFolder:
     return ImageFolder(request.location, request.split, size=request.size or 224)
 
 
+def _open_coco(request: Request) -> CocoInstances:
+    if not request.location:
+        raise ValueError("data='coco' names no folder. Use coco:DIR.")
+    return CocoInstances(request.location, request.split, size=request.size, on_broken=request.on_broken)
+
+
+register("coco", _open_coco, wants=("instances",))
 register("scenes", _open_scenes, wants=("label", "instances"))
 register("images", _open_images)

@@ -29,7 +29,8 @@ _IN_SIGHT = 0.1
 def _open(config: TrainConfig, split: str) -> Annotated:
     """Open one split; scenes are drawn once and held in memory."""
     length = config.train_length if split == "train" else config.test_length
-    data = open_data(config.data, split, want="instances", size=config.size, length=length)
+    how = {"size": config.size, "length": length, "on_broken": config.on_broken}
+    data = open_data(config.data, split, want="instances", **how)
     return hold(data) if isinstance(data, Scenes) else data
 
 

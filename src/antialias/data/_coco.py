@@ -1,0 +1,263 @@
+"""COCO's instances: one JSON file of polygons and run lengths beside a folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from antialias._extras import require
+
+from ._annotated import Annotation, scaled
+
+Empty = Literal["keep", "leave out"]
+OnBroken = Literal["stop", "skip"]
+
+
+class Fault(NamedTuple):
+    """A file or an annotation that cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
+_SPLITS = {"train": ("train2017", "train2014", "train"), "test": ("val2017", "val2014", "val", "test")}
+
+
+class _Object(NamedTuple):
+    """One annotation that can be used."""
+
+    box: tuple[float, float, float, float]  # x, y, width, height
+    label: int
+    segmentation: Any
+    crowd: bool
+
+
+class _Picture(NamedTuple):
+    """One picture as the JSON file lists it."""
+
+    image_id: int
+    file: Path
+    size: tuple[int, int]  # height, width
+    objects: list[_Object]
+
+
+class CocoInstances:
+    """Read `DIR/annotations/instances_train2017.json` with `DIR/train2017/*.jpg`, and `val2017` for the split `"test"`.
+
+    `train2014`, `train` and `val2014`, `val`, `test` do as well, and the pictures may lie in `DIR/images`. The ids of
+    categories, which have gaps, become classes from 0 in their order.
+
+    Args:
+        root: The folder.
+        split: `"train"` or `"test"`.
+        size: Shorter side of what is returned, in pixels; as it is if `None`.
+        empty: Whether pictures without annotations, which hold what a detector should not find, are in the set:
+            `"keep"` or `"leave out"`.
+        on_broken: What a file or an annotation that cannot be used does: `"stop"`, or be reported and left out with
+            `"skip"`.
+
+    Attributes:
+        classes: Names of the categories.
+        category_ids: Their ids in the file, in the same order.
+        pictures: What is read of each.
+        faults: What is broken and left out.
+
+    Raises:
+        FileNotFoundError: The folder, the annotations or the pictures' folder are missing.
+        ValueError: The annotations are not those of instances, or something in them is broken and `on_broken="stop"`.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        *,
+        size: int | None = None,
+        empty: Empty = "keep",
+        on_broken: OnBroken = "stop",
+    ) -> None:
+        if empty not in ("keep", "leave out"):
+            raise ValueError(f"empty={empty!r} is unknown. Use one of: keep, leave out.")
+        self.size = size
+        self.file, folder = _places(Path(root), split)
+        content = _read(self.file)
+        categories = sorted(content["categories"], key=lambda category: category["id"])
+        self.classes = tuple(str(category["name"]) for category in categories)
+        self.category_ids = tuple(category["id"] for category in categories)
+        pictures, self.faults = _pictures(content, self.file, folder, self.category_ids)
+        self.pictures = [picture for picture in pictures if picture.objects or empty == "keep"]
+        _settle(self.faults, on_broken)
+        if not self.pictures:
+            raise ValueError(f"{self.file} lists no picture that can be used. Use another folder, or empty='keep'.")
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def name(self, index: int) -> str:
+        """Return the picture's file."""
+        return str(self.pictures[index].file)
+
+    def annotated(self, index: int) -> Annotation:
+        """Return one picture with its objects.
+
+        Raises:
+            ValueError: The picture or a mask cannot be read, or the picture is not as large as its annotations say.
+        """
+        picture = self.pictures[index]
+        image = _read_picture(picture.file)
+        if (found := tuple(image.shape[-2:])) != picture.size:
+            raise ValueError(
+                f"{picture.file} is {found[0]}x{found[1]}, its annotations are for "
+                f"{picture.size[0]}x{picture.size[1]}. Use the pictures that were annotated."
+            )
+        objects = picture.objects
+        boxes = torch.tensor([one.box for one in objects], dtype=torch.float32).view(-1, 4)
+        item = Annotation(
+            image,
+            torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1),
+            torch.tensor([one.label for one in objects], dtype=torch.int64),
+            _masks(picture, self.file),
+            torch.tensor([one.crowd for one in objects], dtype=torch.bool),
+            picture.image_id,
+        )
+        return item if self.size is None else scaled(item, self.size / min(found))
+
+
+def _places(root: Path, split: str) -> tuple[Path, Path]:
+    """Return the annotations' file and the pictures' folder."""
+    if split not in _SPLITS:
+        raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_SPLITS)}.")
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root} is not a folder. Use coco:DIR with an existing DIR.")
+    files = {name: root / "annotations" / f"instances_{name}.json" for name in _SPLITS[split]}
+    names = [name for name, file in files.items() if file.is_file()]
+    if not names:
+        wanted = " or ".join(file.name for file in files.values())
+        raise FileNotFoundError(f"{root}/annotations has no {wanted} for split={split!r}. Use COCO's own names.")
+    folders = [folder for folder in (root / names[0], root / "images" / names[0]) if folder.is_dir()]
+    if not folders:
+        raise FileNotFoundError(f"{root} has no folder {names[0]} or images/{names[0]}. Put the pictures there.")
+    return files[names[0]], folders[0]
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file} is no JSON ({error}). Download it again.") from error
+    parts = ("images", "annotations", "categories")
+    if missing := [part for part in parts if not isinstance(content, dict) or part not in content]:
+        raise ValueError(f"{file} has no {missing[0]!r}. Use a file of instances, which has {', '.join(parts)}.")
+    return content
+
+
+def _pictures(
+    content: Mapping[str, Any], file: Path, folder: Path, category_ids: Sequence[int]
+) -> tuple[list[_Picture], list[Fault]]:
+    """Return the pictures with the annotations that can be used, and what is wrong with the others."""
+    sizes = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
+    if len(sizes) < len(content["images"]):
+        raise ValueError(f"{file} lists {len(content['images'])} images by {len(sizes)} ids. Give each its own.")
+    labels, objects, faults = {number: i for i, number in enumerate(category_ids)}, defaultdict(list), []
+    for number, annotation in enumerate(content["annotations"]):
+        if reason := _unusable(annotation, sizes, labels):
+            faults.append(Fault(f"{file}, annotation {annotation.get('id', number)}", reason))
+        else:
+            crowd = bool(annotation.get("iscrowd", 0))
+            label, box, shape = (annotation[key] for key in ("category_id", "bbox", "segmentation"))
+            objects[annotation["image_id"]].append(_Object(tuple(box), labels[label], shape, crowd))
+    listed = [_Picture(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in content["images"]]
+    broken = _broken_files(picture.file for picture in listed)
+    left = {fault.name for fault in broken}
+    return [picture for picture in listed if str(picture.file) not in left], faults + broken
+
+
+def _unusable(
+    annotation: Mapping[str, Any], sizes: Mapping[int, tuple[int, int]], labels: Mapping[int, int]
+) -> str | None:
+    """Return why an annotation cannot be used, `None` if it can."""
+    if missing := [key for key in ("image_id", "category_id", "bbox", "segmentation") if key not in annotation]:
+        return f"it has no {missing[0]}"
+    if annotation["image_id"] not in sizes:
+        return f"its image_id {annotation['image_id']} is not listed"
+    if annotation["category_id"] not in labels:
+        return f"its category_id {annotation['category_id']} is not listed"
+    box = annotation["bbox"]
+    if len(box) != 4 or not min(box[2:]) > 0:
+        return f"its bbox {box} has no inside"
+    return _unusable_shape(annotation["segmentation"], sizes[annotation["image_id"]])
+
+
+def _unusable_shape(shape: Any, size: tuple[int, int]) -> str | None:
+    if isinstance(shape, list):
+        if not shape:
+            return "its segmentation is empty"
+        short = [part for part in shape if len(part) < 6 or len(part) % 2]
+        return f"a polygon has {len(short[0])} numbers, not 6, 8, 10 .." if short else None
+    if tuple(shape["size"]) != size:
+        return f"its run lengths are for {tuple(shape['size'])}, the picture is {size}"
+    if isinstance(shape["counts"], list) and sum(shape["counts"]) != size[0] * size[1]:
+        return f"its run lengths cover {sum(shape['counts'])} pixels of {size[0] * size[1]}"
+    return None
+
+
+def _masks(picture: _Picture, file: Path) -> Tensor:
+    masks = torch.zeros(len(picture.objects), *picture.size, dtype=torch.bool)
+    for place, one in enumerate(picture.objects):
+        try:
+            masks[place] = torch.from_numpy(_mask(one.segmentation, picture.size)).bool()
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"{file}: a mask of {picture.file.name} cannot be read ({error}). Repair or remove it."
+            ) from error
+    return masks
+
+
+def _mask(shape: Any, size: tuple[int, int]) -> Any:
+    rle = require("faster_coco_eval", extra="tasks").mask
+    if isinstance(shape, list):
+        return rle.decode(rle.merge(rle.frPyObjects(shape, *size)))
+    return rle.decode(rle.frPyObjects(shape, *size) if isinstance(shape["counts"], list) else shape)
+
+
+def _broken_files(files: Iterable[Path]) -> list[Fault]:
+    """Return which files are missing or empty; what is in them shows when they are read."""
+    missing = ((file, _size(file)) for file in files)
+    return [Fault(str(file), "it is missing" if size < 0 else "it is empty") for file, size in missing if size < 1]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
+def _settle(faults: Sequence[Fault], on_broken: OnBroken) -> None:
+    """Stop at faults, or report them."""
+    if on_broken not in get_args(OnBroken):
+        raise ValueError(f"on_broken={on_broken!r} is unknown. Use one of: {', '.join(get_args(OnBroken))}.")
+    if not faults:
+        return
+    report = "\n".join(f"  {fault.name}: {fault.reason}" for fault in faults)
+    if on_broken == "stop":
+        raise ValueError(f"{len(faults)} cannot be used. Repair them, or use on_broken='skip':\n{report}")
+    warnings.warn(f"{len(faults)} cannot be used and are left out:\n{report}", stacklevel=3)
+
+
+def _read_picture(file: Path) -> Tensor:
+    """Return the pixels `(3, H, W)` `uint8` of a picture, upright."""
+    image, ops = require("PIL.Image", extra="tasks"), require("PIL.ImageOps", extra="tasks")
+    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
+    try:
+        with image.open(file) as opened:
+            return transforms.pil_to_tensor(ops.exif_transpose(opened).convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"{file} is not a readable picture ({error}). Remove or replace it.") from error

@@ -1,0 +1,203 @@
+"""A COCO layout made by hand, and what is said of every way to break it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pycocotools import mask as rle
+
+from antialias.data import Annotated, CocoInstances, open_data
+
+HEIGHT, WIDTH = 20, 30
+POLYGON = [[4, 3, 14, 3, 14, 11, 4, 11]]
+
+
+def _rectangle(top: int, left: int, height: int, width: int) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8, order="F")
+    mask[top : top + height, left : left + width] = 1
+    return mask
+
+
+def _run_lengths(mask: np.ndarray) -> dict[str, Any]:
+    """Return the lengths of runs down the columns, beginning with zeros."""
+    flat = mask.flatten(order="F")
+    ends = np.flatnonzero(np.diff(flat)) + 1
+    runs = np.diff(np.concatenate([[0], ends, [flat.size]])).tolist()
+    return {"size": [HEIGHT, WIDTH], "counts": [0, *runs] if flat[0] else runs}
+
+
+def _compressed(mask: np.ndarray) -> dict[str, Any]:
+    code = rle.encode(mask)
+    return {"size": code["size"], "counts": code["counts"].decode()}
+
+
+def _annotation(number: int, image: int, category: int, box: list[float], shape: Any, **more: Any) -> dict[str, Any]:
+    return {"id": number, "image_id": image, "category_id": category, "bbox": box, "segmentation": shape, **more}
+
+
+def _content() -> dict[str, Any]:
+    images = [{"id": 10 * i, "file_name": f"{i}.png", "height": HEIGHT, "width": WIDTH} for i in range(1, 4)]
+    return {
+        "images": images,
+        "categories": [{"id": 44, "name": "dog"}, {"id": 7, "name": "cat"}],
+        "annotations": [
+            _annotation(1, 10, 44, [4, 3, 10, 8], POLYGON),
+            _annotation(2, 10, 7, [20, 5, 6, 6], _run_lengths(_rectangle(5, 20, 6, 6)), iscrowd=1),
+            _annotation(3, 20, 7, [0, 0, 9, 5], _compressed(_rectangle(0, 0, 5, 9)), iscrowd=0),
+        ],
+    }
+
+
+def _layout(root: Path, content: dict[str, Any], name: str = "train2017", folder: str = "") -> Path:
+    pictures = root / (folder or name)
+    pictures.mkdir(parents=True)
+    for image in content["images"]:
+        Image.new("RGB", (WIDTH, HEIGHT), (image["id"],) * 3).save(pictures / image["file_name"])
+    (root / "annotations").mkdir(exist_ok=True)
+    (root / "annotations" / f"instances_{name}.json").write_text(json.dumps(content))
+    return root
+
+
+def test_polygons_run_lengths_and_crowds_are_read(tmp_path: Path) -> None:
+    data = open_data(f"coco:{_layout(tmp_path, _content())}", "train", want="instances")
+    assert isinstance(data, Annotated)
+    assert (data.classes, len(data)) == (("cat", "dog"), 3)
+    assert data.name(0) == str(tmp_path / "train2017" / "1.png")
+    first, second, third = (data.annotated(i) for i in range(3))
+    assert first.boxes.tolist() == [[4, 3, 14, 11], [20, 5, 26, 11]]
+    assert (first.labels.tolist(), first.crowd.tolist(), first.image_id) == ([1, 0], [False, True], 10)
+    expected = [_rectangle(3, 4, 8, 10), _rectangle(5, 20, 6, 6)]
+    assert torch.equal(first.masks, torch.from_numpy(np.stack(expected)).bool())
+    assert torch.equal(second.masks[0], torch.from_numpy(_rectangle(0, 0, 5, 9)).bool())
+    assert (third.masks.shape, third.boxes.shape, third.image[0, 0, 0].item()) == ((0, HEIGHT, WIDTH), (0, 4), 30)
+
+
+def test_masks_are_those_of_pycocotools(tmp_path: Path) -> None:
+    content = _content()
+    star = [[15.5, 1.2, 18.0, 8.0, 27.3, 8.4, 20.1, 12.0, 23.0, 19.1, 15.0, 14.9, 6.2, 18.8, 10.0, 12.0], POLYGON[0]]
+    content["annotations"] = [_annotation(1, 20, 7, [4, 1, 23, 18], star)]
+    mask = CocoInstances(_layout(tmp_path, content)).annotated(1).masks[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its arrays and numpy 2
+        expected = rle.decode(rle.merge(rle.frPyObjects(star, HEIGHT, WIDTH)))
+    assert mask.sum() > 100
+    assert np.array_equal(mask.numpy(), expected.astype(bool))
+
+
+def test_other_names_and_places_do_as_well(tmp_path: Path) -> None:
+    _layout(tmp_path, _content(), "train", "images/train")
+    _layout(tmp_path, _content(), "val2017")
+    assert len(CocoInstances(tmp_path, "train")) == len(CocoInstances(tmp_path, "test")) == 3
+    assert CocoInstances(tmp_path, "test").name(0).endswith("val2017/1.png")
+
+
+def test_pictures_without_objects_stay_unless_they_are_not_wanted(tmp_path: Path) -> None:
+    root = _layout(tmp_path, _content())
+    assert [CocoInstances(root, empty="leave out").annotated(i).image_id for i in range(2)] == [10, 20]
+    with pytest.raises(ValueError, match="empty='drop' is unknown. Use one of: keep, leave out."):
+        CocoInstances(root, empty="drop")  # type: ignore[arg-type]
+
+
+def test_a_size_scales_everything(tmp_path: Path) -> None:
+    item = open_data(f"coco:{_layout(tmp_path, _content())}", "train", want="instances", size=10).annotated(0)
+    assert item.image.shape == (3, 10, 15)
+    assert item.masks.shape == (2, 10, 15)
+    assert item.boxes[0].tolist() == [2, 1.5, 7, 5.5]
+
+
+BROKEN = {
+    "its bbox [4, 3, 0, 8] has no inside": {"bbox": [4, 3, 0, 8]},
+    "its segmentation is empty": {"segmentation": []},
+    "a polygon has 4 numbers, not 6, 8, 10 ..": {"segmentation": [[1, 2, 3, 4]]},
+    "its run lengths are for (5, 5), the picture is (20, 30)": {"segmentation": {"size": [5, 5], "counts": [25]}},
+    "its run lengths cover 25 pixels of 600": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [25]}},
+    "its category_id 3 is not listed": {"category_id": 3},
+    "its image_id 5 is not listed": {"image_id": 5},
+    "it has no bbox": {"bbox": None},
+}
+
+
+@pytest.mark.parametrize("reason", BROKEN)
+def test_a_broken_annotation_stops_or_is_reported_and_left_out(tmp_path: Path, reason: str) -> None:
+    content = _content()
+    content["annotations"][0].update(BROKEN[reason])
+    if BROKEN[reason] == {"bbox": None}:
+        content["annotations"][0].pop("bbox")
+    root = _layout(tmp_path, content)
+    with pytest.raises(ValueError, match="annotation 1") as stopped:
+        CocoInstances(root)
+    assert reason in str(stopped.value)
+    with pytest.warns(UserWarning, match="annotation 1") as said:
+        data = CocoInstances(root, on_broken="skip")
+    assert reason in str(said[0].message)
+    assert (len(data), data.annotated(0).labels.tolist()) == (3, [0])
+    assert [fault.reason for fault in data.faults] == [reason]
+
+
+def test_missing_and_empty_pictures_are_all_reported_at_once(tmp_path: Path) -> None:
+    root = _layout(tmp_path, _content())
+    (root / "train2017" / "1.png").unlink()
+    (root / "train2017" / "3.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"(?s)1\.png.*3\.png"):
+        CocoInstances(root)
+    with pytest.warns(UserWarning, match=r"(?s)1\.png.*3\.png"):
+        data = CocoInstances(root, on_broken="skip")
+    assert [data.annotated(i).image_id for i in range(len(data))] == [20]
+
+
+def test_what_only_reading_shows_is_named(tmp_path: Path) -> None:
+    content = _content()
+    content["annotations"][2]["segmentation"]["counts"] = "no run lengths"
+    root = _layout(tmp_path, content)
+    Image.new("RGB", (8, 8)).save(root / "train2017" / "1.png")
+    (root / "train2017" / "3.png").write_bytes(b"not a picture")
+    data = CocoInstances(root)
+    with pytest.raises(ValueError, match="1.png is 8x8, its annotations are for 20x30. Use the pictures that were"):
+        data.annotated(0)
+    with pytest.raises(ValueError, match=r"instances_train2017.json: a mask of 2.png cannot be read \(.*\). Repair"):
+        data.annotated(1)
+    with pytest.raises(ValueError, match=r"3.png"):
+        data.annotated(2)
+    with pytest.raises(ValueError, match="on_broken='go on' is unknown. Use one of: stop, skip."):
+        CocoInstances(root, on_broken="go on")  # type: ignore[arg-type]
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder. Use coco:DIR with an existing DIR."):
+        CocoInstances(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="has no instances_train2017.json or instances_train2014.json or"):
+        CocoInstances(tmp_path)
+    with pytest.raises(ValueError, match="split='dev' is unknown. Use one of: train, test."):
+        CocoInstances(tmp_path, "dev")
+    with pytest.raises(ValueError, match="data='coco' names no folder. Use coco:DIR."):
+        open_data("coco", want="instances")
+    root = _layout(tmp_path, _content(), folder="elsewhere")
+    with pytest.raises(FileNotFoundError, match="has no folder train2017 or images/train2017. Put the pictures there."):
+        CocoInstances(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"instances_train2017.json is no JSON \(.*\). Download it again."),
+        ("[]", "instances_train2017.json has no 'images'. Use a file of instances, which has images, annotations, cat"),
+        ('{"images": [], "annotations": []}', "has no 'categories'"),
+        ('{"images": [], "annotations": [], "categories": []}', "lists no picture that can be used"),
+        (
+            json.dumps({**_content(), "images": [{**_content()["images"][0], "file_name": "1.png"}] * 2}),
+            "lists 2 images by 1 ids. Give each its own.",
+        ),
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    root = _layout(tmp_path, _content())
+    (root / "annotations" / "instances_train2017.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        CocoInstances(root)
