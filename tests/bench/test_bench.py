@@ -39,9 +39,8 @@ def tiny(one):
     return Shape(1, 3, 64, 64) if one.shape.channels == 3 else Shape(1, 16, 9, 10)
 
 
-LAYERS = [
-    one for one in CONTESTS if one.shape.channels == 64 or one.name.endswith(("evaluation, channels last", "training"))
-]
+NETWORKS = ("evaluation, channels last", "training")
+LAYERS = [one for one in CONTESTS if one.shape.channels == 64 or one.name.endswith(NETWORKS)]
 
 
 @pytest.mark.parametrize("one", LAYERS, ids=lambda one: one.name)

@@ -75,11 +75,12 @@ def test_blocks_of_channels_and_positions(monkeypatch):
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch's own
 def test_torchs_own_checks_of_an_operation():
     x, logits, grad_y = make((2, 3), groups=1, dtype=torch.float32)
-    arguments, ops = (3, 2, 2, False, "zeros"), torch.ops.antialias
-    torch.library.opcheck(
-        ops.triton_adaptive_blur2d.default, (x.clone().requires_grad_(), logits.clone().requires_grad_(), *arguments)
-    )
-    torch.library.opcheck(ops.triton_adaptive_blur2d_backward.default, (grad_y, x, logits, *arguments))
+    settings, ops = (3, 2, 2, False, "zeros"), torch.ops.antialias
+    leaves = x.clone().requires_grad_(), logits.clone().requires_grad_()
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")  # compiling has a test of its own
+    torch.library.opcheck(ops.triton_adaptive_blur2d.default, (*leaves, *settings), test_utils=checks)
+    backward = ops.triton_adaptive_blur2d_backward.default
+    torch.library.opcheck(backward, (grad_y, x, logits, *settings), test_utils=checks)
 
 
 def test_compiles_without_a_graph_break():
