@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from antialias.metrics import (
     InstanceConsistency,
+    NothingDetected,
     SameInstance,
     instance_consistencies,
     instance_consistency,
@@ -165,10 +166,12 @@ def test_each_counterpart_is_used_once() -> None:
 def test_pictures_without_instances_do_not_count(patches: list[Tensor]) -> None:
     black = torch.zeros(3, 48, 48)
     assert instance_consistency(find_colours, [*patches, black]).images == 12
-    with pytest.raises(ValueError, match="instance consistency of masks: none of 1 pictures counts"):
+    with pytest.raises(
+        NothingDetected, match=r"nothing was detected in 1 pictures with a score of 0.5 or more\. Train"
+    ):
         instance_consistency(find_colours, [black])
     dimmed = [{**one, "scores": 0.49 * one["scores"]} for one in find_colours(patches)]
-    with pytest.raises(ValueError, match="none of 12 pictures counts"):
+    with pytest.raises(NothingDetected, match="nothing was detected in 12 pictures"):
         instance_consistency(lambda shown: [dimmed[0] for _ in shown], patches)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torchvision.transforms.v2.functional import to_pil_image
 
 from antialias.data import Annotation, Annotations, Scenes, hold
 from antialias.metrics import average_precision
 from antialias.nn import Fixed
 from antialias.surgery import conversion_of
-from antialias.tasks import TrainConfig, network, task_named, train_
+from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks._instance import ObjectBatches, WholeBatches
 
 CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1, max_steps=3, learning_rate=0.02)
@@ -129,3 +132,41 @@ def test_the_meter_and_the_scores_are_the_metrics(scenes: Annotations) -> None:
 def test_a_network_of_other_classes_is_refused(scenes: Annotations) -> None:
     with pytest.raises(ValueError, match="the network found class 3., the data has 20 classes. Use a network of 21"):
         task_named("instance").evaluate(Oracle(scenes, classes_up=30), scenes, CONFIG)
+
+
+def _coco_of(scenes: Annotations, root: Path) -> Path:
+    """Write pictures as COCO lays them out, for both splits; masks as run lengths."""
+    from faster_coco_eval import mask as rle
+
+    numbers = range(6)
+    items = [scenes.annotated(i) for i in numbers]
+    annotations = []
+    for number, item in zip(numbers, items, strict=True):
+        for box, label, mask in zip(item.boxes.tolist(), item.labels.tolist(), item.masks, strict=True):
+            code = rle.encode(mask.numpy().astype("uint8", order="F"))
+            shape = {"size": code["size"], "counts": code["counts"].decode()}
+            x, y, right, bottom = box
+            one = {"image_id": number, "category_id": 3 * label + 2, "bbox": [x, y, right - x, bottom - y]}
+            annotations.append({"id": len(annotations) + 1, **one, "segmentation": shape, "iscrowd": 0})
+    (root / "annotations").mkdir()
+    for split in ("train2017", "val2017"):
+        (root / split).mkdir()
+        images = [{"id": i, "file_name": f"{i}.png", "height": 48, "width": 48} for i in numbers]
+        for image, item in zip(images, items, strict=True):
+            to_pil_image(item.image).save(root / split / image["file_name"])
+        categories = [{"id": 3 * i + 2, "name": name} for i, name in enumerate(scenes.classes)]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
+    return root
+
+
+@pytest.mark.filterwarnings("ignore:instance consistency is left out:UserWarning")
+def test_a_run_on_cocos_layout_is_the_run_on_the_same_pictures(scenes: Annotations, tmp_path: Path) -> None:
+    data = f"coco:{_coco_of(scenes, tmp_path)}"
+    config = replace(CONFIG, data=data, size=None, accelerator="cpu", devices=1, max_steps=2, out=str(tmp_path / "run"))
+    run = fit(config)
+    assert {"model.safetensors", "scores.json"} <= {path.name for path in run.files}
+    assert {"mask_ap", "mask_ap50", "box_ap"} <= set(run.scores)
+    same = Annotations([scenes.annotated(i) for i in range(6)], ["scene"] * 6, scenes.classes)
+    expected = task_named("instance").evaluate(run.model, same, config)
+    assert run.scores["box_ap"] == expected["box_ap"]

@@ -47,6 +47,10 @@ class SameInstance:
             raise ValueError(f"matching={self.matching!r} is unknown. Use one of: {', '.join(MATCHINGS)}.")
 
 
+class NothingDetected(ValueError):
+    """There is no instance whose consistency could be measured."""
+
+
 class InstanceConsistencies(NamedTuple):
     """Both scores of the same predictions."""
 
@@ -84,7 +88,8 @@ def instance_consistency(
         **options: `normalize`, `batch_size`, `level`, `first`, `progress`: see `DetectorOptions`.
 
     Raises:
-        ValueError: Pictures, crops or predictions cannot be measured, or nothing was detected at all.
+        NothingDetected: No first crop of any picture has an instance that counts.
+        ValueError: Pictures, crops or predictions cannot be measured.
 
     Example:
         >>> def corner(pictures):
@@ -139,6 +144,11 @@ def _scores(
         "normalisation": ask.normalization.protocol,
     }
     columns = torch.stack(values).unbind(1)
+    if any(bool(column.isnan().all()) for column in columns):
+        raise NothingDetected(
+            f"nothing was detected in {len(values)} pictures with a score of {same.score:g} or more. "
+            "Train longer, or use same=SameInstance(score=...)."
+        )
     return [
         Score.from_pictures(consistency_name(kind), column, said, settings.level)
         for kind, column in zip(kinds, columns, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 from antialias.data import Annotated, Annotation, Scenes, cut, hold, mirrored, open_data, scaled
-from antialias.metrics import Score, detections, instance_consistencies
+from antialias.metrics import NothingDetected, Score, detections, instance_consistencies
 
 from ._config import TrainConfig
 from ._task import Task, register_task
@@ -118,7 +119,11 @@ def _meter(_: int) -> Metric:
 def _evaluate(model: nn.Module, data: Annotated, config: TrainConfig) -> dict[str, Score]:
     pictures = _Whole(data)
     scores = _average_precision(model, pictures, config, len(data.classes))
-    same = instance_consistencies(model, pictures.images(), batch_size=config.batch_size)
+    try:
+        same = instance_consistencies(model, pictures.images(), batch_size=config.batch_size)
+    except NothingDetected as error:
+        warnings.warn(f"instance consistency is left out: {error}", stacklevel=2)
+        return scores
     return {**scores, "mask_consistency": same.mask, "box_consistency": same.box}
 
 
