@@ -28,6 +28,7 @@ from antialias.metrics._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics._flips import top1_change as top1_change
 from antialias.metrics._instance import Crops as Crops
 from antialias.metrics._instance import InstanceConsistencies as InstanceConsistencies
+from antialias.metrics._instance import NothingDetected as NothingDetected
 from antialias.metrics._instance import SameInstance as SameInstance
 from antialias.metrics._instance import instance_consistencies as instance_consistencies
 from antialias.metrics._instance import instance_consistency as instance_consistency
@@ -77,6 +78,7 @@ __all__ = [
     "Model",
     "Normalization",
     "Normalize",
+    "NothingDetected",
     "OnePixelChanges",
     "Options",
     "Picture",
