@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import runpy
 import subprocess
@@ -17,14 +16,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from antialias.metrics import AveragePrecision, PlainAveragePrecision, average_precision, difference
+from antialias.metrics import (
+    AveragePrecision,
+    InstanceConsistency,
+    PlainAveragePrecision,
+    average_precision,
+    difference,
+)
 from antialias.metrics._detection import _recalls, iou_thresholds, join, match, pairwise_iou, statistic_of
 
-_specification = importlib.util.spec_from_file_location("instances", Path(__file__).with_name("instances.py"))
-assert _specification
-assert _specification.loader
-instances = importlib.util.module_from_spec(_specification)
-_specification.loader.exec_module(instances)
+_INSTANCES = runpy.run_path(str(Path(__file__).with_name("instances.py")))
+random_pictures, SIZE, CLASSES = (_INSTANCES[name] for name in ("random_pictures", "SIZE", "CLASSES"))
 
 
 def _xywh(box: Tensor) -> list[float]:
@@ -62,8 +64,8 @@ def _reference(outputs: Any, targets: Any, kind: str) -> tuple[float, float]:
     truth = COCO()
     truth.dataset = {
         "info": {},
-        "images": [{"id": i, "height": instances.SIZE, "width": instances.SIZE} for i in range(len(targets))],
-        "categories": [{"id": i, "name": str(i)} for i in range(1, instances.CLASSES + 1)],
+        "images": [{"id": i, "height": SIZE, "width": SIZE} for i in range(len(targets))],
+        "categories": [{"id": i, "name": str(i)} for i in range(1, CLASSES + 1)],
         "annotations": [{"id": i + 1, **one} for i, one in enumerate(objects)],
     }
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
@@ -79,7 +81,7 @@ def _reference(outputs: Any, targets: Any, kind: str) -> tuple[float, float]:
 @pytest.mark.parametrize("kind", ["mask", "box"])
 def test_the_value_is_pycocotools(kind: Any) -> None:
     for seed in range(8):
-        outputs, targets = instances.random_pictures(seed)
+        outputs, targets = random_pictures(seed)
         ours = [average_precision(outputs, targets, kind, at=at).value for at in (None, 0.5)]
         assert ours == pytest.approx(_reference(outputs, targets, kind), abs=1e-12)
 
@@ -101,7 +103,7 @@ def test_only_the_best_hundred_of_a_class_count() -> None:
 
 
 def test_a_resample_is_the_score_of_repeated_pictures() -> None:
-    outputs, targets = instances.random_pictures(3)
+    outputs, targets = random_pictures(3)
     generator = torch.Generator().manual_seed(0)
     for output in outputs:
         output["scores"] = torch.rand(len(output["scores"]), generator=generator)  # no ties, whose order would differ
@@ -115,7 +117,7 @@ def test_a_resample_is_the_score_of_repeated_pictures() -> None:
 
 
 def test_the_interval_holds_the_value_and_pairs_two_detectors() -> None:
-    outputs, targets = instances.random_pictures(4, count=40)
+    outputs, targets = random_pictures(4, count=40)
     good, bad = average_precision(outputs, targets), average_precision([outputs[0], *outputs[:-1]], targets)
     assert good.interval[0] < good.value < good.interval[1]
     apart = difference(good, bad)
@@ -134,7 +136,7 @@ def test_the_iou_of_large_masks_is_exact() -> None:
 
 
 def test_probabilities_count_above_one_half() -> None:
-    outputs, targets = instances.random_pictures(1)
+    outputs, targets = random_pictures(1)
     soft = [{**output, "masks": 0.5 + 0.1 * output["masks"][:, None].float()} for output in outputs]
     assert average_precision(soft, targets).value == average_precision(outputs, targets).value
 
@@ -154,7 +156,7 @@ def test_probabilities_count_above_one_half() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(output: Any, target: Any, kind: Any, message: str) -> None:
-    outputs, targets = instances.random_pictures(0, count=1)
+    outputs, targets = random_pictures(0, count=1)
     outputs[0].pop("scores") if "scores" in message else None
     targets[0].pop("boxes") if "'boxes'" in message else None
     output = {**outputs[0], **{name: value for name, value in output.items() if value is not None}}
@@ -163,7 +165,7 @@ def test_what_does_not_fit_is_refused(output: Any, target: Any, kind: Any, messa
 
 
 def test_no_object_and_no_picture_are_errors() -> None:
-    outputs, targets = instances.random_pictures(0)
+    outputs, targets = random_pictures(0)
     empty = [{name: target[name][:0] for name in ("boxes", "labels", "masks")} for target in targets]
     with pytest.raises(ValueError, match=r"mask AP: none of 12 pictures has an object\. Add some\."):
         average_precision(outputs, empty)
@@ -175,7 +177,7 @@ def test_no_object_and_no_picture_are_errors() -> None:
 
 
 def test_the_object_gives_the_functions_score_in_any_order_of_batches() -> None:
-    outputs, targets = instances.random_pictures(2)
+    outputs, targets = random_pictures(2)
     metric, plain = AveragePrecision("mask"), PlainAveragePrecision("mask")
     for start in (8, 4, 0):
         metric.update(outputs[start : start + 4], targets[start : start + 4])
@@ -186,7 +188,7 @@ def test_the_object_gives_the_functions_score_in_any_order_of_batches() -> None:
 
 
 def test_a_picture_seen_twice_is_an_error() -> None:
-    outputs, targets = instances.random_pictures(2)
+    outputs, targets = random_pictures(2)
     metric = PlainAveragePrecision()
     metric.update(outputs, targets)
     metric.update(outputs[1:2], targets[1:2])
@@ -197,7 +199,7 @@ def test_a_picture_seen_twice_is_an_error() -> None:
 @pytest.mark.filterwarnings("ignore:The ``compute`` method of metric:UserWarning")
 def test_two_processes_give_the_score_of_one(tmp_path: Path) -> None:
     store = str(tmp_path / "store")
-    pictures = instances.random_pictures(5)
+    pictures = random_pictures(5)
     torch.save(pictures, f"{store}.pictures")
     worker = str(Path(__file__).with_name("detection_worker.py"))
     other = subprocess.Popen([sys.executable, worker, store], stderr=subprocess.DEVNULL)
@@ -206,4 +208,7 @@ def test_two_processes_give_the_score_of_one(tmp_path: Path) -> None:
     metrics = [AveragePrecision("mask"), AveragePrecision("box", at=0.5)]
     for metric in metrics:
         metric.update(*pictures)
-    assert together == [metric.compute().to_dict(per_image=True) for metric in metrics] * 2
+    same, (outputs, _) = InstanceConsistency("box"), pictures
+    for i in range(0, len(outputs) - 1, 2):
+        same.update(outputs[i : i + 2], torch.tensor([[0, 0], [1, 2]]), (24, 24))
+    assert together == [metric.compute().to_dict(per_image=True) for metric in (*metrics, *metrics, same)]
