@@ -104,6 +104,13 @@ def test_csv_comes_back_and_other_contests_stay(tmp_path):
     assert read_results(path) == RESULTS[:1]
 
 
+def test_a_file_of_something_else(tmp_path):
+    path = tmp_path / "old.csv"
+    path.write_text("contest,milliseconds\n")
+    with pytest.raises(ValueError, match="old.csv has no column contender, .*, what. Run `antialias bench` again"):
+        read_results(path)
+
+
 def test_the_table_says_what_is_missed_and_who_was_missing():
     text = markdown(verdicts(RESULTS, [BLUR, NET]), growths([]), ["kornia"])
     assert "| blur | 2.00 | >= 2.5 | **no** | 4.00 |" in text
@@ -119,7 +126,7 @@ def test_figures_are_drawn_from_the_csv_and_always_the_same(tmp_path):
     write_results(path, [*curve, *bar], {})
     first = {each.name: each.read_text() for each in draw(path)}
     assert list(first) == ["device-bars.svg", "device-scaling.svg"]
-    assert "Adaptive TinyResNet: compiled / eager: 1.50" in first["device-bars.svg"]
+    assert "Adaptive networks, evaluation: compiled / eager: 1.50" in first["device-bars.svg"]
     assert "power 1.00 to 1.00" in first["device-scaling.svg"]
     assert {each.name: each.read_text() for each in draw(path)} == first
 

@@ -117,7 +117,7 @@ def test_bytes_of_known_programs():
     assert saved_bytes(lambda: (x * 2).exp().log().sin(), []) == 8_000_000  # exp and log keep the same one
     assert saved_bytes(lambda: x @ weight, [weight]) == 4_000_000
     grown = peak_bytes(lambda: torch.ones(8_000_000).sum())
-    assert grown is None or 32e6 <= grown < 36e6
+    assert grown is None or 31e6 < grown < 36e6
 
 
 def test_operations_are_counted_from_shapes():
@@ -172,7 +172,7 @@ def test_the_command_prints_times_and_who_was_missing(tmp_path, monkeypatch, cap
     main(["bench", "--out", str(tmp_path), "--rounds", "3", "--only", "Tiny"])
     out = capsys.readouterr().out
     assert "Times as ratios" in out
-    assert "Adaptive TinyResNet: compiled / eager" in out
+    assert "Adaptive networks, evaluation: compiled / eager" in out
     assert "Not installed, so not measured: nobody-has-this. `make bench` installs them." in out
     assert "-bars.svg" in out
 

@@ -179,8 +179,8 @@ BARS = (
         at_least=10,
     ),
     Bar(
-        title="Adaptive TinyResNet: compiled / eager",
-        contests="TinyResNet, 64 px, compiled",
+        title="Adaptive networks, evaluation: compiled / eager",
+        contests="*, compiled",
         numerator=("compiled",),
         denominator="eager",
         what="forward",

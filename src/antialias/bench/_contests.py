@@ -212,8 +212,12 @@ CONTESTS = (
         Shape(64, 3, 64, 64),
         partial(_training, base="antialias:TinyResNet", peer="", layout="contiguous"),
     ),
-    Contest(
-        "TinyResNet, 64 px, compiled", Shape(64, 3, 64, 64), partial(_eager_and_compiled, base="antialias:TinyResNet")
+    *(
+        Contest(f"{name}, {side} px, compiled", Shape(n, 3, side, side), partial(_eager_and_compiled, base=base))
+        for name, base, n, side in (
+            ("TinyResNet", "antialias:TinyResNet", 64, 64),
+            ("ResNet-50", "timm:resnet50", 8, 224),
+        )
     ),
     *SCALING,
 )

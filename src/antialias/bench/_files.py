@@ -47,9 +47,16 @@ def _rows(path: Path, header: list[str]) -> list[dict[str, str]]:
 
 
 def read_results(path: str | Path) -> list[Result]:
-    """Read back what `write_results` wrote."""
+    """Read back what `write_results` wrote.
+
+    Raises:
+        ValueError: The file has not the columns of a `Result`.
+    """
     with Path(path).open(newline="") as file:
-        return [_result(row) for row in csv.DictReader(file)]
+        reader = csv.DictReader(file)
+        if lacking := {field.name for field in fields(Result)} - {*(reader.fieldnames or ())}:
+            raise ValueError(f"{path} has no column {', '.join(sorted(lacking))}. Run `antialias bench` again.")
+        return [_result(row) for row in reader]
 
 
 def _result(row: Mapping[str, str]) -> Result:
@@ -72,17 +79,13 @@ def markdown(verdicts: Iterable[Verdict], growths: Iterable[Growth], missing: It
         for v in verdicts
     ]
     curves = [f"| {g.contest} | {g.what} | {g.exponent:.2f} |" for g in growths]
-    absent = [f"\nNot installed, so not measured: {', '.join(missing)}." for missing in [list(missing)] if missing]
-    return "\n".join(
-        [
-            "| ratio of medians | measured | bar | met | limit |",
-            "|---|---|---|---|---|",
-            *bars,
-            *absent,
-            *(["\n| cost of the filter grows as size to the power of | pass | exponent |", "|---|---|---|", *curves]),
-            "",
-        ]
+    absent = ", ".join(missing)
+    parts = (
+        ["| ratio of medians | measured | bar | met | limit |", "|---|---|---|---|---|", *bars],
+        ["| time grows as this power of the size | pass | power |", "|---|---|---|", *curves] if curves else [],
+        [f"Not installed, so not measured: {absent}."] if absent else [],
     )
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def words(value: float | None) -> str:

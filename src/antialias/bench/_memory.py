@@ -41,7 +41,7 @@ def peak_bytes(run: Run) -> int | None:
         run: What is measured.
 
     Returns:
-        Bytes, to a page; `None` where there is no such mark (it needs Linux and glibc).
+        Bytes, to some pages; `None` where there is no such mark (it needs Linux and glibc).
     """
     try:
         ctypes.CDLL(None).malloc_trim(0)
