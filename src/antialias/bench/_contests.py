@@ -22,7 +22,7 @@ from ._peers import peer_blurs, peers_with
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 BOTH = ("forward", "forward+backward")
 _SHAPES = tuple(Shape(8, *rest) for rest in ((64, 112, 112), (128, 56, 56), (256, 56, 56), (512, 28, 28)))
-_GROUPS, _TAPS = 8, 9
+_GROUPS = 8
 
 
 def _noise(*shape: int, layout: str = "contiguous", seed: int = 0) -> Tensor:

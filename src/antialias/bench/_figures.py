@@ -97,6 +97,7 @@ def _scaling(results: Iterable[Result], curves: Sequence[Growth]) -> Any:
         sizes, powers = [float(p.contender) for p in points[mine[0].contest, mine[0].what]], [c.exponent for c in mine]
         _logarithmic(axes, sizes)
         axes.set(yscale="log", xlabel=f"{variable}\npower {words(min(powers))} to {words(max(powers))}")
+        axes.minorticks_off()
     panels[0][0].set_ylabel("milliseconds")
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
