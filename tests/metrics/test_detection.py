@@ -86,6 +86,23 @@ def test_the_value_is_pycocotools(kind: Any) -> None:
         assert ours == pytest.approx(_reference(outputs, targets, kind), abs=1e-12)
 
 
+def test_of_two_objects_equally_near_the_last_is_found() -> None:
+    target = {
+        "boxes": torch.tensor([[0.0, 0, 10, 10], [4, 0, 14, 10]]),
+        "labels": torch.tensor([1, 1]),
+        "masks": torch.zeros(2, SIZE, SIZE),
+        "iscrowd": torch.tensor([0, 0]),
+    }
+    output = {
+        "boxes": torch.tensor([[2.0, 0, 12, 10], [4, 0, 14, 10]]),
+        "labels": torch.tensor([1, 1]),
+        "scores": torch.tensor([0.9, 0.8]),
+    }
+    ours = average_precision([output], [target], "box", at=0.5).value
+    assert ours == pytest.approx(_reference([output], [target], "box")[1], abs=1e-12)
+    assert ours == pytest.approx(51 / 101)
+
+
 def test_thresholds_are_rounded_as_numpy_rounds_them() -> None:
     assert np.array_equal(iou_thresholds().numpy(), np.linspace(0.5, 0.95, 10))
     assert np.array_equal(_recalls().numpy(), np.linspace(0, 1, 101))
