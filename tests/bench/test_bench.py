@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -181,6 +183,12 @@ def test_a_peer_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(peers, "version", lambda name: "")
     assert peers.peer_blurs(4, "zeros") == {}
     assert peers.missing(["kornia", "timm", "kornia"]) == ["kornia", "timm"]
+
+
+def test_peers_are_imported_in_one_place_only():
+    sources = Path(bench.__file__).parents[1].rglob("*.py")
+    users = {path.name for path in sources if re.search(r"antialiased_cnns|kornia", path.read_text())}
+    assert users - {"_bars.py"} == {"_peers.py"}  # the bars name them
 
 
 def test_errors(tmp_path):

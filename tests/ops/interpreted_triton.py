@@ -133,6 +133,24 @@ def test_second_derivatives():
     )
 
 
-def test_it_can_be_named():
-    status = next(status for status in backends(torch.empty(1, 1, 4, 4)) if status.name == "triton")
-    assert status.why_not == ()
+def test_it_is_tried_wherever_it_is_asked_for(monkeypatch):
+    for context in (torch.inference_mode(), torch.no_grad(), torch.autocast("cpu", torch.bfloat16)):
+        monkeypatch.setattr(_triton, "_tried", [])
+        with context:
+            status = next(status for status in backends(torch.empty(1, 1, 4, 4)) if status.name == "triton")
+        assert status.why_not == ()
+
+
+@pytest.mark.parametrize("kernel", ["forward", "backward_logits", "backward_x"])
+def test_each_kernel_is_tried(monkeypatch, kernel):
+    def run(launch):
+        real(launch)
+        if launch.kernel == kernel:
+            name = {"forward": "y", "backward_logits": "grad_logits", "backward_x": "grad_x"}[kernel]
+            launch.arguments[name][..., -1] += 0.01
+
+    real = _triton._run
+    monkeypatch.setattr(_triton, "_run", run)
+    monkeypatch.setattr(_triton, "_tried", [])
+    (reason,) = _triton.why_not(torch.empty(1))
+    assert "differs from the reference's by 1.0e-02" in reason

@@ -19,6 +19,7 @@ from ._layout import memory_format_of
 from ._operation import empty_gradients, empty_output, register
 from ._pad import PaddingMode
 from ._reference import Normalize
+from ._reference import adaptive_blur2d as _reference
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 DESCRIPTION = "Triton for CUDA"
@@ -92,12 +93,19 @@ def _failure() -> str:
 
 
 def _try(device: str) -> None:
-    x, logits = torch.ones(1, 1, 2, 2, device=device), torch.zeros(1, 9, 1, 1, device=device)
-    settings = Settings(3, 2, 2, False, "zeros")
-    y = _forward(x, logits, *settings)
-    _gradients(torch.ones_like(y), x, logits, *settings)
-    if abs(y.item() - 4 / 9) > 1e-5:
-        raise RuntimeError(f"the mean of four ones and five zeros came out as {y.item()}, not as 0.4444")
+    """Raise unless a small filter and its gradients come out as the reference's: no GPU is like another."""
+    generator = torch.Generator().manual_seed(0)
+    settings, shapes = Settings(3, 2, 2, False, "reflect"), ((1, 2, 3, 4), (1, 9, 2, 2), (1, 2, 2, 2))
+    with torch.inference_mode(False), torch.enable_grad():
+        drawn = (torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu") for shape in shapes)
+        x, logits, grad_y = (tensor.to(device).requires_grad_() for tensor in drawn)
+        y = _reference(x, logits, 3, (2, 2), "group", "reflect")
+        expected = (y, *torch.autograd.grad(y, (x, logits), grad_y))
+    with torch.no_grad():
+        found = (_forward(x, logits, *settings), *_gradients(grad_y, x, logits, *settings))
+        for name, ours, theirs in zip(("y", "grad_x", "grad_logits"), found, expected, strict=True):
+            if not torch.allclose(ours, theirs, atol=1e-4):
+                raise RuntimeError(f"{name} differs from the reference's by {(ours - theirs).abs().max():.1e}")
 
 
 def adaptive_blur2d(
