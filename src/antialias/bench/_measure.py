@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -106,10 +105,8 @@ def check(contest: str, contenders: Contenders) -> None:
     Raises:
         RuntimeError: One differs from the first of its kind by more than `TOLERANCE`.
     """
-    comparable = sorted((each.computes, name) for name, each in contenders.items() if each.computes)
-    order = list(contenders)
-    for _, pairs in groupby(comparable, key=lambda pair: pair[0]):
-        first, *others = sorted((name for _, name in pairs), key=order.index)
+    for kind in dict.fromkeys(each.computes for each in contenders.values() if each.computes):
+        first, *others = (name for name, each in contenders.items() if each.computes == kind)
         expected = _answers(contenders[first])
         for name in others:
             _compare(contest, name, first, _answers(contenders[name]), expected)
