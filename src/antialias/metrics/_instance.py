@@ -14,7 +14,7 @@ from antialias.metrics._detection import KINDS, Detections, Kind, areas, pairwis
 from antialias.metrics._detection_model import Detector, DetectorOptions, DetectorSettings
 from antialias.metrics._matching import MATCHINGS, Matching
 from antialias.metrics._measure import Model, check_positive, evaluating
-from antialias.metrics._pictures import Images, Pictures
+from antialias.metrics._pictures import Images, Picture, Pictures
 from antialias.metrics._score import Score
 
 
@@ -100,7 +100,8 @@ def instance_consistency(
 
     Source: after Zou et al., BMVC 2020, section 4.2, who released no implementation: docs/protocols.md defines it.
     """
-    return _scores(model, images, (kind,), passes, crop, same, seed, DetectorSettings(**options))[0]
+    pairs = _Pairs(passes, crop, seed, same or SameInstance())
+    return _scores(model, images, (kind,), pairs, DetectorSettings(**options))[0]
 
 
 def instance_consistencies(
@@ -114,43 +115,60 @@ def instance_consistencies(
     **options: Unpack[DetectorOptions],
 ) -> InstanceConsistencies:
     """Measure `instance_consistency` of masks and of boxes on the same predictions."""
-    return InstanceConsistencies(*_scores(model, images, KINDS, passes, crop, same, seed, DetectorSettings(**options)))
+    pairs = _Pairs(passes, crop, seed, same or SameInstance())
+    return InstanceConsistencies(*_scores(model, images, KINDS, pairs, DetectorSettings(**options)))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """What is asked of each picture."""
+
+    passes: int
+    crop: float
+    seed: int
+    same: SameInstance
+
+    def shares(self, ask: Detector, picture: Picture, kinds: Sequence[Kind]) -> Tensor:
+        """Return one picture's share of consistent instances for each kind, NaN where none counts."""
+        crops = instance_crops(picture.pixels, passes=self.passes, crop=self.crop, seed=self.seed, index=picture.index)
+        found = [likely(output, self.same.score) for output in ask(crops.frames)]
+        pairs = (found[::2], found[1::2], crops.corners.unflatten(0, (-1, 2)), crops.size)
+        return torch.stack([consistent_share(*pairs, kind, self.same) for kind in kinds])
+
+    def protocol(self) -> dict[str, Any]:
+        """Say every free choice."""
+        many = f"{self.passes} pair{'s' * (self.passes > 1)} each"
+        return {
+            "in_words": f"{many} of crops of {self.crop:g} of the sides, seed {self.seed}",
+            "passes": self.passes,
+            "crop": self.crop,
+            "seed": self.seed,
+            "same_instance": asdict(self.same),
+            "empty": "a pair whose first crop has no instance in the overlap does not count",
+            "border": "instances cut off by a crop's border count like others",
+        }
 
 
 def _scores(
-    model: Model,
-    images: Images,
-    kinds: Sequence[Kind],
-    passes: int,
-    crop: float,
-    same: SameInstance | None,
-    seed: int,
-    settings: DetectorSettings,
+    model: Model, images: Images, kinds: Sequence[Kind], pairs: _Pairs, settings: DetectorSettings
 ) -> list[Score]:
-    check_positive(passes=passes)
-    same, ask = same or SameInstance(), Detector.of(model, settings)
-    pictures, values = Pictures(images, first=settings.first), []
+    check_positive(passes=pairs.passes)
+    ask, pictures = Detector.of(model, settings), Pictures(images, first=settings.first)
+    values: list[Tensor] = []
     with evaluating(model):
         for picture in pictures:
-            crops = instance_crops(picture.pixels, passes=passes, crop=crop, seed=seed, index=picture.index)
-            found = [likely(output, same.score) for output in ask(crops.frames)]
-            pairs = (found[::2], found[1::2], crops.corners.unflatten(0, (-1, 2)), crops.size)
-            values.append(torch.stack([consistent_share(*pairs, kind, same) for kind in kinds]))
+            values.append(pairs.shares(ask, picture, kinds))
             if settings.progress is not None:
                 settings.progress(len(values), pictures.total)
-    said = {
-        **consistency_protocol(passes, crop, same, seed),
-        "pictures": pictures.protocol(),
-        "normalisation": ask.normalization.protocol,
-    }
+    of = {"pictures": pictures.protocol(), "normalisation": ask.normalization.protocol}
     columns = torch.stack(values).unbind(1)
     if any(bool(column.isnan().all()) for column in columns):
         raise NothingDetected(
-            f"nothing was detected in {len(values)} pictures with a score of {same.score:g} or more. "
+            f"nothing was detected in {len(values)} pictures with a score of {pairs.same.score:g} or more. "
             "Train longer, or use same=SameInstance(score=...)."
         )
     return [
-        Score.from_pictures(consistency_name(kind), column, said, settings.level)
+        Score.from_pictures(consistency_name(kind), column, {**pairs.protocol(), **of}, settings.level)
         for kind, column in zip(kinds, columns, strict=True)
     ]
 
@@ -158,19 +176,6 @@ def _scores(
 def consistency_name(kind: Kind) -> str:
     """Return the score's name."""
     return f"instance consistency of {'masks' if kind == 'mask' else 'boxes'}"
-
-
-def consistency_protocol(passes: int, crop: float, same: SameInstance, seed: int) -> dict[str, Any]:
-    """Say every free choice of `instance_consistency`."""
-    return {
-        "in_words": f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}",
-        "passes": passes,
-        "crop": crop,
-        "seed": seed,
-        "same_instance": asdict(same),
-        "empty": "a pair whose first crop has no instance in the overlap does not count",
-        "border": "instances cut off by a crop's border count like others",
-    }
 
 
 class Crops(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -56,29 +56,26 @@ def worst_shift_average_precision(
         ValueError: A window does not fit its picture, or no picture has an object.
     """
     check_positive(**{f"distances[{i}]": distance for i, distance in enumerate(distances or ())})
-    settings, thresholds, worst = DetectorSettings(**options), iou_thresholds(at), []
+    settings, worst = DetectorSettings(**options), list[Matches]()
     ask = Detector.of(model, settings)
     with evaluating(model):
         for number, (image, target) in enumerate(pictures, settings.first):
             check_pixels(image, number)
             shifts = shifts_of(min(image.shape[-2:]), distances)
-            frames, there = zip(*(shifted(image, target, *shift, margin(shifts)) for shift in shifts), strict=True)
-            found = zip(ask(frames), there, strict=True)
-            matched = [
-                match(output, {**seen, "image_id": torch.tensor(place)}, kind, thresholds)
-                for place, (output, seen) in enumerate(found)
-            ]
-            worst.append(_worst(matched, number))
+            worst.append(_renumbered(_at_worst(ask, image, target, shifts, kind, at), number))
             if settings.progress is not None:
                 settings.progress(len(worst), 0)
-    said = {
+    said = {**_protocol(distances), "normalisation": ask.normalization.protocol}
+    return score_of(f"worst-case-shift {name_of(kind, at)}", join(worst), at, settings.level, said)
+
+
+def _protocol(distances: Sequence[int] | None) -> dict[str, Any]:
+    return {
         "in_words": "COCO protocol at the worst shift of each picture",
         "shifts": "right, left, down and up by each distance, of a window that leaves the longest free on all sides",
         "distances": "1, 2, 5, 10, 20, at most 1/16 of the shorter side" if distances is None else list(distances),
         "worst": "lowest AP of the picture alone; of equal ones the shortest shift, of those in the order above",
-        "normalisation": ask.normalization.protocol,
     }
-    return score_of(f"worst-case-shift {name_of(kind, at)}", join(worst), at, settings.level, said)
 
 
 def shifts_of(side: int, distances: Sequence[int] | None) -> list[tuple[int, int]]:
@@ -117,9 +114,27 @@ def shifted(image: Tensor, target: Detections, y: int, x: int, free: int) -> tup
     return image[:, rows, columns], {name: seen[name][kept] for name in each if name in seen}
 
 
-def _worst(matched: Sequence[Matches], number: int) -> Matches:
+def _at_worst(
+    ask: Detector,
+    image: Tensor,
+    target: Detections,
+    shifts: Sequence[tuple[int, int]],
+    kind: Kind,
+    at: float | None,
+) -> Matches:
+    """Return the matches of the window on which average precision is lowest, its number for the picture's."""
+    frames, there = zip(*(shifted(image, target, *shift, margin(shifts)) for shift in shifts), strict=True)
+    matched = [
+        match(output, {**seen, "image_id": torch.tensor(place)}, kind, iou_thresholds(at))
+        for place, (output, seen) in enumerate(zip(ask(frames), there, strict=True))
+    ]
     precision = statistic_of(join(matched))(torch.eye(len(matched), dtype=torch.int64))
-    worst = matched[int(precision.nan_to_num(torch.inf).argmin())]
-    for rows in (worst.pictures[:, None], worst.objects, worst.detections):
-        rows[:, 0] = number
-    return worst
+    return matched[int(precision.nan_to_num(torch.inf).argmin())]
+
+
+def _renumbered(matches: Matches, number: int) -> Matches:
+    return Matches(matches.pictures * 0 + number, *(_first_column(rows, number) for rows in matches[1:]))
+
+
+def _first_column(rows: Tensor, number: int) -> Tensor:
+    return torch.cat([torch.full_like(rows[:, :1], number), rows[:, 1:]], dim=1)
