@@ -165,6 +165,14 @@ def test_what_only_reading_shows_is_named(tmp_path: Path) -> None:
         data.annotated(1)
     with pytest.raises(ValueError, match=r"3.png"):
         data.annotated(2)
+    with pytest.raises(ValueError, match=r"(?s)3 cannot be used. Repair them, or .*1\.png.*8x8.*2\.png.*3\.png"):
+        data.check()
+    content["annotations"].pop()
+    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    some = CocoInstances(root, on_broken="skip")
+    with pytest.warns(UserWarning, match="2 cannot be used and are left out"):
+        assert len(some.check()) == 2
+    assert (len(some), some.annotated(0).image_id, len(some.faults)) == (1, 20, 2)
     with pytest.raises(ValueError, match="on_broken='go on' is unknown. Use one of: stop, skip."):
         CocoInstances(root, on_broken="go on")  # type: ignore[arg-type]
 

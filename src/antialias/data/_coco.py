@@ -85,7 +85,7 @@ class CocoInstances:
     ) -> None:
         if empty not in ("keep", "leave out"):
             raise ValueError(f"empty={empty!r} is unknown. Use one of: keep, leave out.")
-        self.size = size
+        self.size, self.on_broken = size, on_broken
         self.file, folder = _places(Path(root), split)
         content = _read(self.file)
         categories = sorted(content["categories"], key=lambda category: category["id"])
@@ -103,6 +103,22 @@ class CocoInstances:
     def name(self, index: int) -> str:
         """Return the picture's file."""
         return str(self.pictures[index].file)
+
+    def check(self) -> list[Fault]:
+        """Read every picture and mask, and stop or leave out as `on_broken` says; opening reads none of them."""
+        faults = [fault for index in range(len(self)) if (fault := self._fault_of(index))]
+        _settle(faults, self.on_broken)
+        broken = {fault.name for fault in faults}
+        self.pictures = [picture for picture in self.pictures if str(picture.file) not in broken]
+        self.faults += faults
+        return faults
+
+    def _fault_of(self, index: int) -> Fault | None:
+        try:
+            self.annotated(index)
+        except ValueError as error:
+            return Fault(self.name(index), str(error))
+        return None
 
     def annotated(self, index: int) -> Annotation:
         """Return one picture with its objects.
