@@ -31,9 +31,9 @@ class Picture(NamedTuple):
 class Pictures:
     """Iterate once over pictures, checking each, and remember how many there were and how large."""
 
-    def __init__(self, images: Images, labels: Tensor | None = None, resize: int | None = None) -> None:
+    def __init__(self, images: Images, labels: Tensor | None = None, resize: int | None = None, first: int = 0) -> None:
         _check_container(images)
-        self._images, self._labels, self._resize = images, labels, resize
+        self._images, self._labels, self._resize, self._first = images, labels, resize, first
         self.count = 0
         self.sides = (0, 0)
 
@@ -50,7 +50,7 @@ class Pictures:
             check_pixels(pixels, self.count)
             pixels = self._resized(pixels)
             self._remember(min(pixels.shape[-2:]))
-            yield Picture(self.count - 1, pixels, label)
+            yield Picture(self._first + self.count - 1, pixels, label)
         self._check_end()
 
     def _remember(self, side: int) -> None:
