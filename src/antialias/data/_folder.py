@@ -10,6 +10,8 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 
+from ._faults import Fault, OnBroken, broken_files, read_picture, settle
+
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff"})
 _FOLDERS = {"train": ("train",), "test": ("test", "val", "validation"), "all": ()}
 
@@ -25,20 +27,41 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         root: The folder.
         split: `"train"`, `"test"` (`test`, `val` or `validation`, the first that exists), or `"all"` without classes.
         size: Height and width in pixels of what is returned.
+        on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`. Opening
+            finds empty files; `check` finds those that do not decode.
+
+    Attributes:
+        faults: What is broken and left out.
 
     Raises:
         FileNotFoundError: The folder, the split, its classes or their pictures are missing.
         ValueError: A picture cannot be read; the message names the file.
     """
 
-    def __init__(self, root: str | Path, split: str = "test", *, size: int = 224) -> None:
+    def __init__(self, root: str | Path, split: str = "test", *, size: int = 224, on_broken: OnBroken = "stop") -> None:
         folder = _split_folder(Path(root), split)
-        self.size = size
+        self.size, self.on_broken = size, on_broken
+        self.faults: list[Fault] = []
         self.classes = ("unlabelled",) if split == "all" else _class_names(folder)
         parts = [folder] if split == "all" else [folder / name for name in self.classes]
         self.files = [(file, label) for label, part in enumerate(parts) for file in sorted(_pictures_in(part))]
         if not self.files:
             raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {_endings()}.")
+        self._leave_out(broken_files(file for file, _ in self.files))
+
+    def check(self) -> list[Fault]:
+        """Read every picture, and stop or leave out as `on_broken` says; opening reads none of them."""
+        faults = [fault for file, _ in self.files if (fault := _fault_of(file))]
+        self._leave_out(faults)
+        return faults
+
+    def _leave_out(self, faults: list[Fault]) -> None:
+        settle(faults, self.on_broken)
+        names = {fault.name for fault in faults}
+        self.files = [(file, label) for file, label in self.files if str(file) not in names]
+        self.faults += faults
+        if not self.files:
+            raise ValueError(f"none of {len(self.faults)} pictures can be used. Use another folder.")
 
     def __len__(self) -> int:
         return len(self.files)
@@ -91,11 +114,14 @@ def _split_folder(root: Path, split: str) -> Path:
 
 
 def _read_square(file: Path, size: int) -> Tensor:
-    image = require("PIL.Image", extra="tasks")
     transforms = require("torchvision.transforms.v2.functional", extra="tasks")
-    try:
-        with image.open(file) as opened:
-            pixels = transforms.pil_to_tensor(opened.convert("RGB"))
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{file} is not a readable picture ({error}). Remove or replace it.") from error
+    pixels = read_picture(file)
     return transforms.center_crop(transforms.resize(pixels, [size], antialias=True), [size, size])
+
+
+def _fault_of(file: Path) -> Fault | None:
+    try:
+        read_picture(file)
+    except ValueError as error:
+        return Fault(str(file), str(error))
+    return None

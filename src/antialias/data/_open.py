@@ -140,7 +140,8 @@ def _open_scenes(request: Request) -> Scenes:
 def _open_images(request: Request) -> ImageFolder:
     if not request.location:
         raise ValueError("data='images' names no folder. Use images:DIR.")
-    return ImageFolder(request.location, request.split, size=request.size or 224)
+    size = request.size or 224
+    return ImageFolder(request.location, request.split, size=size, on_broken=request.on_broken)
 
 
 def _open_coco(request: Request) -> CocoInstances:
