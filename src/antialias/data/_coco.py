@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,17 +14,9 @@ from torch import Tensor
 from antialias._extras import require
 
 from ._annotated import Annotation, scaled
+from ._faults import Fault, OnBroken, broken_files, read_picture, settle
 
 Empty = Literal["keep", "leave out"]
-OnBroken = Literal["stop", "skip"]
-
-
-class Fault(NamedTuple):
-    """A file or an annotation that cannot be used, and why."""
-
-    name: str
-    reason: str
-
 
 _SPLITS = {"train": ("train2017", "train2014", "train"), "test": ("val2017", "val2014", "val", "test")}
 
@@ -93,7 +84,7 @@ class CocoInstances:
         self.category_ids = tuple(category["id"] for category in categories)
         pictures, self.faults = _pictures(content, self.file, folder, self.category_ids)
         self.pictures = [picture for picture in pictures if picture.objects or empty == "keep"]
-        _settle(self.faults, on_broken)
+        settle(self.faults, on_broken)
         if not self.pictures:
             raise ValueError(f"{self.file} lists no picture that can be used. Use another folder, or empty='keep'.")
 
@@ -107,7 +98,7 @@ class CocoInstances:
     def check(self) -> list[Fault]:
         """Read every picture and mask, and stop or leave out as `on_broken` says; opening reads none of them."""
         faults = [fault for index in range(len(self)) if (fault := self._fault_of(index))]
-        _settle(faults, self.on_broken)
+        settle(faults, self.on_broken)
         broken = {fault.name for fault in faults}
         self.pictures = [picture for picture in self.pictures if str(picture.file) not in broken]
         self.faults += faults
@@ -127,7 +118,7 @@ class CocoInstances:
             ValueError: The picture or a mask cannot be read, or the picture is not as large as its annotations say.
         """
         picture = self.pictures[index]
-        image = _read_picture(picture.file)
+        image = read_picture(picture.file)
         if (found := tuple(image.shape[-2:])) != picture.size:
             raise ValueError(
                 f"{picture.file} is {found[0]}x{found[1]}, its annotations are for "
@@ -190,7 +181,7 @@ def _pictures(
             label, box, shape = (annotation[key] for key in ("category_id", "bbox", "segmentation"))
             objects[annotation["image_id"]].append(_Object(tuple(box), labels[label], shape, crowd))
     listed = [_Picture(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in content["images"]]
-    broken = _broken_files(picture.file for picture in listed)
+    broken = broken_files(picture.file for picture in listed)
     left = {fault.name for fault in broken}
     return [picture for picture in listed if str(picture.file) not in left], faults + broken
 
@@ -241,39 +232,3 @@ def _mask(shape: Any, size: tuple[int, int]) -> Any:
     if isinstance(shape, list):
         return rle.decode(rle.merge(rle.frPyObjects(shape, *size)))
     return rle.decode(rle.frPyObjects(shape, *size) if isinstance(shape["counts"], list) else shape)
-
-
-def _broken_files(files: Iterable[Path]) -> list[Fault]:
-    """Return which files are missing or empty; what is in them shows when they are read."""
-    missing = ((file, _size(file)) for file in files)
-    return [Fault(str(file), "it is missing" if size < 0 else "it is empty") for file, size in missing if size < 1]
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return -1
-
-
-def _settle(faults: Sequence[Fault], on_broken: OnBroken) -> None:
-    """Stop at faults, or report them."""
-    if on_broken not in get_args(OnBroken):
-        raise ValueError(f"on_broken={on_broken!r} is unknown. Use one of: {', '.join(get_args(OnBroken))}.")
-    if not faults:
-        return
-    report = "\n".join(f"  {fault.name}: {fault.reason}" for fault in faults)
-    if on_broken == "stop":
-        raise ValueError(f"{len(faults)} cannot be used. Repair them, or use on_broken='skip':\n{report}")
-    warnings.warn(f"{len(faults)} cannot be used and are left out:\n{report}", stacklevel=3)
-
-
-def _read_picture(file: Path) -> Tensor:
-    """Return the pixels `(3, H, W)` `uint8` of a picture, upright."""
-    image, ops = require("PIL.Image", extra="tasks"), require("PIL.ImageOps", extra="tasks")
-    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
-    try:
-        with image.open(file) as opened:
-            return transforms.pil_to_tensor(ops.exif_transpose(opened).convert("RGB"))
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{file} is not a readable picture ({error}). Remove or replace it.") from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
-from ._coco import CocoInstances, OnBroken
+from ._coco import CocoInstances
+from ._faults import OnBroken
 from ._folder import ImageFolder
 from ._pictures import Labelled
 from ._scenes import Scenes
