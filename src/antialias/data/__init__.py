@@ -23,6 +23,8 @@ from ._pictures import Progress as Progress
 from ._pictures import materialize as materialize
 from ._scenes import Scene as Scene
 from ._scenes import Scenes as Scenes
+from ._segmented import Segmented as Segmented
+from ._segmented import SegmentedScenes as SegmentedScenes
 
 __all__ = [
     "Annotated",
@@ -37,6 +39,8 @@ __all__ = [
     "Request",
     "Scene",
     "Scenes",
+    "Segmented",
+    "SegmentedScenes",
     "Want",
     "boxes_around",
     "cut",

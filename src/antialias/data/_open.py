@@ -10,6 +10,7 @@ from ._faults import OnBroken
 from ._folder import ImageFolder
 from ._pictures import Labelled
 from ._scenes import Scenes
+from ._segmented import SegmentedScenes
 
 Want = Literal["label", "semantic", "instances"]
 """One label a picture, one class a pixel, or a mask, box and class for each object."""
@@ -131,11 +132,12 @@ def _check_want(name: str, want: Want) -> None:
         )
 
 
-def _open_scenes(request: Request) -> Scenes:
+def _open_scenes(request: Request) -> Scenes | SegmentedScenes:
     if request.location:
         raise ValueError(f"data='scenes:{request.location}' names a place, but scenes are generated. Use scenes.")
     length = request.length or (2000 if request.split == "test" else 8000)
-    return Scenes(request.split, size=request.size or 80, seed=request.seed, length=length)
+    scenes = Scenes(request.split, size=request.size or 80, seed=request.seed, length=length)
+    return SegmentedScenes(scenes) if request.want == "semantic" else scenes
 
 
 def _open_images(request: Request) -> ImageFolder:
@@ -152,5 +154,5 @@ def _open_coco(request: Request) -> CocoInstances:
 
 
 register("coco", _open_coco, wants=("instances",))
-register("scenes", _open_scenes, wants=("label", "instances"))
+register("scenes", _open_scenes, wants=("label", "semantic", "instances"))
 register("images", _open_images)
