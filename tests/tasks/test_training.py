@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from antialias.data import Pictures, materialize, open_data
 from antialias.models import TinyResNet, load
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.surgery import conversion_of
-from antialias.tasks import TrainConfig, evaluate, fit, network, train_
+from antialias.tasks import Evaluation, TrainConfig, evaluate, fit, network, train_
 from antialias.tasks._network import fill_, normalizer_of, optimizer_of, schedule_of
 
 SMALL = TrainConfig(
@@ -148,7 +147,7 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path: Path) -> None:
         "model.safetensors", "config.toml", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt",
     }  # fmt: skip
     assert TrainConfig.read(tmp_path / "config.toml") == run.config == replace(config, model="antialias:TinyResNet")
-    assert json.loads((tmp_path / "scores.json").read_text())["accuracy"]["value"] == run.scores["accuracy"].value
+    assert Evaluation.read(tmp_path).scores == run.scores
     (row,) = csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines())
     assert (row["epoch"], row["step"]) == ("0", "4")
     assert float(row["train_loss"]) > 0

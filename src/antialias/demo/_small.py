@@ -95,5 +95,7 @@ def macs(model: nn.Module) -> int:
 
 
 def _scenes(config: TrainConfig, progress: Progress) -> tuple[Pictures, Pictures]:
-    train = materialize(open_data("scenes", "train", size=config.picture_side, length=config.train_length), progress=progress)
+    train = materialize(
+        open_data("scenes", "train", size=config.picture_side, length=config.train_length), progress=progress
+    )
     return train, materialize(open_data("scenes", "test", size=config.picture_side, length=config.test_length))

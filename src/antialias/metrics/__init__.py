@@ -48,6 +48,7 @@ from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
 from antialias.metrics._score import difference as difference
+from antialias.metrics._score import joined as joined
 from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
 
@@ -100,6 +101,7 @@ __all__ = [
     "instance_consistencies",
     "instance_consistency",
     "instance_crops",
+    "joined",
     "mean_absolute_change",
     "normalization_of",
     "one_pixel_changes",

@@ -26,6 +26,7 @@ class Options(TypedDict, total=False):
     resize: Resample the shorter side to this many pixels and take the central square first; default: as given.
     batch_size: Frames in one forward pass; default 64. It never changes a score.
     level: Confidence level of the interval; default 0.95.
+    first: Number of the first picture, where the pictures are a part of a larger set (`joined`); default 0.
     progress: Called with (pictures done, pictures in all; 0 if unknown).
     """
 
@@ -33,6 +34,7 @@ class Options(TypedDict, total=False):
     resize: int | None
     batch_size: int
     level: float
+    first: int
     progress: Progress | None
 
 
@@ -44,6 +46,7 @@ class Settings:
     resize: int | None = None
     batch_size: int = 64
     level: float = 0.95
+    first: int = 0
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
@@ -102,7 +105,7 @@ def measure(
     labels: Tensor | None = None,
 ) -> Measured:
     """Ask the questions about each picture and keep `verdict(picture, logits (F, K) of each question)`."""
-    pictures = Pictures(images, labels, settings.resize)
+    pictures = Pictures(images, labels, settings.resize, settings.first)
     values = []
     with ExitStack() as stack:
         for question in questions:

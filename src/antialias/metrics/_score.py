@@ -282,6 +282,43 @@ def average(scores: Sequence[Score]) -> Score:
     return Score.from_pictures(first.name, per_image, protocol, first.level)
 
 
+def joined(parts: Sequence[Score]) -> Score:
+    """Put together a score of one network that was measured in parts of a set, each with its `first`.
+
+    The result is what measuring the whole set at once gives: same value, interval and pictures.
+
+    Args:
+        parts: Scores of the parts, in the order of the pictures.
+
+    Raises:
+        ValueError: there is no part, they are of different kinds, or carry no per-picture values.
+
+    Example:
+        >>> import torch
+        >>> right = torch.arange(100) < 60
+        >>> parts = [Score.from_pictures("accuracy", some) for some in right.split(30)]
+        >>> joined(parts) == Score.from_pictures("accuracy", right)
+        True
+    """
+    if not parts:
+        raise ValueError("there is no part to join. Give one score a part.")
+    first = parts[0]
+    for part in parts:
+        if len(part.resampled) or not len(part.per_image):
+            raise ValueError(f"{part.name!r} is no mean over pictures that are known. Measure the whole set at once.")
+        if (part.name, part.level) != (first.name, first.level):
+            raise ValueError(f"{first.name!r} and {part.name!r} differ. Join parts of one score.")
+    protocol = {key: value for key, value in first.protocol.items() if key != "interval"}
+    if "pictures" in protocol:
+        protocol["pictures"] = _joined_pictures([part.protocol["pictures"] for part in parts])
+    return Score.from_pictures(first.name, torch.cat([part.per_image for part in parts]), protocol, first.level)
+
+
+def _joined_pictures(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    sides = [side for part in parts for side in part["shorter_side"]]
+    return {**parts[0], "count": sum(part["count"] for part in parts), "shorter_side": [min(sides), max(sides)]}
+
+
 _MODELS_OWN = ("normalisation", "interval")
 
 

@@ -71,7 +71,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
     mean, std = TinyResNet.normalization
     model = MaskRCNN(
         _Pyramid(body, (16, 32, 64, 128), width, None, nn.BatchNorm2d),
-        rpn_anchor_generator=AnchorGenerator(((10, 15), (22, 30), (42, 56), (60, 80)), (_RATIOS,) * 4),
+        rpn_anchor_generator=AnchorGenerator(((10, 16), (24, 34), (46, 60), (72, 90)), (_RATIOS,) * 4),
         rpn_pre_nms_top_n_train=200,
         rpn_pre_nms_top_n_test=200,
         rpn_post_nms_top_n_train=100,
@@ -80,7 +80,8 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
         box_roi_pool=_pool(5),
         box_head=FastRCNNConvFCHead((width, 5, 5), [width], [128], norm_layer=nn.BatchNorm2d),
         box_predictor=FastRCNNPredictor(128, classes),
-        box_batch_size_per_image=32,
+        box_batch_size_per_image=16,
+        box_positive_fraction=0.5,
         box_detections_per_img=20,
         mask_roi_pool=_pool(14),
         mask_head=MaskRCNNHeads(width, (width, width), 1),

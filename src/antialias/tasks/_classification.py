@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 from antialias.data import Labelled, materialize, open_data
-from antialias.metrics import Score, accuracy, consistency, top1_change
+from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, top1_change
 
 from ._config import TrainConfig
 from ._network import normalizer_of
@@ -98,11 +98,11 @@ def _meter(num_classes: int) -> Metric:
 class _Loader:
     """Whole pictures in batches, as often as they are asked for: what the metrics read."""
 
-    def __init__(self, data: Labelled) -> None:
-        self.data = data
+    def __init__(self, data: Labelled, numbers: range) -> None:
+        self.data, self.numbers = data, numbers
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for part in torch.arange(len(self.data)).split(128):
+        for part in torch.arange(self.numbers.start, self.numbers.stop).split(128):
             images, labels = self.data.labelled(part)
             yield images.float() / 255, labels
 
@@ -125,17 +125,23 @@ def _expecting(model: nn.Module, classes: int) -> Iterator[None]:
 
 
 def _evaluate(model: nn.Module, data: Labelled, config: TrainConfig) -> dict[str, Score]:
-    pictures = _Loader(data)
+    return _evaluate_part(model, data, config, range(len(data)))
+
+
+def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, numbers: range) -> dict[str, Score]:
+    pictures, window, first = _Loader(data, numbers), config.window, numbers.start
     with _expecting(model, len(data.classes)):
-        return _scores(model, pictures, config)
+        return {
+            "accuracy": accuracy(model, pictures, window=window, first=first),
+            "consistency": consistency(model, pictures, window=window, first=first),
+            "top1_change": top1_change(model, pictures, size=window, first=first),
+        }
 
 
-def _scores(model: nn.Module, pictures: _Loader, config: TrainConfig) -> dict[str, Score]:
-    return {
-        "accuracy": accuracy(model, pictures, window=config.window),
-        "consistency": consistency(model, pictures, window=config.window),
-        "top1_change": top1_change(model, pictures, size=config.window),
-    }
+def _flips(model: nn.Module, data: Labelled, config: TrainConfig) -> Curve:
+    window = config.window if config.picture_side - config.window >= 8 else None
+    with _expecting(model, len(data.classes)):
+        return flip_rate(model, _Loader(data, range(len(data))), window=window)
 
 
 register_task(
@@ -151,5 +157,7 @@ register_task(
         predict=_logits,
         meter=_meter,
         evaluate=_evaluate,
+        evaluate_part=_evaluate_part,
+        flips=_flips,
     )
 )

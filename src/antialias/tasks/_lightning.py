@@ -51,7 +51,7 @@ class TrainingModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log what the meter says of the batches of all processes."""
-        self.log(f"test_{self.task.watch}", self.meter.compute().to(self.device), rank_zero_only=False)
+        self.log(f"test_{self.task.watch}", self.meter.compute().to(self.device), sync_dist=True)
         self.meter.reset()
 
     def configure_optimizers(self) -> Any:

@@ -1,8 +1,16 @@
-"""Several processes that measure one data set together, as torchrun or Lightning started them."""
+"""Several processes that work on one thing together, as torchrun or Lightning started them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
 import torch.distributed as dist
+
+T = TypeVar("T")
 
 
 def is_main_process() -> bool:
@@ -12,9 +20,58 @@ def is_main_process() -> bool:
 
 def rank() -> int:
     """Return the number of this process."""
-    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+    return dist.get_rank() if _together() else 0
 
 
 def processes() -> int:
     """Return how many processes there are."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return dist.get_world_size() if _together() else 1
+
+
+def gathered(value: T) -> list[T]:
+    """Return the values of all processes, in the order of their numbers."""
+    if not _together():
+        return [value]
+    values: list[T] = [value] * processes()
+    dist.all_gather_object(values, value)
+    return values
+
+
+@contextmanager
+def joining(accelerator: str = "auto") -> Iterator[torch.device]:
+    """Join the processes that torchrun started, if it did, while the context lasts.
+
+    Args:
+        accelerator: `"cpu"`, `"gpu"`, or `"auto"` for a GPU where there is one.
+
+    Yields:
+        The device of this process.
+
+    Raises:
+        ValueError: `accelerator` is unknown, or there is no GPU.
+    """
+    device = _device(accelerator)
+    started = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _together()
+    if started:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        if started:
+            dist.destroy_process_group()
+
+
+def _device(accelerator: str) -> torch.device:
+    if accelerator not in ("auto", "cpu", "gpu"):
+        raise ValueError(f"accelerator={accelerator!r} is unknown. Use auto, cpu or gpu.")
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise ValueError("accelerator='gpu', but torch finds no GPU. Use accelerator='cpu'.")
+    if accelerator == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
+
+
+def _together() -> bool:
+    return dist.is_available() and dist.is_initialized()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -20,8 +19,11 @@ from antialias.metrics import Score
 from antialias.models import save
 
 from ._config import TrainConfig
+from ._evaluate import measured
+from ._evaluation import Evaluation
 from ._loop import keeping_random_state
 from ._network import network
+from ._processes import is_main_process
 from ._task import Task, task_named
 
 if TYPE_CHECKING:
@@ -89,24 +91,8 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: Progress | None 
             config.write(Path(config.out) / "config.toml")
         module = TrainingModule(network(config, outputs), task, outputs, config)
         trainer.fit(module, TaskData(train, test, task, config), ckpt_path=checkpoint)
-    return _finish(_trained(config, outputs), test, task, config)
-
-
-def evaluate(model: nn.Module, config: TrainConfig) -> dict[str, Score]:
-    """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
-
-    Args:
-        model: The network; its own normalisation is applied.
-        config: `task`, `data`, `size`, `window` and `test_length` say on what.
-
-    Returns:
-        `accuracy`, `consistency` and `top1_change` for classification.
-
-    Raises:
-        ValueError: The network has another number of classes than the data.
-    """
-    task = task_named(config.task)
-    return task.evaluate(model, task.open(config, "test"), config)
+        device = trainer.strategy.root_device
+    return _finish(_trained(config, outputs), test, task, config, device)
 
 
 # Lightning's remarks that say nothing here: batches lie in memory, the folder is ours to write into again, our data
@@ -191,8 +177,11 @@ def _trained(config: TrainConfig, outputs: int) -> nn.Module:
     return model.eval()
 
 
-def _finish(model: nn.Module, test: Any, task: Task, config: TrainConfig) -> Run:
-    scores, out = task.evaluate(model, test, config), Path(config.out)
-    save(model, out / "model.safetensors")
-    (out / "scores.json").write_text(json.dumps({name: s.to_dict() for name, s in scores.items()}, indent=2) + "\n")
-    return Run(config, model, scores, out)
+def _finish(model: nn.Module, test: Any, task: Task, config: TrainConfig, device: torch.device) -> Run:
+    out = Path(config.out)
+    if is_main_process():
+        save(model, out / "model.safetensors")
+    scores = measured(model.to(device), task, test, config, partial=out / "partial")
+    if is_main_process():
+        Evaluation(model=str(config.model), config=config, scores=scores).write(out / "scores.json")
+    return Run(config, model.cpu(), scores, out)

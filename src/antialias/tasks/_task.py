@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
-from antialias.metrics import Score
+from antialias.metrics import Curve, Score
 
 from ._config import TrainConfig
 
@@ -47,6 +47,9 @@ class Task:
         meter: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
             right on many processes.
         evaluate: `(model, data, config) -> scores` by name: of the answer and of its stability.
+        evaluate_part: `(model, data, config, range of pictures) -> scores`, where all scores are means over pictures:
+            then parts are measured by several processes, and `metrics.joined`.
+        flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
     """
 
     name: str
@@ -60,6 +63,8 @@ class Task:
     predict: Callable[[nn.Module, Any], Any]
     meter: Callable[[int], Metric]
     evaluate: Callable[[nn.Module, Any, TrainConfig], dict[str, Score]]
+    evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], dict[str, Score]] | None = None
+    flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
 
 
 _TASKS: dict[str, Task] = {}

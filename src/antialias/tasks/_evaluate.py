@@ -1,0 +1,122 @@
+"""Measure a network on a test set: at once, or in parts that several processes share and that survive a crash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from antialias.data import Progress
+from antialias.metrics import Score, joined
+
+from ._config import TrainConfig
+from ._processes import gathered, is_main_process, processes, rank
+from ._task import Task, task_named
+
+Scores = dict[str, Score]
+PART = 512
+
+
+def evaluate(
+    model: nn.Module, config: TrainConfig, *, partial: Path | None = None, progress: Progress | None = None
+) -> Scores:
+    """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
+
+    Classifiers are measured in parts of 512 pictures, which the processes of a process group share. The scores are
+    those of the whole at once, to the last bit.
+
+    Args:
+        model: The network; its own normalisation is applied.
+        config: `task`, `data`, `size`, `window`, `test_length` and `on_broken` say on what.
+        partial: Folder in which finished parts wait for the others: a later call reads what an earlier one left. It is
+            removed in the end. All processes must see it.
+        progress: Called with `(done, total)` pictures.
+
+    Returns:
+        `accuracy`, `consistency` and `top1_change` for classification; each task has its own.
+
+    Raises:
+        ValueError: The network has another number of classes than the data, or `partial` holds parts of other scores.
+    """
+    task = task_named(config.task)
+    return measured(model, task, task.open(config, "test"), config, partial=partial, progress=progress)
+
+
+def measured(
+    model: nn.Module,
+    task: Task,
+    data: Any,
+    config: TrainConfig,
+    *,
+    partial: Path | None = None,
+    progress: Progress | None = None,
+) -> Scores:
+    """Measure a network on data that are open."""
+    if task.evaluate_part is None:
+        scores = task.evaluate(model, data, config) if is_main_process() else None
+        return next(found for found in gathered(scores) if found is not None)
+    store = None if partial is None else _Store(partial, _fingerprint(model, config))
+    parts = [range(start, min(start + PART, len(data))) for start in range(0, len(data), PART)]
+    found: dict[int, Scores] = {}
+    for number in range(rank(), len(parts), processes()):
+        scores = None if store is None else store.read(number)
+        found[number] = scores or task.evaluate_part(model, data, config, parts[number])
+        if store is not None and scores is None:
+            store.write(number, found[number])
+        if progress is not None and is_main_process():
+            progress(parts[number].stop, len(data))
+    together = {number: scores for some in gathered(found) for number, scores in some.items()}
+    if store is not None and is_main_process():
+        store.remove()
+    return {name: joined([together[number][name] for number in sorted(together)]) for name in together[0]}
+
+
+class _Store:
+    """Parts of scores in a folder, which belong to one network and one set of pictures."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder, self.fingerprint = folder, fingerprint
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, number: int) -> Scores | None:
+        """Return a part's scores, if they are there."""
+        path = self._path(number)
+        if not path.exists():
+            return None
+        stored = json.loads(path.read_text())
+        if stored["of"] != self.fingerprint:
+            raise ValueError(f"{path} is of another network or other settings. Remove {self.folder}, or use another.")
+        return {name: Score.from_dict(values) for name, values in stored["scores"].items()}
+
+    def write(self, number: int, scores: Scores) -> None:
+        """Write a part's scores in one go, so that what is there is whole."""
+        values = {name: score.to_dict(per_image=True) for name, score in scores.items()}
+        unfinished = self._path(number).with_suffix(".unfinished")
+        unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
+        unfinished.replace(self._path(number))
+
+    def remove(self) -> None:
+        """Remove the parts, and the folder if nothing else is in it."""
+        for path in [*self.folder.glob("part-*.json"), *self.folder.glob("part-*.unfinished")]:
+            path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"part-{number:06}.json"
+
+
+def _fingerprint(model: nn.Module, config: TrainConfig) -> str:
+    asked = [config.task, config.data, config.picture_side, config.window, config.test_length, config.on_broken]
+    found = hashlib.sha256(json.dumps(asked).encode())
+    for name, tensor in model.state_dict().items():
+        found.update(name.encode() + _bytes(tensor))
+    return found.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

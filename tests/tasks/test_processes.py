@@ -1,0 +1,140 @@
+"""Two processes measure what one does; parts that were measured before a crash are read again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from antialias.models import TinyResNet, load
+from antialias.tasks import Evaluation, TrainConfig, evaluate, fit, is_main_process, joining, network, task_named
+from antialias.tasks import _evaluate as parts
+from antialias.tasks._classification import CentralBatches
+from antialias.tasks._lightning import Deal
+
+
+def _in_two_processes(work: Callable[[], None]) -> None:
+    """Run something in two processes with what torchrun would tell them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+
+    def start(number: int) -> None:
+        os.environ.update(common, RANK=str(number), LOCAL_RANK=str(number), GROUP_RANK="0", TORCHELASTIC_RUN_ID="test")
+        work()
+
+    made = [multiprocessing.get_context("fork").Process(target=start, args=(number,)) for number in range(2)]
+    for process in made:
+        process.start()
+    for process in made:
+        process.join(100)
+    assert [process.exitcode for process in made] == [0, 0]
+
+
+def test_batches_are_dealt_once() -> None:
+    for total in range(3, 9):
+        dealt = [list(Deal(total, rank, 3, complete=True)) for rank in range(3)]
+        assert {len(numbers) for numbers in dealt} == {-(-total // 3)}
+        assert sorted(number for numbers in dealt for number in numbers if number < total) == list(range(total))
+        trained = sorted(number for rank in range(3) for number in Deal(total, rank, 3))
+        assert trained == list(range(total // 3 * 3))
+    assert (len(Deal(8, 1, 2, start=3)), list(Deal(8, 1, 2, start=3))) == (4, [7])
+    with pytest.raises(ValueError, match="2 batches are too few for 3 processes. Use smaller batches."):
+        Deal(2, 0, 3)
+
+
+def test_two_processes_train_one_network_and_measure_what_one_does(small: TrainConfig, tmp_path: Path) -> None:
+    # 24 test pictures in batches of 12 are dealt evenly, in batches of 16 not: one process has none at last.
+    config = replace(small, epochs=1, batch_size=4, devices=2, strategy="ddp", test_length=40, out=str(tmp_path))
+    assert len(CentralBatches(task_named("classification").open(config, "test"), config)) == 3
+
+    def work() -> None:
+        parts.PART = 16
+        fit(config)
+
+    _in_two_processes(work)
+    model, written = load(tmp_path / "model.safetensors"), Evaluation.read(tmp_path)
+    alone = evaluate(model, replace(config, devices=1))
+    assert written.scores == alone
+    assert all(torch.equal(written.scores[name].per_image, alone[name].per_image) for name in alone)
+    watched = float((tmp_path / "metrics.csv").read_text().split(",")[-1])
+    assert watched == pytest.approx(alone["accuracy"].value, abs=1e-6)
+    steps = int((tmp_path / "metrics.csv").read_text().splitlines()[1].split(",")[1])
+    assert steps == 64 // (4 * 2)
+    assert not (tmp_path / "partial").exists()
+
+
+def test_processes_of_torchrun_share_the_parts(small: TrainConfig, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "PART", 10)
+    model = network(small, 20).eval()
+
+    def work() -> None:
+        with joining("cpu"):
+            scores = evaluate(model, small, partial=tmp_path / "partial")
+            Evaluation(model="x", config=small, scores=scores).write(tmp_path / f"{int(is_main_process())}.json")
+
+    _in_two_processes(work)
+    both = [Evaluation.read(tmp_path / f"{number}.json").scores for number in (0, 1)]
+    assert both[0] == both[1] == evaluate(model, small)
+
+
+def test_parts_are_those_of_the_whole(small: TrainConfig, monkeypatch) -> None:
+    model = network(small, 20).eval()
+    whole = evaluate(model, small)
+    monkeypatch.setattr(parts, "PART", 7)
+    seen = []
+    scores = evaluate(model, small, progress=lambda done, total: seen.append((done, total)))
+    assert scores == whole
+    assert all(torch.equal(scores[name].per_image, whole[name].per_image) for name in whole)
+    assert seen == [(7, 24), (14, 24), (21, 24), (24, 24)]
+
+
+def test_what_was_measured_before_a_crash_is_not_measured_again(
+    small: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "PART", 10)
+    model, partial = network(small, 20).eval(), tmp_path / "partial"
+
+    def crash(done: int, _: int) -> None:
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, small, partial=partial, progress=crash)
+    assert len(list(partial.iterdir())) == 2
+    with pytest.raises(ValueError, match="part-000000.json is of another network or other settings. Remove .*partial"):
+        evaluate(TinyResNet().eval(), small, partial=partial)
+    measured: list[range] = []
+    task = task_named("classification")
+    counting = replace(task, evaluate_part=lambda *a: measured.append(a[3]) or task.evaluate_part(*a))
+    monkeypatch.setattr(parts, "task_named", lambda _: counting)
+    scores = evaluate(model, small, partial=partial)
+    assert measured == [range(20, 24)]
+    monkeypatch.undo()
+    assert scores == evaluate(model, small)
+    assert not partial.exists()
+
+
+def test_a_task_of_whole_sets_is_measured_by_one_process(small: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = replace(task_named("classification"), evaluate_part=None)
+    model = network(small, 20).eval()
+    expected = evaluate(model, small)
+    monkeypatch.setattr(parts, "task_named", lambda _: whole)
+    assert evaluate(model, small) == expected
+
+
+def test_devices_are_asked_for_by_name() -> None:
+    with joining("cpu") as device:
+        assert device == torch.device("cpu")
+    with pytest.raises(ValueError, match="accelerator='tpu' is unknown. Use auto, cpu or gpu."), joining("tpu"):
+        pass
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="accelerator='gpu', but torch finds no GPU. Use"), joining("gpu"):
+            pass
