@@ -118,3 +118,13 @@ def test_answers_that_do_not_fit_are_refused(network: nn.Module, noise: Tensor, 
 def test_a_negative_number_of_shifts_is_refused(network: nn.Module, noise: Tensor) -> None:
     with pytest.raises(ValueError, match=r"shifts=-1 is not positive"):
         agreement(network, network, noise, shifts=-1)
+
+
+def test_accuracy_among_the_first_guesses(network: nn.Module, noise: Tensor) -> None:
+    order = network(noise).argsort(dim=1, descending=True)
+    third = order[:, 2]
+    assert [accuracy(network, noise, third, top=top).value for top in (1, 2, 3)] == [0, 0, 1]
+    assert accuracy(network, noise, third, top=3).name == "top-3 accuracy"
+    classes = order.shape[1]
+    with pytest.raises(ValueError, match=f"top={classes} is no choice among {classes} classes. Use 1 to {classes - 1}"):
+        accuracy(network, noise, third, top=classes)

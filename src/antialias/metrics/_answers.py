@@ -17,9 +17,15 @@ from antialias.metrics._score import Score
 
 
 def accuracy(
-    model: Model, images: Images, labels: Tensor | None = None, *, window: int | None = None, **options: Unpack[Options]
+    model: Model,
+    images: Images,
+    labels: Tensor | None = None,
+    *,
+    window: int | None = None,
+    top: int = 1,
+    **options: Unpack[Options],
 ) -> Score:
-    """Measure top-1 accuracy: the number without which no consistency means anything.
+    """Measure accuracy: the number without which no consistency means anything.
 
     Args:
         model: Any callable from images `(N, 3, h, w)` to logits `(N, K)`.
@@ -27,10 +33,11 @@ def accuracy(
         labels: Classes `(N,)`, where the iterable does not give them.
         window: Side of the central window that is classified; default: the whole picture. For the accuracy that
             belongs to a consistency out of 256 pixels pass 224.
+        top: A picture counts as right if its class is among this many first ones.
         **options: See `Options`.
 
     Raises:
-        ValueError: a picture has no label.
+        ValueError: a picture has no label, or there are not more than `top` classes.
 
     Example:
         >>> import torch
@@ -42,11 +49,15 @@ def accuracy(
     """
     settings = Settings(**options)
     question = Question.of(model, lambda picture: _centre(picture, window), settings.normalize)
-    measured = measure(
-        images, [question], lambda picture, logits: correct(logits, label_of(picture))[0], settings, labels
-    )
+
+    def verdict(picture: Picture, logits: Tensor) -> Tensor:
+        if not 1 <= top < logits.shape[1]:
+            raise ValueError(f"top={top} is no choice among {logits.shape[1]} classes. Use 1 to {logits.shape[1] - 1}.")
+        return correct(logits, label_of(picture), top)[0]
+
+    measured = measure(images, [question], verdict, settings, labels)
     view = "whole pictures" if window is None else f"central windows of {window} pixels"
-    return measured.score("accuracy", view, view=view)
+    return measured.score("accuracy" if top == 1 else f"top-{top} accuracy", view, view=view)
 
 
 def agreement(

@@ -50,9 +50,12 @@ def all_agree(logits: Tensor) -> Tensor:
     return (answers == answers[:, :1]).all(1).float()
 
 
-def correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return 1 where the top-1 of `(N, K)` is the label `(N,)`, else 0: `(N,)`."""
-    return (top1(logits) == labels.to(logits.device)).float()
+def correct(logits: Tensor, labels: Tensor, top: int = 1) -> Tensor:
+    """Return 1 where the label `(N,)` is among the `top` first of `(N, K)`, else 0: `(N,)`."""
+    labels = labels.to(logits.device)
+    if top == 1:
+        return (top1(logits) == labels).float()
+    return (logits.topk(top, dim=1).indices == labels[:, None]).any(dim=1).float()
 
 
 def same_answer(logits: Tensor, reference: Tensor) -> Tensor:

@@ -95,6 +95,9 @@ def _meter(num_classes: int) -> Metric:
     return classification.MulticlassAccuracy(num_classes, average="micro")
 
 
+_GUESSES = 5
+
+
 class _Loader:
     """Whole pictures in batches, as often as they are asked for: what the metrics read."""
 
@@ -133,9 +136,19 @@ def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, number
     with _expecting(model, len(data.classes)):
         return {
             "accuracy": accuracy(model, pictures, window=window, first=first),
+            **_top5(model, pictures, config, len(data.classes)),
             "consistency": consistency(model, pictures, window=window, first=first),
+            "consistency_on_correct": consistency(model, pictures, window=window, first=first, only_correct=True),
             "top1_change": top1_change(model, pictures, size=window, first=first),
         }
+
+
+def _top5(model: nn.Module, pictures: _Loader, config: TrainConfig, classes: int) -> dict[str, Score]:
+    """Return the accuracy among five guesses, where that is a feat."""
+    if classes < 2 * _GUESSES:
+        return {}
+    top5 = accuracy(model, pictures, window=config.window, top=_GUESSES, first=pictures.numbers.start)
+    return {"top5_accuracy": top5}
 
 
 def _flips(model: nn.Module, data: Labelled, config: TrainConfig) -> Curve:
