@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from antialias.models import TinyResNet, build
 from antialias.models._build import Origin, build_architecture, origin_of
@@ -28,6 +28,28 @@ def test_each_library_builds_with_the_asked_classes(name: str, outputs: tuple[in
     with torch.no_grad():
         assert model(torch.zeros(1, 3, 64, 64)).shape == outputs
     assert origin_of(model) == Origin(name, 7)
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16, 32])
+def test_the_tiny_one_dilates_what_it_does_not_subsample(stride: int) -> None:
+    model = TinyResNet(output_stride=stride).eval()
+    x = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    plain = TinyResNet().eval()
+    plain.load_state_dict(model.state_dict())
+    maps = [_last_map(one, x) for one in (model, plain)]
+    assert maps[0].shape == (1, 128, 64 // stride, 64 // stride)
+    assert torch.allclose(maps[0][:, :, :: 32 // stride, :: 32 // stride], maps[1], atol=1e-5)
+    with pytest.raises(ValueError, match=r"output_stride=6 is no stride of a stage. Use 4, 8, 16 or 32\."):
+        TinyResNet(output_stride=6)
+
+
+def _last_map(model: nn.Module, x: Tensor) -> Tensor:
+    seen: list[Tensor] = []
+    handle = model.get_submodule("layer4").register_forward_hook(lambda *args: seen.append(args[2]))
+    with torch.no_grad():
+        model(x)
+    handle.remove()
+    return seen[0]
 
 
 def test_segmentation_and_googlenet_build_without_fetching_or_warning() -> None:

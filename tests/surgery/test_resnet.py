@@ -11,6 +11,7 @@ import torch
 import torchvision
 from torch import nn
 
+from antialias.models import TinyResNet
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, BlurPool2d, Fixed
 from antialias.surgery import conversion_of, convert_, inspect, replay_, unconverted_copy
 
@@ -201,6 +202,14 @@ def test_dilated_stages_keep_filters_of_stride_1():
         f"{stage}.downsample.0": (f"input of {stage}.downsample.0", (1, 1)) for stage in stages
     }
     assert len(plan.changed) == 7
+
+
+def test_dilated_basic_blocks_are_filtered_between_their_convolutions_once():
+    model, x = TinyResNet(output_stride=8), torch.rand(1, 3, 64, 64)
+    dilated = {site.name: site.place for site in inspect(model, x).sites if site.kind == "dilated"}
+    assert dilated == {f"layer{stage}.conv1": f"output of layer{stage}.relu1" for stage in (3, 4)}
+    assert len(convert_(model, Fixed(), example=x).changed) == 7
+    assert inspect(model, x).changed == ()
 
 
 def test_dilated_stages_are_not_filtered_twice():

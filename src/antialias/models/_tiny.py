@@ -10,14 +10,15 @@ _WIDTHS = (16, 32, 64, 128)
 class _BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut (He et al., CVPR 2016, figure 5 left)."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, dilation: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, dilation[0], dilation[0], bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu1 = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, dilation[1], dilation[1], bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.shortcut = nn.Sequential() if stride == 1 else _projection(in_channels, channels, stride)
+        same = stride == 1 and in_channels == channels
+        self.shortcut = nn.Sequential() if same else _projection(in_channels, channels, stride)
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,10 +38,15 @@ class TinyResNet(nn.Module):
 
     Args:
         num_classes: Number of outputs.
+        output_stride: Pixels per sample of the last map, 4, 8, 16 or 32: stages that would subsample further are
+            dilated.
 
     Attributes:
         input_size: `(3, 64, 64)`, the pictures it is meant for; any size from 32 works.
         normalization: `(mean, std)` to apply to pictures in [0, 1].
+
+    Raises:
+        ValueError: No stage has such an output stride.
 
     Example:
         >>> import torch
@@ -51,16 +57,20 @@ class TinyResNet(nn.Module):
     input_size = (3, 64, 64)
     normalization = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
-    def __init__(self, num_classes: int = 20) -> None:
+    def __init__(self, num_classes: int = 20, output_stride: int = 32) -> None:
         super().__init__()
+        if output_stride not in (4, 8, 16, 32):
+            raise ValueError(f"output_stride={output_stride} is no stride of a stage. Use 4, 8, 16 or 32.")
+        strides = [2 if output_stride >= pixels else 1 for pixels in (8, 16, 32)]
+        at = [max(1, pixels // output_stride) for pixels in (4, 8, 16, 32)]
         self.conv1 = nn.Conv2d(3, _WIDTHS[0], 7, 2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(_WIDTHS[0])
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, padding=1)
         self.layer1 = _BasicBlock(_WIDTHS[0], _WIDTHS[0], stride=1)
-        self.layer2 = _BasicBlock(_WIDTHS[0], _WIDTHS[1], stride=2)
-        self.layer3 = _BasicBlock(_WIDTHS[1], _WIDTHS[2], stride=2)
-        self.layer4 = _BasicBlock(_WIDTHS[2], _WIDTHS[3], stride=2)
+        self.layer2 = _BasicBlock(_WIDTHS[0], _WIDTHS[1], strides[0], (at[0], at[1]))
+        self.layer3 = _BasicBlock(_WIDTHS[1], _WIDTHS[2], strides[1], (at[1], at[2]))
+        self.layer4 = _BasicBlock(_WIDTHS[2], _WIDTHS[3], strides[2], (at[2], at[3]))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(_WIDTHS[3], num_classes)
         self.apply(_initialise)

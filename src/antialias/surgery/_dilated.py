@@ -14,7 +14,8 @@ def find_dilated(graph: Graph) -> list[Found]:
 
     A dilated stage keeps a stride-1 filter where its stride was, but such a block may show stride 1 and dilation 1
     itself. The sign is the first convolution after it whose dilation is larger than all before. If an identity runs
-    around that convolution, its block had no stride, and the stage began at the nearest earlier block without one.
+    around that convolution, its block had no stride, and the stage began at the nearest earlier block without one, with
+    the first convolution beside its shortcut.
 
     Source: Zou et al., BMVC 2020, section 4.3 (DeepLab); facts of placement in the documentation.
     """
@@ -63,8 +64,10 @@ def _is_parallel(op: Op) -> bool:
 def _stage_start(growth: Op, graph: Graph) -> Op | None:
     earlier = [op for op in graph.ancestors(growth) if _is_plane(op)]
     for op in sorted([growth, *earlier], key=lambda op: -op.index):
-        if not isinstance(_around(op, graph), Value):
-            return op
+        around = _around(op, graph)
+        if not isinstance(around, Value):
+            beside = [other for other in earlier if around is not None and _around(other, graph) is around]
+            return min([op, *beside], key=lambda op: op.index)
     return None
 
 
