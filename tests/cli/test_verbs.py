@@ -13,7 +13,7 @@ from antialias.cli._options import FilterName, FilterOptions
 def test_help_lists_the_verbs(capsys):
     main(["--help"])
     out = capsys.readouterr().out
-    for verb in ("demo", "inspect", "convert", "retrofit", "train", "evaluate", "report", "bench", "backends"):
+    for verb in ("demo", "inspect", "convert", "retrofit", "train", "evaluate", "compare", "report", "bench", "backends"):
         assert verb in out
         main([verb, "--help"])
         assert "Usage" in capsys.readouterr().out

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from antialias.metrics import (
     Score,
+    accuracy,
     circular_consistency,
     consistency,
     fractional_consistency,
+    on_correct,
     worst_of_grid,
 )
 from antialias.metrics._measure import Model
@@ -198,3 +200,17 @@ def test_every_score_is_a_score(network: Model, noise: Tensor) -> None:
         score = measure(network, noise[:1])
         assert isinstance(score, Score)
         assert 0 <= score.interval[0] <= score.value <= score.interval[1] <= 1
+
+
+def test_consistency_on_correct_pictures_follows_from_accuracy(network: nn.Module, noise: Tensor) -> None:
+    labels = network(noise[..., 2:-2, 2:-2]).argmax(1)  # of the central windows
+    labels[::2] += 1  # one of two is wrong, whatever the network says
+    window = noise.shape[-1] - 4
+    same = consistency(network, noise, window=window)
+    derived = on_correct(same, accuracy(network, noise, labels, window=window))
+    measured = consistency(network, noise, window=window, labels=labels, only_correct=True)
+    assert (derived, derived.protocol) == (measured, measured.protocol)
+    assert torch.equal(derived.per_image.isnan(), measured.per_image.isnan())
+    assert on_correct(same, accuracy(network, noise, labels - 10, window=window)) is None
+    with pytest.raises(ValueError, match="the scores come from 7 and 6 pictures. Measure both on the same."):
+        on_correct(same, accuracy(network, noise[1:], labels[1:]))

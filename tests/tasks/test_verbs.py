@@ -9,7 +9,7 @@ import pytest
 
 from antialias.cli import main
 from antialias.nn import Adaptive
-from antialias.tasks import TrainConfig
+from antialias.tasks import Evaluation, TrainConfig
 
 SMALL = (
     "--size=40",
@@ -28,13 +28,31 @@ def test_train_then_evaluate(filter: str, tmp_path: Path, capsys: pytest.Capture
     trained = capsys.readouterr().out
     assert "accuracy" in trained
     assert str(tmp_path / "model.safetensors") in trained
-    scores = tmp_path / "scores2.json"
     words = ["evaluate", str(tmp_path / "model.safetensors"), "--size", "40", "--window", "32", "--length", "16"]
-    main([*words, "--out", str(scores)])
+    main([*words, "--out", str(tmp_path / "again"), "--flips", "--accelerator", "cpu"])
     evaluated = capsys.readouterr().out
-    assert evaluated.splitlines()[0] == trained.splitlines()[0]
-    assert evaluated.splitlines()[-1] == f"Wrote {scores}"
-    assert scores.exists()
+    (written,) = (tmp_path / "again").iterdir()
+    assert evaluated.splitlines()[:2] == [f"Wrote {written}", trained.splitlines()[0]]
+    assert "8 px horizontal" in evaluated
+    assert "Multiply-adds, G" in evaluated
+    first, again = Evaluation.read(tmp_path), Evaluation.read(written)
+    assert again.scores == first.scores
+    assert again.flips is not None
+    assert (again.cost.parameters, again.cost.memory) == (first.cost.parameters, first.cost.memory)
+
+
+def test_compare_sets_runs_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for filter, seed in (("none", "0"), ("fixed", "0"), ("fixed", "1")):
+        words = ["train", "classification", "--filter", filter, "--seed", seed]
+        main([*words, "--out", str(tmp_path / f"{filter}-{seed}"), *SMALL])
+    capsys.readouterr()
+    out = tmp_path / "compared"
+    main(["compare", *(str(tmp_path / run) for run in ("none-0", "fixed-0", "fixed-1")), "--out", str(out)])
+    shown = capsys.readouterr().out
+    assert "Difference from plain" in shown
+    assert "2 seeds" in shown
+    assert f"Wrote {out / 'report.html'}" in shown
+    assert "| fixed |" in (out / "table.md").read_text()
 
 
 def test_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import sys
 from antialias._extras import require
 from antialias._version import __version__
 
-_VERBS = ("demo", "inspect", "convert", "retrofit", "train", "evaluate", "report", "bench", "backends")
+_VERBS = ("demo", "inspect", "convert", "retrofit", "train", "evaluate", "compare", "report", "bench", "backends")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from rich.table import Table as Drawn
 
-from antialias.report import Cell, Column, Table
+from antialias.report import Column, Table, words
 
 
 def drawn(table: Table) -> Drawn:
-    """Return a report's table as one that rich prints."""
-    result = Drawn("network", title=table.caption or None, caption=table.note or None)
-    for column in table.columns:
-        result.add_column(f"{column.title}, {column.unit}" if column.unit else column.title, justify="right")
-    for row in table.rows:
-        result.add_row(row.network, *map(_words, row.cells, table.columns))
+    """Return a report's table as one that rich prints: networks side by side, or below each other if they are many."""
+    headings = [_heading(column) for column in table.columns]
+    cells = [list(map(words, row.cells, table.columns)) for row in table.rows]
+    names = [f"{row.network}\n{row.note}" if row.note else row.network for row in table.rows]
+    many = len(names) > _SIDE_BY_SIDE
+    result = Drawn("network" if many else "", title=table.caption or None, caption=table.note or None)
+    for heading in headings if many else names:
+        result.add_column(heading, justify="right")
+    for name, line in zip(names if many else headings, cells if many else zip(*cells, strict=True), strict=True):
+        result.add_row(name, *line)
     return result
 
 
-def _words(cell: Cell, column: Column) -> str:
-    if cell.value is None:
-        return cell.text or "–"
-    value, *interval = (_number(x, column) for x in (cell.value, cell.low, cell.high) if x is not None)
-    return f"{value} ({' to '.join(interval)})" if interval else value
+_SIDE_BY_SIDE = 4
 
 
-def _number(value: float, column: Column) -> str:
-    return f"{value * (100 if column.unit == '%' else 1):,.{column.digits}f}"
+def _heading(column: Column) -> str:
+    return f"{column.title}, {column.unit}" if column.unit else column.title

@@ -12,7 +12,10 @@ from antialias.metrics._answers import shift_averaged_answers as shift_averaged_
 from antialias.metrics._consistency import circular_consistency as circular_consistency
 from antialias.metrics._consistency import consistency as consistency
 from antialias.metrics._consistency import fractional_consistency as fractional_consistency
+from antialias.metrics._consistency import on_correct as on_correct
 from antialias.metrics._consistency import worst_of_grid as worst_of_grid
+from antialias.metrics._crops import Crops as Crops
+from antialias.metrics._crops import random_crops as random_crops
 from antialias.metrics._detection import Detections as Detections
 from antialias.metrics._detection import Kind as Kind
 from antialias.metrics._detection import average_precision as average_precision
@@ -26,7 +29,6 @@ from antialias.metrics._flips import mean_absolute_change as mean_absolute_chang
 from antialias.metrics._flips import one_pixel_changes as one_pixel_changes
 from antialias.metrics._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics._flips import top1_change as top1_change
-from antialias.metrics._instance import Crops as Crops
 from antialias.metrics._instance import InstanceConsistencies as InstanceConsistencies
 from antialias.metrics._instance import NothingDetected as NothingDetected
 from antialias.metrics._instance import SameInstance as SameInstance
@@ -35,6 +37,9 @@ from antialias.metrics._instance import instance_consistency as instance_consist
 from antialias.metrics._instance import instance_crops as instance_crops
 from antialias.metrics._instance_shift import worst_shift_average_precision as worst_shift_average_precision
 from antialias.metrics._matching import Matching as Matching
+from antialias.metrics._mean_iou import SegmentationScores as SegmentationScores
+from antialias.metrics._mean_iou import mean_iou as mean_iou
+from antialias.metrics._mean_iou import segmentation_scores as segmentation_scores
 from antialias.metrics._measure import Model as Model
 from antialias.metrics._measure import Options as Options
 from antialias.metrics._measure import evaluating as evaluating
@@ -49,6 +54,12 @@ from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
 from antialias.metrics._score import difference as difference
 from antialias.metrics._score import joined as joined
+from antialias.metrics._segmentation_model import SegmenterOptions as SegmenterOptions
+from antialias.metrics._segmentation_model import segmentation_logits as segmentation_logits
+from antialias.metrics._segmentation_model import side_multiple_of as side_multiple_of
+from antialias.metrics._semantic import SegmentationConsistencies as SegmentationConsistencies
+from antialias.metrics._semantic import segmentation_consistencies as segmentation_consistencies
+from antialias.metrics._semantic import segmentation_consistency as segmentation_consistency
 from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
 
@@ -56,6 +67,9 @@ if TYPE_CHECKING:
     from antialias.metrics._detection_stateful import AveragePrecision as AveragePrecision
     from antialias.metrics._detection_stateful import InstanceConsistency as InstanceConsistency
     from antialias.metrics._detection_stateful import PlainAveragePrecision as PlainAveragePrecision
+    from antialias.metrics._segmentation_stateful import DataSetMeanIoU as DataSetMeanIoU
+    from antialias.metrics._segmentation_stateful import PlainDataSetMeanIoU as PlainDataSetMeanIoU
+    from antialias.metrics._segmentation_stateful import SegmentationConsistency as SegmentationConsistency
     from antialias.metrics._stateful import Accuracy as Accuracy
     from antialias.metrics._stateful import Agreement as Agreement
     from antialias.metrics._stateful import CircularConsistency as CircularConsistency
@@ -86,6 +100,9 @@ __all__ = [
     "Pictures",
     "SameInstance",
     "Score",
+    "SegmentationConsistencies",
+    "SegmentationScores",
+    "SegmenterOptions",
     "Shift",
     "accuracy",
     "agreement",
@@ -103,10 +120,18 @@ __all__ = [
     "instance_crops",
     "joined",
     "mean_absolute_change",
+    "mean_iou",
     "normalization_of",
+    "on_correct",
     "one_pixel_changes",
     "one_pixel_frames",
+    "random_crops",
+    "segmentation_consistencies",
+    "segmentation_consistency",
+    "segmentation_logits",
+    "segmentation_scores",
     "shift_averaged_answers",
+    "side_multiple_of",
     "top1_change",
     "window_pairs",
     "windows",
@@ -120,11 +145,14 @@ _STATEFUL = {
     "AveragePrecision": "_detection_stateful",
     "CircularConsistency": "_stateful",
     "ClassificationConsistency": "_stateful",
+    "DataSetMeanIoU": "_segmentation_stateful",
     "FlipRate": "_stateful",
     "FractionalConsistency": "_stateful",
     "InstanceConsistency": "_detection_stateful",
     "MeanAbsoluteChange": "_stateful",
     "PlainAveragePrecision": "_detection_stateful",
+    "PlainDataSetMeanIoU": "_segmentation_stateful",
+    "SegmentationConsistency": "_segmentation_stateful",
     "Top1Change": "_stateful",
     "WorstOfGrid": "_stateful",
 }

@@ -68,16 +68,45 @@ def consistency(
 
     settings = Settings(**options)
     measured = measure(images, [Question.of(model, frames, settings.normalize)], verdict, settings, labels)
-    name = "classification consistency" + " on correctly classified pictures" * only_correct
+    name = "classification consistency" + _ON_CORRECT * only_correct
     return measured.score(
         name,
         f"{_pairs(passes)} of {window_words(window, measured.pictures.sides)}, seed {seed}",
         passes=passes,
         windows=window_protocol(window),
         offsets="per picture, uniform on {0..d-1}^2, d = shorter side - window; both windows of a pair independently",
-        counted="pictures whose central window is classified correctly" if only_correct else "all pictures",
+        counted=_COUNTED if only_correct else "all pictures",
         seed=seed,
     )
+
+
+_ON_CORRECT = " on correctly classified pictures"
+_COUNTED = "pictures whose central window is classified correctly"
+
+
+def on_correct(same: Score, right: Score) -> Score | None:
+    """Restrict a consistency to the pictures that an accuracy of the same windows counts as right.
+
+    It is what `consistency(only_correct=True)` measures, without another pass.
+
+    Args:
+        same: What `consistency` returned.
+        right: What `accuracy` returned for the same pictures, `window` being the consistency's.
+
+    Returns:
+        The score, or `None` where no picture is right.
+
+    Raises:
+        ValueError: The scores come from different numbers of pictures.
+    """
+    if len(same.per_image) != len(right.per_image):
+        raise ValueError(
+            f"the scores come from {len(same.per_image)} and {len(right.per_image)} pictures. Measure both on the same."
+        )
+    if not right.per_image.any():
+        return None
+    values = counted_if(same.per_image, right.per_image)
+    return Score.from_pictures(same.name + _ON_CORRECT, values, {**same.protocol, "counted": _COUNTED}, same.level)
 
 
 def circular_consistency(

@@ -27,6 +27,10 @@ from antialias.report._tables import Column as Column
 from antialias.report._tables import Line as Line
 from antialias.report._tables import Row as Row
 from antialias.report._tables import Table as Table
+from antialias.report._tables import Value as Value
+from antialias.report._text import latex as latex
+from antialias.report._text import markdown as markdown
+from antialias.report._text import words as words
 from antialias.report._verdict import verdict as verdict
 from antialias.report._versions import versions as versions
 
@@ -45,13 +49,17 @@ __all__ = [
     "Slider",
     "Table",
     "Trace",
+    "Value",
     "Verdict",
     "filter_maps",
     "filter_variance",
+    "latex",
+    "markdown",
     "measure",
     "render",
     "slide",
     "verdict",
     "versions",
+    "words",
     "write",
 ]

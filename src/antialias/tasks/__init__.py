@@ -7,7 +7,9 @@ from ._config import read_settings as read_settings
 from ._cost import Cost as Cost
 from ._cost import cost_of as cost_of
 from ._evaluate import evaluate as evaluate
+from ._evaluate import flips_of as flips_of
 from ._evaluation import Evaluation as Evaluation
+from ._evaluation import filter_words as filter_words
 from ._loop import train_ as train_
 from ._network import network as network
 from ._processes import is_main_process as is_main_process
@@ -26,7 +28,9 @@ __all__ = [
     "TrainConfig",
     "cost_of",
     "evaluate",
+    "filter_words",
     "fit",
+    "flips_of",
     "is_main_process",
     "joining",
     "network",

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 from antialias.data import Labelled, materialize, open_data
-from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, top1_change
+from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change
 
 from ._config import TrainConfig
 from ._network import normalizer_of
@@ -128,7 +128,13 @@ def _expecting(model: nn.Module, classes: int) -> Iterator[None]:
 
 
 def _evaluate(model: nn.Module, data: Labelled, config: TrainConfig) -> dict[str, Score]:
-    return _evaluate_part(model, data, config, range(len(data)))
+    return _with_derived(_evaluate_part(model, data, config, range(len(data))))
+
+
+def _with_derived(scores: dict[str, Score]) -> dict[str, Score]:
+    """Add the consistency of the pictures that are classified correctly, if there are any."""
+    found = on_correct(scores["consistency"], scores["accuracy"])
+    return scores if found is None else {**scores, "consistency_on_correct": found}
 
 
 def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, numbers: range) -> dict[str, Score]:
@@ -138,7 +144,6 @@ def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, number
             "accuracy": accuracy(model, pictures, window=window, first=first),
             **_top5(model, pictures, config, len(data.classes)),
             "consistency": consistency(model, pictures, window=window, first=first),
-            "consistency_on_correct": consistency(model, pictures, window=window, first=first, only_correct=True),
             "top1_change": top1_change(model, pictures, size=window, first=first),
         }
 
@@ -171,6 +176,7 @@ register_task(
         meter=_meter,
         evaluate=_evaluate,
         evaluate_part=_evaluate_part,
+        derive=_with_derived,
         flips=_flips,
     )
 )

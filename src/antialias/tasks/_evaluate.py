@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias.data import Progress
-from antialias.metrics import Score, joined
+from antialias.metrics import Curve, Score, joined
 
 from ._config import TrainConfig
 from ._processes import gathered, is_main_process, processes, rank
@@ -46,6 +46,18 @@ def evaluate(
     return measured(model, task, task.open(config, "test"), config, partial=partial, progress=progress)
 
 
+def flips_of(model: nn.Module, config: TrainConfig) -> Curve:
+    """Measure a network's flip rate against the distance of the shift.
+
+    Raises:
+        ValueError: The task has no answer that could flip.
+    """
+    task = task_named(config.task)
+    if task.flips is None:
+        raise ValueError(f"task={task.name!r} has no single answer a picture that could flip. Use classification.")
+    return task.flips(model, task.open(config, "test"), config)
+
+
 def measured(
     model: nn.Module,
     task: Task,
@@ -72,7 +84,7 @@ def measured(
     together = {number: scores for some in gathered(found) for number, scores in some.items()}
     if store is not None and is_main_process():
         store.remove()
-    return {name: joined([together[number][name] for number in sorted(together)]) for name in together[0]}
+    return task.derive({name: joined([together[number][name] for number in sorted(together)]) for name in together[0]})
 
 
 class _Store:

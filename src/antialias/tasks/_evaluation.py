@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from antialias.metrics import Curve, Score
+from antialias.nn import Filter
 
 from ._config import TrainConfig
 from ._cost import Cost
@@ -19,7 +20,7 @@ class Evaluation:
     """Hold the scores of a network with what was asked.
 
     Attributes:
-        model: Name or file of the network.
+        model: What tables call the network: its name or file, and for one that was trained here its filter.
         config: What it was measured on, and for a trained network how it was trained.
         scores: By name, with the values of each picture, so that two networks' can be paired.
         flips: Flip rate against the distance, where it was measured.
@@ -71,3 +72,18 @@ class Evaluation:
             flips=values["flips"] and Curve.from_dict(values["flips"]),
             cost=values["cost"] and Cost(**values["cost"]),
         )
+
+
+def filter_words(filter: Filter | None) -> str:
+    """Name a filter by what is not its default.
+
+    Example:
+        >>> from antialias.nn import Adaptive
+        >>> filter_words(None), filter_words(Adaptive()), filter_words(Adaptive(kernel_size=5))
+        ('plain', 'adaptive', 'adaptive kernel_size=5')
+    """
+    if filter is None:
+        return "plain"
+    default = type(filter)()
+    own = [field.name for field in fields(filter) if getattr(filter, field.name) != getattr(default, field.name)]
+    return " ".join([type(filter).__name__.lower(), *(f"{name}={getattr(filter, name)}" for name in own)])

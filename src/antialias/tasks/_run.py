@@ -19,8 +19,9 @@ from antialias.metrics import Score
 from antialias.models import save
 
 from ._config import TrainConfig
+from ._cost import cost_of
 from ._evaluate import measured
-from ._evaluation import Evaluation
+from ._evaluation import Evaluation, filter_words
 from ._loop import keeping_random_state
 from ._network import network
 from ._processes import is_main_process
@@ -183,5 +184,6 @@ def _finish(model: nn.Module, test: Any, task: Task, config: TrainConfig, device
         save(model, out / "model.safetensors")
     scores = measured(model.to(device), task, test, config, partial=out / "partial")
     if is_main_process():
-        Evaluation(model=str(config.model), config=config, scores=scores).write(out / "scores.json")
+        name, cost = f"{config.model}, {filter_words(config.filter)}", cost_of(model, config.window)
+        Evaluation(model=name, config=config, scores=scores, cost=cost).write(out / "scores.json")
     return Run(config, model.cpu(), scores, out)

@@ -49,6 +49,7 @@ class Task:
         evaluate: `(model, data, config) -> scores` by name: of the answer and of its stability.
         evaluate_part: `(model, data, config, range of pictures) -> scores`, where all scores are means over pictures:
             then parts are measured by several processes, and `metrics.joined`.
+        derive: `(scores of all parts) -> scores`, with those that follow from them.
         flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
     """
 
@@ -64,6 +65,7 @@ class Task:
     meter: Callable[[int], Metric]
     evaluate: Callable[[nn.Module, Any, TrainConfig], dict[str, Score]]
     evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], dict[str, Score]] | None = None
+    derive: Callable[[dict[str, Score]], dict[str, Score]] = lambda scores: scores
     flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
 
 

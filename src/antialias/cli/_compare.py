@@ -1,0 +1,30 @@
+"""The verb `compare`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from antialias.comparison import Comparison, write
+
+from ._tables import drawn
+
+
+def compare(runs: tuple[Path, ...], /, *, out: Path | None = None) -> None:
+    """Set networks side by side, with paired differences from the first.
+
+    Runs that differ in their seed alone are one row. Every score has its interval over pictures.
+
+    Args:
+        runs: Folders that `antialias train` wrote, or files that `antialias evaluate` wrote.
+        out: Folder for the report page and the tables as CSV, Markdown and LaTeX.
+    """
+    comparison = Comparison.read(runs)
+    console = Console()
+    for table in (comparison.table(), comparison.differences()):
+        if table is not None:
+            console.print(drawn(table))
+    if out is not None:
+        print("Wrote", *write(comparison, out, command=" ".join(["antialias", *sys.argv[1:]])))

@@ -1,0 +1,206 @@
+"""Evaluations of networks, grouped into contenders and compared with the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from antialias.metrics import Score, average, difference
+from antialias.report import Line, Report, Reproduction, Table, Value, versions
+from antialias.tasks import Cost, Evaluation
+
+from ._columns import cost_columns, score_columns
+from ._verdict import verdict
+
+_NOT_THE_METHOD = ("seed", "out", "accelerator", "devices", "num_nodes", "strategy", "workers", "checkpoint_every")
+"""Settings in which the runs of one contender may differ."""
+
+_SAME = ("task", "data", "size", "window", "test_length")
+"""Settings in which nobody may differ: what is measured on what."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Hold what was measured of one network, or of its trainings with several seeds.
+
+    Attributes:
+        name: What tables call it.
+        runs: One evaluation a seed.
+    """
+
+    name: str
+    runs: tuple[Evaluation, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the scores that every run has."""
+        return tuple(key for key in self.runs[0].scores if all(key in run.scores for run in self.runs))
+
+    def score(self, key: str) -> Score:
+        """Return a score: the mean of the seeds, picture by picture, with its interval over pictures."""
+        scores = [run.scores[key] for run in self.runs]
+        return scores[0] if len(scores) == 1 else average(scores)
+
+    def seeds(self, key: str) -> Value:
+        """Return a score as a table shows it: with a tick for each of several seeds."""
+        scores = [run.scores[key] for run in self.runs]
+        return scores[0] if len(scores) == 1 else scores
+
+    @property
+    def cost(self) -> Cost | None:
+        """What the network takes; times and memory are medians over the runs."""
+        found = [run.cost for run in self.runs if run.cost is not None]
+        if not found:
+            return None
+        return Cost(**{name: median(getattr(cost, name) for cost in found) for name in asdict(found[0])})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Set networks side by side; the first is what the others are compared with.
+
+    Attributes:
+        contenders: The networks.
+    """
+
+    contenders: tuple[Contender, ...]
+
+    @classmethod
+    def of(cls, evaluations: Sequence[Evaluation]) -> Comparison:
+        """Group evaluations: trainings that differ in their seed alone are one contender.
+
+        Raises:
+            ValueError: There is none, or they are not of one task on the same pictures.
+        """
+        if not evaluations:
+            raise ValueError("there is nothing to compare. Give one run or more.")
+        _check_same(evaluations)
+        groups: dict[tuple[Any, ...], list[Evaluation]] = {}
+        for evaluation in evaluations:
+            groups.setdefault(_method(evaluation), []).append(evaluation)
+        names = _names([runs[0] for runs in groups.values()])
+        return cls(tuple(Contender(name, tuple(runs)) for name, runs in zip(names, groups.values(), strict=True)))
+
+    @classmethod
+    def read(cls, paths: Sequence[Path]) -> Comparison:
+        """Compare runs' folders, or files that `antialias evaluate` wrote.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: A file holds something else, or they cannot be compared.
+        """
+        return cls.of([Evaluation.read(path) for path in paths])
+
+    @property
+    def baseline(self) -> Contender:
+        """The first contender."""
+        return self.contenders[0]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of all scores, in order."""
+        return tuple(dict.fromkeys(key for contender in self.contenders for key in contender.keys))
+
+    def table(self) -> Table:
+        """Return every score with its interval over pictures, and what each network takes."""
+        rows = {one.name: {key: one.seeds(key) for key in one.keys} | _costs(one.cost) for one in self.contenders}
+        shown = tuple(column for column in cost_columns() if any(column.key in row for row in rows.values()))
+        notes = {one.name: f"{len(one.runs)} seeds" for one in self.contenders if len(one.runs) > 1}
+        return Table.of((*score_columns(self.keys), *shown), rows, caption=self._caption(), notes=notes)
+
+    def differences(self) -> Table | None:
+        """Return the others' scores minus the baseline's, paired by picture; `None` if there are no others."""
+        rows: dict[str, Mapping[str, Value]] = {
+            other.name: dict(self.differences_of(other)) for other in self.contenders[1:]
+        }
+        keys = [key for key in self.keys if any(key in row for row in rows.values())]
+        caption = f"Difference from {self.baseline.name}, in points, paired by picture"
+        return Table.of(score_columns(keys), rows, caption=caption) if rows else None
+
+    def curves(self) -> tuple[Line, ...]:
+        """Return flip rates against the distance, where they were measured."""
+        return tuple(Line.of(one.name, run.flips) for one in self.contenders for run in one.runs[:1] if run.flips)
+
+    def report(self, command: str = "") -> Report:
+        """Return everything as a page."""
+        config = self.baseline.runs[0].config
+        seeds = {one.name: [run.config.seed for run in one.runs] for one in self.contenders}
+        caveat = "Intervals are over pictures; another seed may differ by more."
+        return Report(
+            title=f"{_TASKS.get(config.task, config.task)}: {len(self.contenders)} networks side by side",
+            subtitle=self._caption(),
+            verdict=verdict(self),
+            table=self.table(),
+            curves=self.curves(),
+            reproduction=Reproduction(
+                command=command,
+                versions=versions(),
+                seeds=seeds,
+                settings={name: getattr(config, name) for name in _SAME},
+                caveats=(caveat,),
+            ),
+        )
+
+    def differences_of(self, other: Contender) -> Iterator[tuple[str, Score]]:
+        """Yield each score of a contender minus the baseline's, paired by picture."""
+        for key in other.keys:
+            if key in self.baseline.keys:
+                yield key, _paired(other, self.baseline, key)
+
+    def _caption(self) -> str:
+        config, first = self.baseline.runs[0].config, self.keys[0]
+        return f"{config.data}, {self.baseline.runs[0].scores[first].images:,} test pictures"
+
+
+_TASKS = {"semantic": "Semantic segmentation", "instance": "Instance segmentation", "classification": "Classification"}
+
+
+def _check_same(evaluations: Sequence[Evaluation]) -> None:
+    first = evaluations[0].config
+    for other in (evaluation.config for evaluation in evaluations[1:]):
+        for name in _SAME:
+            if getattr(first, name) != getattr(other, name):
+                raise ValueError(
+                    f"{name}={getattr(first, name)!r} and {name}={getattr(other, name)!r} are not measured alike. "
+                    "Compare runs of one task on the same pictures."
+                )
+
+
+def _method(evaluation: Evaluation) -> tuple[Any, ...]:
+    """Return what makes an evaluation another contender's: everything but the seed and where it ran."""
+    values = evaluation.config.to_dict()
+    told = {name: repr(value) for name, value in values.items() if name not in _NOT_THE_METHOD}
+    return (evaluation.model, *sorted(told.items()))
+
+
+def _names(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Name contenders by what tells them apart: network and filter, and where these are the same, the settings."""
+    names = [evaluation.model for evaluation in evaluations]
+    networks = {name.partition(", ")[0] for name in names}
+    if len(networks) == 1 and all(", " in name for name in names):
+        names = [name.partition(", ")[2] for name in names]
+    if len(set(names)) == len(names):
+        return names
+    told = [evaluation.config.to_dict() for evaluation in evaluations]
+    differing = [
+        key for key in told[0] if key not in _NOT_THE_METHOD and any(each[key] != told[0][key] for each in told)
+    ]
+    return [
+        ", ".join([name, *(f"{key} {each[key]}" for key in differing)]) for name, each in zip(names, told, strict=True)
+    ]
+
+
+def _costs(cost: Cost | None) -> dict[str, Value]:
+    if cost is None:
+        return {}
+    return {"parameters": cost.parameters / 1e6, "macs": cost.macs / 1e9, "time": cost.time, "memory": cost.memory}
+
+
+def _paired(one: Contender, other: Contender, key: str) -> Score:
+    """Return the difference of two scores; with as many seeds each, of their means."""
+    count = min(len(one.runs), len(other.runs))
+    means = (Contender(each.name, each.runs[:count]).score(key) for each in (one, other))
+    return difference(*means)

@@ -1,0 +1,95 @@
+"""Tables as text: Markdown for a repository, LaTeX for a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from antialias.report._tables import Cell, Column, Table
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "_": r"\_",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+}
+
+
+def words(cell: Cell, column: Column) -> str:
+    """Return a cell as one line of text: its value with its interval.
+
+    Example:
+        >>> words(Cell(value=0.5, low=0.4, high=0.6), Column(key="accuracy", title="Accuracy"))
+        '50.0 (40.0 to 60.0)'
+    """
+    if cell.value is None:
+        return cell.text or "–"
+    value, *interval = (_number(x, column) for x in (cell.value, cell.low, cell.high) if x is not None)
+    return f"{value} ({' to '.join(interval)})" if interval else value
+
+
+def markdown(table: Table) -> str:
+    """Return a table in GitHub's Markdown.
+
+    Example:
+        >>> print(markdown(Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})))
+        | network | Accuracy, % |
+        |---|---:|
+        | plain | 84.8 |
+        <BLANKLINE>
+    """
+    rows = [["network", *map(_heading, table.columns)], ["---", *["---:"] * len(table.columns)], *_rows(table, _piped)]
+    lines = [f"| {' | '.join(row)} |" if row[0] != "---" else f"|{'|'.join(row)}|" for row in rows]
+    caption = [table.caption, ""] if table.caption else []
+    return "\n".join([*caption, *lines]) + "\n"
+
+
+def latex(table: Table) -> str:
+    r"""Return a table for LaTeX with the package booktabs; intervals are small, behind their values.
+
+    Example:
+        >>> print(latex(Table.of([Column(key="top1", title="Accuracy")], {"k_3": {"top1": 0.848}})))
+        \begin{tabular}{lr}
+        \toprule
+        network & Accuracy, \% \\
+        \midrule
+        k\_3 & 84.8 \\
+        \bottomrule
+        \end{tabular}
+        <BLANKLINE>
+    """
+    heading = ["network", *(_escaped(_heading(column)) for column in table.columns)]
+    body = [" & ".join(row) + r" \\" for row in _rows(table, _escaped)]
+    caption = [f"% {table.caption}"] if table.caption else []
+    begin, end = rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\end{tabular}"
+    head = [begin, r"\toprule", " & ".join(heading) + r" \\", r"\midrule"]
+    return "\n".join([*caption, *head, *body, r"\bottomrule", end]) + "\n"
+
+
+def _rows(table: Table, safe: Callable[[str], str]) -> list[list[str]]:
+    return [
+        [safe(row.network), *(safe(words(cell, column)) for cell, column in zip(row.cells, table.columns, strict=True))]
+        for row in table.rows
+    ]
+
+
+def _heading(column: Column) -> str:
+    return f"{column.title}, {column.unit}" if column.unit else column.title
+
+
+def _piped(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPES.get(letter, letter) for letter in text)
+
+
+def _number(value: float, column: Column) -> str:
+    return f"{value * (100 if column.unit == '%' else 1):,.{column.digits}f}"

@@ -1,0 +1,125 @@
+"""Comparisons of evaluations: grouping by seed, paired differences, tables and files."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from antialias.comparison import Comparison, write
+from antialias.metrics import Curve, Score, average, difference
+from antialias.nn import Adaptive, Fixed
+from antialias.tasks import Cost, Evaluation, TrainConfig
+
+
+def _evaluation(right: int, config: TrainConfig, name: str = "tiny, plain", *, time: float = 1.0) -> Evaluation:
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(config.seed))
+    scores = {
+        "accuracy": Score.from_pictures("accuracy", order < right),
+        "top1_change": Score.from_pictures("P(top-1 change)", order >= 150 + right // 4),
+    }
+    cost = Cost(parameters=2_000_000, macs=3_000_000_000, time=time, memory=1.0)
+    return Evaluation(model=name, config=config, scores=scores, cost=cost)
+
+
+@pytest.fixture
+def runs() -> list[Evaluation]:
+    plain, adaptive = TrainConfig(), TrainConfig(filter=Adaptive())
+    return [
+        _evaluation(100, plain),
+        _evaluation(150, replace(adaptive, out="a"), "tiny, adaptive", time=1.5),
+        _evaluation(160, replace(adaptive, out="b", seed=1), "tiny, adaptive", time=2.5),
+    ]
+
+
+def test_runs_that_differ_in_their_seed_are_one_row(runs: list[Evaluation]) -> None:
+    comparison = Comparison.of(runs)
+    plain, adaptive = comparison.contenders
+    assert (plain.name, adaptive.name) == ("plain", "adaptive")
+    assert adaptive.runs == tuple(runs[1:])
+    assert adaptive.score("accuracy").value == pytest.approx(0.775)
+    assert adaptive.cost == Cost(parameters=2_000_000, macs=3_000_000_000, time=2.0, memory=1.0)
+    table = comparison.table()
+    assert [row.note for row in table.rows] == ["", "2 seeds"]
+    cell = dict(zip([column.key for column in table.columns], table.rows[1].cells, strict=True))
+    assert cell["accuracy"].runs == (0.75, 0.8)
+    assert (cell["parameters"].value, cell["macs"].value, cell["time"].value) == (2.0, 3.0, 2.0)
+
+
+def test_differences_are_paired_by_picture(runs: list[Evaluation]) -> None:
+    comparison = Comparison.of(runs[:2])
+    table = comparison.differences()
+    expected = difference(runs[1].scores["accuracy"], runs[0].scores["accuracy"])
+    assert table is not None
+    assert (table.rows[0].cells[0].value, table.rows[0].cells[0].low) == (expected.value, expected.interval[0])
+    seeds = Comparison.of([runs[0], replace(runs[0], config=replace(runs[0].config, seed=1)), *runs[1:]])
+    mean = average([run.scores["accuracy"] for run in runs[1:]])
+    both = difference(mean, average([runs[0].scores["accuracy"]] * 2))
+    cells = seeds.differences().rows[0].cells
+    assert (cells[0].value, cells[0].low, cells[0].high) == (both.value, *both.interval)
+    assert Comparison.of(runs[:1]).differences() is None
+
+
+def test_unequal_numbers_of_seeds_compare_those_that_both_have(runs: list[Evaluation]) -> None:
+    cells = Comparison.of(runs).differences().rows[0].cells
+    assert cells[0].value == pytest.approx(0.25)
+
+
+def test_contenders_of_one_name_are_told_apart_by_their_settings() -> None:
+    runs = [_evaluation(100, TrainConfig(epochs=epochs)) for epochs in (2, 4)]
+    assert [one.name for one in Comparison.of(runs).contenders] == ["plain, epochs 2", "plain, epochs 4"]
+    networks = [_evaluation(100, TrainConfig(), name) for name in ("a, plain", "b, plain")]
+    assert [one.name for one in Comparison.of(networks).contenders] == ["a, plain", "b, plain"]
+
+
+def test_only_what_was_measured_alike_is_compared(runs: list[Evaluation]) -> None:
+    other = _evaluation(100, TrainConfig(data="images:x"))
+    with pytest.raises(ValueError, match="data='scenes' and data='images:x' are not measured alike. Compare runs of"):
+        Comparison.of([runs[0], other])
+    with pytest.raises(ValueError, match="there is nothing to compare. Give one run or more."):
+        Comparison.of([])
+
+
+def test_the_verdict_says_what_intervals_show_and_no_more(runs: list[Evaluation]) -> None:
+    verdict = Comparison.of(runs[:2]).report().verdict
+    assert verdict.headline == "adaptive against plain: better in Accuracy and One-pixel flips"
+    assert verdict.points[0].startswith("adaptive minus plain, in points, paired by picture: Accuracy +25.0 (")
+    assert [change.title for change in verdict.changes] == ["Accuracy", "One-pixel flips"]
+    worse = Comparison.of([runs[1], runs[0]]).report().verdict
+    assert worse.headline == "plain against adaptive: worse in Accuracy and One-pixel flips"
+    same = Comparison.of([runs[0], replace(runs[0], config=TrainConfig(filter=Fixed()), model="tiny, fixed")])
+    assert same.report().verdict.headline == "fixed against plain: no measurable difference on these pictures"
+    assert Comparison.of(runs[:1]).report().verdict is None
+
+
+def test_files_hold_the_tables(runs: list[Evaluation], tmp_path: Path) -> None:
+    curve = Curve("flip rate", "horizontal", {1: Score.from_pictures("flip rate", torch.arange(200) < 20)})
+    comparison = Comparison.of([replace(runs[0], flips=curve), *runs[1:]])
+    written = write(comparison, tmp_path, command="antialias compare a b")
+    assert all(path.exists() for path in written)
+    markdown = (tmp_path / "table.md").read_text()
+    assert "| plain | 50.0 (" in markdown
+    assert "Difference from plain, in points" in markdown
+    assert r"One-pixel flips, \% &" in (tmp_path / "table.tex").read_text()
+    rows = list(csv.DictReader((tmp_path / "report-table.csv").read_text().splitlines()))
+    assert float(rows[0]["value"]) == 0.5
+    page = (tmp_path / "report.html").read_text()
+    assert "antialias compare a b" in page
+    assert "Flip rate against" in page
+
+
+def test_what_was_written_is_compared_again(runs: list[Evaluation], tmp_path: Path) -> None:
+    for number, run in enumerate(runs):
+        run.write(tmp_path / str(number) / "scores.json")
+    paths = [tmp_path / str(number) for number in range(3)]
+    assert Comparison.read(paths).table() == Comparison.of(runs).table()
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match=r"x.json holds no scores \(KeyError.*Use what antialias train or evaluate wro"
+    ):
+        Comparison.read([tmp_path / "x.json"])
+    with pytest.raises(FileNotFoundError, match="nowhere is not a file. Use the folder of a finished run"):
+        Comparison.read([tmp_path / "nowhere"])
