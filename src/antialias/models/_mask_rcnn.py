@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import get_model, list_models
+from torchvision.models import get_model
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -18,6 +18,7 @@ from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, LastLevelMaxP
 
 from antialias._extras import require
 
+from ._backbone import library_of
 from ._frozen import freeze_
 from ._tiny import TinyResNet
 
@@ -126,18 +127,12 @@ class _Pyramid(nn.Module):
 
 
 def _body(backbone: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
-    library, colon, name = backbone.partition(":")
-    if not colon:
-        library, name = "timm", backbone
-    if not name or library not in ("timm", "torchvision"):
-        raise ValueError(f"backbone={backbone!r} is unknown. Use timm:NAME or torchvision:NAME, such as timm:resnet50.")
+    library, name = library_of(backbone)
     return (_timm_body if library == "timm" else _torchvision_body)(name, pretrained)
 
 
 def _timm_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
     timm = require("timm", extra="tasks")
-    if not timm.is_model(name):
-        raise ValueError(f"backbone='timm:{name}' is unknown. Use a name of timm.list_models().")
     info = timm.create_model(name, features_only=True).feature_info
     wanted = [i for i, stride in enumerate(info.reduction()) if stride in _STRIDES]
     indices = [info.out_indices[i] for i in wanted]
@@ -146,8 +141,6 @@ def _timm_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]
 
 
 def _torchvision_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
-    if name not in list_models():
-        raise ValueError(f"backbone='torchvision:{name}' is unknown. Use a name of torchvision.models.list_models().")
     net = get_model(name, weights="DEFAULT" if pretrained else None)
     body = getattr(net, "features", net)
     layers = _last_of_each_stride(body)
