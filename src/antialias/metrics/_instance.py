@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Unpack
 import torch
 from torch import Tensor
 
-from antialias.metrics import _shifts
+from antialias.metrics._crops import Crops, random_crops
 from antialias.metrics._detection import KINDS, Detections, Kind, areas, pairwise_iou, regions
 from antialias.metrics._detection_model import Detector, DetectorOptions, DetectorSettings
 from antialias.metrics._matching import MATCHINGS, Matching
@@ -178,20 +178,6 @@ def consistency_name(kind: Kind) -> str:
     return f"instance consistency of {'masks' if kind == 'mask' else 'boxes'}"
 
 
-class Crops(NamedTuple):
-    """Crops of one picture.
-
-    Attributes:
-        frames: Pictures `(3, h, w)`, two after two a pair.
-        corners: `(frames, 2)` where they were cut, y and x.
-        size: `(h, w)`.
-    """
-
-    frames: list[Tensor]
-    corners: Tensor
-    size: tuple[int, int]
-
-
 def instance_crops(image: Tensor, *, passes: int = 5, crop: float = 0.875, seed: int = 0, index: int = 0) -> Crops:
     """Cut the random pairs of crops of `instance_consistency` from a picture.
 
@@ -210,12 +196,7 @@ def instance_crops(image: Tensor, *, passes: int = 5, crop: float = 0.875, seed:
         >>> len(crops.frames), crops.size
         (4, (56, 84))
     """
-    sides = image.shape[-2:]
-    height, width = (int(crop * side) for side in sides)
-    room = torch.tensor([_shifts.offset_limit(*one) for one in zip(sides, (height, width), strict=True)])
-    corners = (_shifts.random_fractions(1, 2 * passes, seed=seed, index=index) * room).long()
-    frames = [image[:, y : y + height, x : x + width] for y, x in corners.tolist()]
-    return Crops(frames, corners, (height, width))
+    return random_crops(image, passes, crop=crop, seed=seed, index=index)
 
 
 def likely(output: Detections, least: float) -> Detections:

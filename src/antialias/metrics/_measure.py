@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -70,15 +70,30 @@ class Question:
     normalization: Normalization
 
     @classmethod
-    def of(cls, model: Model, frames: Callable[[Picture], Tensor], normalize: Normalize) -> Question:
+    def of(cls, model: Model, frames: Callable[[Picture], Tensor], normalize: Normalize) -> Self:
         """Resolve the argument `normalize` for this model."""
         return cls(model, frames, Normalization.resolve(normalize, model))
 
     def logits(self, frames: Sequence[Tensor], batch_size: int) -> tuple[Tensor, ...]:
         """Answer several pictures' frames `(F, C, h, w)` of one size in few forward passes: logits `(F, K)` of each."""
-        batches = torch.cat(list(frames)).split(batch_size)
-        answers = torch.cat([_forward(self.model, batch, self.normalization) for batch in batches])
+        answers = torch.cat([self.answer(batch) for batch in torch.cat(list(frames)).split(batch_size)])
         return answers.split([len(shown) for shown in frames])
+
+    def answer(self, batch: Tensor) -> Tensor:
+        """Return logits `(N, K)` of pixels `(N, C, H, W)`."""
+        logits = self.forward(batch)
+        _check_logits(logits, len(batch))
+        return logits
+
+    def forward(self, batch: Tensor) -> Any:
+        """Return what the model says of pixels `(N, C, H, W)`, on its device and in its precision."""
+        parameter = next(self.model.parameters(), None) if isinstance(self.model, nn.Module) else None
+        if parameter is not None:
+            batch = batch.to(parameter.device)
+        inputs = self.normalization.apply(batch)
+        if parameter is not None and parameter.is_floating_point():
+            inputs = inputs.to(parameter.dtype)
+        return self.model(inputs)
 
 
 @dataclass(frozen=True)
@@ -92,9 +107,12 @@ class Measured:
 
     def score(self, name: str, in_words: str, values: Tensor | None = None, **protocol: Any) -> Score:
         """Bind values `(N,)` (default: all) to the protocol."""
-        common = {"pictures": self.pictures.protocol(), "normalisation": self.normalization.protocol}
-        protocol = {"in_words": in_words, **protocol, **common}
-        return Score.from_pictures(name, self.values if values is None else values, protocol, self.level)
+        values = self.values if values is None else values
+        return Score.from_pictures(name, values, {"in_words": in_words, **protocol, **self.protocol()}, self.level)
+
+    def protocol(self) -> dict[str, Any]:
+        """Say what the pictures were and how they were normalised."""
+        return {"pictures": self.pictures.protocol(), "normalisation": self.normalization.protocol}
 
 
 def measure(
@@ -148,19 +166,6 @@ def _ask(
         question.logits([frames[i] for _, frames in waiting], batch_size) for i, question in enumerate(questions)
     ]
     return zip((picture for picture, _ in waiting), zip(*per_question, strict=True), strict=True)
-
-
-def _forward(model: Model, frames: Tensor, normalization: Normalization) -> Tensor:
-    """Return logits `(N, K)` of pixels `(N, C, H, W)`, on the model's device and in its precision."""
-    parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
-    if parameter is not None:
-        frames = frames.to(parameter.device)
-    inputs = normalization.apply(frames)
-    if parameter is not None and parameter.is_floating_point():
-        inputs = inputs.to(parameter.dtype)
-    logits = model(inputs)
-    _check_logits(logits, len(frames))
-    return logits
 
 
 def _check_logits(logits: Any, count: int) -> None:

@@ -34,7 +34,7 @@ def normalization_of(model: Callable[[Tensor], Any]) -> MeanStd | None:
 
 
 def _find(model: Any) -> tuple[MeanStd | None, str]:
-    model = _unwrapped(model)
+    model = unwrapped(model)
     own = getattr(model, "normalization", None)
     if isinstance(own, (tuple, list)) and len(own) == 2:
         return _mean_std(*own), "model.normalization"
@@ -47,7 +47,8 @@ def _find(model: Any) -> tuple[MeanStd | None, str]:
     return None, "none"
 
 
-def _unwrapped(model: Any) -> Any:
+def unwrapped(model: Any) -> Any:
+    """Look through the wrappers of parallel and compiled networks."""
     wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
     while isinstance(model, wrappers) or hasattr(model, "_orig_mod"):
         model = model.module if isinstance(model, wrappers) else model._orig_mod

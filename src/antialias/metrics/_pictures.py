@@ -16,11 +16,12 @@ _TOLERANCE = 1e-3
 
 
 class Picture(NamedTuple):
-    """One picture, its number in the data set, and its label where there is one."""
+    """One picture, its number in the data set, and its label or its mask `(H, W)` of labels where there is one."""
 
     index: int
     pixels: Tensor
     label: int | None
+    mask: Tensor | None = None
 
     @property
     def batch(self) -> Tensor:
@@ -46,11 +47,11 @@ class Pictures:
         return len(source) if isinstance(source, Sized) else 0
 
     def __iter__(self) -> Iterator[Picture]:
-        for pixels, label in self._singles():
+        for pixels, truth in self._singles():
             check_pixels(pixels, self.count)
             pixels = self._resized(pixels)
             self._remember(min(pixels.shape[-2:]))
-            yield Picture(self._first + self.count - 1, pixels, label)
+            yield Picture(self._first + self.count - 1, pixels, *_label_and_mask(truth))
         self._check_end()
 
     def _remember(self, side: int) -> None:
@@ -64,12 +65,11 @@ class Pictures:
         if self._labels is not None and len(self._labels) != self.count:
             raise ValueError(f"there are {len(self._labels)} labels for {self.count} pictures. Pass one for each.")
 
-    def _singles(self) -> Iterator[tuple[Tensor, int | None]]:
+    def _singles(self) -> Iterator[tuple[Tensor, Any]]:
         number = 0
         for pixels, labels in _batches(self._images):
             for i, picture in enumerate(pixels):
-                label = labels[i] if labels is not None else self._label(number)
-                yield picture, None if label is None else int(label)
+                yield picture, labels[i] if labels is not None else self._label(number)
                 number += 1
 
     def _label(self, number: int) -> Tensor | None:
@@ -89,6 +89,12 @@ class Pictures:
         if self._resize is not None:
             resize = {"shorter_side": self._resize, "interpolation": "bilinear, anti-aliased", "then": "central square"}
         return {"count": self.count, "shorter_side": list(self.sides), "resize": resize}
+
+
+def _label_and_mask(truth: Any) -> tuple[int | None, Tensor | None]:
+    if isinstance(truth, Tensor) and truth.ndim == 2:
+        return None, truth
+    return None if truth is None else int(truth), None
 
 
 def _check_container(images: Any) -> None:
@@ -121,7 +127,7 @@ def _batches(images: Images) -> Iterator[tuple[Tensor, Any]]:
             shape = tuple(pixels.shape) if isinstance(pixels, Tensor) else type(pixels).__name__
             raise ValueError(f"the iterable gave {shape}, not a tensor (N, 3, H, W). Yield images or (images, labels).")
         if pixels.ndim == 3:
-            pixels, labels = pixels[None], None if labels is None else torch.as_tensor(labels).reshape(1)
+            pixels, labels = pixels[None], None if labels is None else torch.as_tensor(labels)[None]
         yield pixels, labels
 
 

@@ -39,6 +39,7 @@ class Score:
         resampled: Where the score is no mean over pictures (mean IoU, average precision): its value on each resample
             of the pictures. Resample `i` of a number of pictures is the same for every score, so that two networks'
             scores are paired.
+        spread: Where random draws were repeated: the standard deviation of the score from repeat to repeat.
 
     Example:
         >>> import torch
@@ -55,6 +56,7 @@ class Score:
     level: float = 0.95
     per_image: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
     resampled: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
+    spread: float | None = field(default=None, compare=False)
 
     @classmethod
     def from_pictures(
@@ -122,7 +124,8 @@ class Score:
         measured_on = ", ".join([_count(self.images), *self._words()])
         about = f"{100 * self.level:g} % interval {low} to {high}; {measured_on}"
         amount = f"{100 * self.value:+.1f} points" if "difference" in self.protocol else f"{100 * self.value:.1f} %"
-        return f"{self.name} {amount} ({about})"
+        spread = "" if self.spread is None else f" +- {100 * self.spread:.2f}"
+        return f"{self.name} {amount}{spread} ({about})"
 
     def __float__(self) -> float:
         return self.value
@@ -140,6 +143,8 @@ class Score:
             "images": self.images,
             "protocol": self.protocol,
         }
+        if self.spread is not None:
+            data["spread"] = self.spread
         if per_image:
             data["per_image"] = [None if value != value else value for value in self.per_image.tolist()]
             data["resampled"] = self.resampled.tolist()
@@ -152,8 +157,8 @@ class Score:
         low, high = data["interval"]
         per_image = torch.tensor(values, dtype=torch.float32)
         resampled = torch.tensor(data.get("resampled", []), dtype=torch.float64)
-        protocol, level = data["protocol"], data["level"]
-        return cls(data["name"], data["value"], (low, high), data["images"], protocol, level, per_image, resampled)
+        about = data["images"], data["protocol"], data["level"]
+        return cls(data["name"], data["value"], (low, high), *about, per_image, resampled, data.get("spread"))
 
 
 @dataclass(frozen=True)
@@ -285,7 +290,7 @@ def average(scores: Sequence[Score]) -> Score:
 def joined(parts: Sequence[Score]) -> Score:
     """Put together a score of one network that was measured in parts of a set, each with its `first`.
 
-    The result is what measuring the whole set at once gives: same value, interval and pictures.
+    The result is what measuring the whole set at once gives: same value, interval and pictures, without its spread.
 
     Args:
         parts: Scores of the parts, in the order of the pictures.
