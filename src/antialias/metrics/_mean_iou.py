@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from antialias.metrics._measure import Model, measure
 from antialias.metrics._pictures import Images, Picture
@@ -53,23 +52,17 @@ def mean_iou(model: Model, pictures: Images, **options: Unpack[SegmenterOptions]
 def segmentation_scores(model: Model, pictures: Images, **options: Unpack[SegmenterOptions]) -> SegmentationScores:
     """Measure `mean_iou` and the share of all pixels that are right, of the same predictions."""
     settings, multiple = settings_of(model, options)
-    question = MapQuestion.of(model, lambda picture: _continued(picture.batch, multiple), settings.normalize)
+    question = MapQuestion.about(model, lambda picture: picture.batch, settings, multiple)
 
     def verdict(picture: Picture, maps: Tensor) -> Tensor:
-        truth = question.truth_of(picture)
-        height, width = truth.shape
-        return torch.stack(overlaps(maps[0, :height, :width], truth.to(maps.device), *question.outputs))
+        truth = question.truth_of(picture).to(maps.device)
+        return torch.stack(overlaps(maps[0], truth, *question.outputs))
 
     measured = measure(pictures, [question], verdict, settings)
     both, either = measured.values.unbind(1)
     about = {**_protocol(multiple), **measured.protocol()}
     scores = (score(both, either, about, settings.level) for score in (mean_iou_of, pixel_accuracy_of))
     return SegmentationScores(*scores)
-
-
-def _continued(images: Tensor, multiple: int) -> Tensor:
-    height, width = images.shape[-2:]
-    return F.pad(images, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
 def _protocol(multiple: int) -> dict[str, Any]:

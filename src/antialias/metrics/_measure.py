@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,7 @@ class Question:
     normalization: Normalization
 
     @classmethod
-    def of(cls, model: Model, frames: Callable[[Picture], Tensor], normalize: Normalize) -> Self:
+    def of(cls, model: Model, frames: Callable[[Picture], Tensor], normalize: Normalize) -> Question:
         """Resolve the argument `normalize` for this model."""
         return cls(model, frames, Normalization.resolve(normalize, model))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from antialias.metrics._detection_model import DetectorOptions
 from antialias.metrics._formulas import top1
 from antialias.metrics._measure import Model, Question, Settings, check_positive
-from antialias.metrics._normalization import unwrapped
+from antialias.metrics._normalization import Normalization, unwrapped
 from antialias.metrics._pictures import Picture
 from antialias.metrics._segmentation import IGNORED
 
@@ -49,13 +50,32 @@ def side_multiple_of(model: Model) -> int:
     return int(getattr(getattr(model, "encoder", None), "output_stride", 1))
 
 
-def segmentation_logits(answer: Any, frames: Tensor) -> Tensor:
-    """Return the logits `(N, K, H, W)` that a segmenter gives of frames `(N, C, H, W)`: its answer, or its `"out"`.
+def segmentation_logits(model: Model, images: Tensor, multiple: int = 1) -> Tensor:
+    """Return a segmenter's logits `(N, K, H, W)` of inputs `(N, C, H, W)` of any size.
+
+    Args:
+        model: Takes the inputs as they are; returns logits, or a mapping with them at `"out"`.
+        images: Inputs, normalised if the model needs that.
+        multiple: Inputs are continued to the right and downwards by their last pixels to multiples of this, such as
+            `side_multiple_of(model)`, and the answer is cut back.
 
     Raises:
         TypeError: The answer is neither a tensor nor a mapping with one at `"out"`.
         ValueError: It is of another shape.
+
+    Example:
+        >>> import torch
+        >>> segmentation_logits(lambda x: {"out": x}, torch.zeros(1, 3, 30, 40), multiple=32).shape
+        torch.Size([1, 3, 30, 40])
     """
+    height, width = images.shape[-2:]
+    padding = (0, -width % multiple, 0, -height % multiple)
+    inputs = F.pad(images, padding, mode="replicate") if any(padding) else images
+    return logits_in(model(inputs), inputs)[..., :height, :width]
+
+
+def logits_in(answer: Any, frames: Tensor) -> Tensor:
+    """Return the logits `(N, K, H, W)` that an answer to frames `(N, C, H, W)` holds, checked."""
     logits = answer.get("out") if isinstance(answer, Mapping) else answer
     if not isinstance(logits, Tensor):
         kind = f"mapping of {', '.join(map(str, answer))}" if isinstance(answer, Mapping) else type(answer).__name__
@@ -76,13 +96,19 @@ def class_maps(logits: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class MapQuestion(Question):
-    """What is shown to a segmenter, and how many classes its answers had."""
+    """What is shown to a segmenter that takes multiples of a number, and how many classes its answers had."""
 
+    multiple: int = 1
     outputs: set[int] = field(default_factory=set)
+
+    @classmethod
+    def about(cls, model: Model, frames: Callable[[Picture], Tensor], settings: Settings, multiple: int) -> MapQuestion:
+        """Resolve the normalisation for this model."""
+        return cls(model, frames, Normalization.resolve(settings.normalize, model), multiple)
 
     def answer(self, batch: Tensor) -> Tensor:
         """Return classes `(N, H, W)` of pixels `(N, C, H, W)`."""
-        logits = segmentation_logits(self.forward(batch), batch)
+        logits = segmentation_logits(self.forward, batch, self.multiple)
         self.outputs.add(logits.shape[1])
         return class_maps(logits)
 

@@ -10,7 +10,7 @@ from torchmetrics import Metric
 
 from antialias.metrics._score import Score
 from antialias.metrics._segmentation import IGNORED, consistency_of, mean_iou_of, mean_of_ious, overlap_shares, overlaps
-from antialias.metrics._segmentation_model import class_maps, segmentation_logits
+from antialias.metrics._segmentation_model import class_maps, logits_in
 from antialias.metrics._stateful import PictureMetric
 
 
@@ -103,7 +103,7 @@ class PlainDataSetMeanIoU(Metric):
 
 def counts_of(logits: Any, masks: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
     """Return the `overlaps` `(N, K)` of each of N pictures."""
-    found = segmentation_logits(logits, masks[:, None])
+    found = logits_in(logits, masks[:, None])
     if found.shape[1] != num_classes:
         raise ValueError(f"the network has {found.shape[1]} outputs, and num_classes={num_classes}. Use equal numbers.")
     if bool(((masks >= num_classes) & (masks != IGNORED)).any()):
@@ -150,7 +150,7 @@ class SegmentationConsistency(PictureMetric):
             )
         if self.only_correct and mask is None:
             raise ValueError("only_correct=True needs to know what is there. Pass mask=.")
-        maps = class_maps(segmentation_logits(found, found))
+        maps = class_maps(logits_in(found, found))
         shares = overlap_shares(maps, corners, mask if self.only_correct else None)
         self._keep(shares.to(self.device))  # flat: torchmetrics gathers a process without pictures as an empty vector
 

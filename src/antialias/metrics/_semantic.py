@@ -126,7 +126,7 @@ def _measured(
     def frames(picture: Picture) -> Tensor:
         return torch.stack(pairs.crops(picture, multiple).frames)
 
-    question = MapQuestion.of(model, frames, settings.normalize)
+    question = MapQuestion.about(model, frames, settings, multiple)
 
     def verdict(picture: Picture, maps: Tensor) -> Tensor:
         corners = pairs.crops(picture, multiple).corners
