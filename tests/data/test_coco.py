@@ -152,29 +152,33 @@ def test_missing_and_empty_pictures_are_all_reported_at_once(tmp_path: Path) -> 
     assert [data.annotated(i).image_id for i in range(len(data))] == [20]
 
 
+def test_pictures_of_another_size_and_other_files_are_named_at_once(tmp_path: Path) -> None:
+    root = _layout(tmp_path, _content())
+    Image.new("RGB", (8, 8)).save(root / "train2017" / "1.png")
+    (root / "train2017" / "3.png").write_bytes(b"not a picture")
+    message = r"(?s)2 cannot be used.*1\.png: it is 8x8, its annotations are for 20x30"
+    with pytest.raises(ValueError, match=message) as said:
+        CocoInstances(root)
+    assert "3.png: it is not a readable picture (of no known format)" in str(said.value)
+    with pytest.warns(UserWarning, match="2 cannot be used and are left out"):
+        some = CocoInstances(root, on_broken="skip")
+    assert (len(some), some.annotated(0).image_id, len(some.faults)) == (1, 20, 2)
+    with pytest.raises(ValueError, match="on_broken='go on' is unknown. Use one of: stop, skip."):
+        CocoInstances(root, on_broken="go on")  # type: ignore[arg-type]
+
+
 def test_what_only_reading_shows_is_named(tmp_path: Path) -> None:
     content = _content()
     content["annotations"][2]["segmentation"]["counts"] = "no run lengths"
-    root = _layout(tmp_path, content)
-    Image.new("RGB", (8, 8)).save(root / "train2017" / "1.png")
-    (root / "train2017" / "3.png").write_bytes(b"not a picture")
-    data = CocoInstances(root)
+    data = CocoInstances(_layout(tmp_path, content), on_broken="skip")
+    Image.new("RGB", (8, 8)).save(tmp_path / "train2017" / "1.png")
     with pytest.raises(ValueError, match="1.png is 8x8, its annotations are for 20x30. Use the pictures that were"):
         data.annotated(0)
     with pytest.raises(ValueError, match=r"instances_train2017.json: a mask of 2.png cannot be read \(.*\). Repair"):
         data.annotated(1)
-    with pytest.raises(ValueError, match=r"3.png"):
-        data.annotated(2)
-    with pytest.raises(ValueError, match=r"(?s)3 cannot be used. Repair them, or .*1\.png.*8x8.*2\.png.*3\.png"):
-        data.check()
-    content["annotations"].pop()
-    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
-    some = CocoInstances(root, on_broken="skip")
-    with pytest.warns(UserWarning, match="2 cannot be used and are left out"):
-        assert len(some.check()) == 2
-    assert (len(some), some.annotated(0).image_id, len(some.faults)) == (1, 20, 2)
-    with pytest.raises(ValueError, match="on_broken='go on' is unknown. Use one of: stop, skip."):
-        CocoInstances(root, on_broken="go on")  # type: ignore[arg-type]
+    with pytest.warns(UserWarning, match=r"(?s)2 cannot be used and are left out.*1\.png.*8x8.*2\.png"):
+        assert len(data.check()) == 2
+    assert (len(data), data.annotated(0).image_id, len(data.faults)) == (1, 30, 2)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from antialias.data import ImageFolder
-from antialias.data._faults import Fault, read_picture, settle
+from antialias.data._faults import BrokenData, Fault, attempt, picture_size, read_picture, settle
 
 
 def test_unusual_pictures_are_read(tmp_path: Path) -> None:
@@ -30,10 +31,15 @@ def test_a_rotated_picture_is_turned_upright(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "turned.png")[0].tolist() == [[0], [255]]
 
 
-def _folder(root: Path) -> Path:
+def _whole(root: Path) -> Path:
     (root / "cat").mkdir()
     noise = torch.randint(256, (40, 40, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     Image.fromarray(noise.numpy()).save(root / "cat" / "whole.png")
+    return root
+
+
+def _folder(root: Path) -> Path:
+    _whole(root)
     content = (root / "cat" / "whole.png").read_bytes()
     (root / "cat" / "cut.png").write_bytes(content[: len(content) // 2])
     (root / "cat" / "corrupt.jpg").write_bytes(b"not a picture")
@@ -42,17 +48,73 @@ def _folder(root: Path) -> Path:
 
 
 def test_skipping_names_everything_it_leaves_out(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"1 cannot be used and are left out:\n.*empty.jpg: it is empty"):
+    said = r"3 cannot be used and are left out:\n.*corrupt.jpg: it is not .*\n.*cut.png: it is not .*\n.*empty.jpg: it is"
+    with pytest.warns(UserWarning, match=said):
         data = ImageFolder(_folder(tmp_path), on_broken="skip", size=8)
-    with pytest.warns(UserWarning, match=r"2 cannot be used and are left out:\n.*corrupt.jpg(.|\n)*cut.png"):
-        data.check()
     assert [file.name for file, _ in data.files] == ["whole.png"]
-    assert [Path(fault.name).name for fault in data.faults] == ["empty.jpg", "corrupt.jpg", "cut.png"]
+    assert [Path(fault.name).name for fault in data.faults] == ["corrupt.jpg", "cut.png", "empty.jpg"]
+    assert data.check() == []
 
 
-def test_stopping_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"1 cannot be used. Repair them, or use on_broken='skip':\n.*empty.jpg"):
+def test_checking_decodes_what_opening_does_not(tmp_path: Path) -> None:
+    data = ImageFolder(_whole(tmp_path), on_broken="skip", size=8)
+    (tmp_path / "cat" / "whole.png").write_bytes(b"gone since")
+    with pytest.warns(UserWarning, match="1 cannot be used"), pytest.raises(ValueError, match="none of 1 pictures"):
+        data.check()
+
+
+def test_stopping_names_every_file(tmp_path: Path) -> None:
+    with pytest.raises(BrokenData, match=r"3 cannot be used. Repair them, or use on_broken='skip':\n") as said:
         ImageFolder(_folder(tmp_path))
+    assert len(said.value.faults) == 3
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM"])
+def test_opening_sees_a_cut_anywhere(tmp_path: Path, format: str) -> None:
+    noise = torch.randint(256, (24, 30, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    file = tmp_path / "a.bin"
+    Image.fromarray(noise.numpy()).save(file, format)
+    content = file.read_bytes()
+    assert (picture_size(file), tuple(read_picture(file).shape)) == ((24, 30), (3, 24, 30))
+    for end in range(1, len(content), max(1, len(content) // 40)):
+        file.write_bytes(content[:end])
+        assert isinstance(attempt(picture_size, file), Fault), end
+
+
+def test_opening_sees_what_decoding_a_damaged_png_would(tmp_path: Path) -> None:
+    draws = random.Random(0)
+    file = tmp_path / "a.png"
+    Image.fromarray(np.frombuffer(draws.randbytes(24 * 30 * 3), dtype=np.uint8).reshape(24, 30, 3)).save(file)
+    content, refused = file.read_bytes(), 0
+    for _ in range(150):
+        damaged = bytearray(content)
+        start = draws.randrange(len(content) - 8)
+        damaged[start : start + 8] = draws.randbytes(8)
+        file.write_bytes(damaged)
+        undecodable = isinstance(attempt(read_picture, file), Fault)
+        refused += undecodable
+        assert isinstance(attempt(picture_size, file), Fault) or not undecodable
+    assert refused > 100
+
+
+def test_a_jpeg_with_more_behind_its_end_is_read_and_one_without_end_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    Image.new("RGB", (30, 24), (200, 100, 50)).save(file)
+    content = file.read_bytes()
+    file.write_bytes(content + b"and a remark of a camera's" * 9)
+    assert picture_size(file) == (24, 30)
+    assert read_picture(file).shape == (3, 24, 30)
+    file.write_bytes(content[:-2])
+    assert isinstance(attempt(picture_size, file), Fault)
+
+
+def test_the_size_of_a_turned_picture_is_the_upright_one(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("turned.jpg", "turned.png"):
+        Image.new("RGB", (30, 24)).save(tmp_path / name, exif=exif)
+        assert picture_size(tmp_path / name) == (30, 24)
+        assert read_picture(tmp_path / name).shape == (3, 30, 24)
 
 
 def test_nothing_left_is_an_error(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from antialias._extras import require
 
 from ._annotated import Annotation, scaled
-from ._faults import Fault, OnBroken, broken_files, read_picture, settle
+from ._faults import Fault, OnBroken, Unusable, attempt, faults_in, picture_size, read_picture, settle
 
 Empty = Literal["keep", "leave out"]
 
@@ -96,20 +96,17 @@ class CocoInstances:
         return str(self.pictures[index].file)
 
     def check(self) -> list[Fault]:
-        """Read every picture and mask, and stop or leave out as `on_broken` says; opening reads none of them."""
-        faults = [fault for index in range(len(self)) if (fault := self._fault_of(index))]
+        """Decode every picture and mask, and stop or leave out as `on_broken` says; opening decodes none of them."""
+        faults = faults_in(range(len(self)), self._faults_of)
         settle(faults, self.on_broken)
         broken = {fault.name for fault in faults}
         self.pictures = [picture for picture in self.pictures if str(picture.file) not in broken]
         self.faults += faults
         return faults
 
-    def _fault_of(self, index: int) -> Fault | None:
-        try:
-            self.annotated(index)
-        except ValueError as error:
-            return Fault(self.name(index), str(error))
-        return None
+    def _faults_of(self, index: int) -> list[Fault]:
+        found = attempt(lambda _: self.annotated(index), self.pictures[index].file)
+        return [found] if isinstance(found, Fault) else []
 
     def annotated(self, index: int) -> Annotation:
         """Return one picture with its objects.
@@ -119,11 +116,7 @@ class CocoInstances:
         """
         picture = self.pictures[index]
         image = read_picture(picture.file)
-        if (found := tuple(image.shape[-2:])) != picture.size:
-            raise ValueError(
-                f"{picture.file} is {found[0]}x{found[1]}, its annotations are for "
-                f"{picture.size[0]}x{picture.size[1]}. Use the pictures that were annotated."
-            )
+        _check_size(picture, tuple(image.shape[-2:]))
         objects = picture.objects
         boxes = torch.tensor([one.box for one in objects], dtype=torch.float32).view(-1, 4)
         item = Annotation(
@@ -134,7 +127,7 @@ class CocoInstances:
             torch.tensor([one.crowd for one in objects], dtype=torch.bool),
             picture.image_id,
         )
-        return item if self.size is None else scaled(item, self.size / min(found))
+        return item if self.size is None else scaled(item, self.size / min(picture.size))
 
 
 def _places(root: Path, split: str) -> tuple[Path, Path]:
@@ -181,9 +174,24 @@ def _pictures(
             label, box, shape = (annotation[key] for key in ("category_id", "bbox", "segmentation"))
             objects[annotation["image_id"]].append(_Object(tuple(box), labels[label], shape, crowd))
     listed = [_Picture(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in content["images"]]
-    broken = broken_files(picture.file for picture in listed)
+    broken = faults_in(listed, _faults_of_file)
     left = {fault.name for fault in broken}
     return [picture for picture in listed if str(picture.file) not in left], faults + broken
+
+
+def _faults_of_file(picture: _Picture) -> list[Fault]:
+    found = attempt(lambda file: _check_size(picture, picture_size(file)), picture.file)
+    return [found] if isinstance(found, Fault) else []
+
+
+def _check_size(picture: _Picture, found: tuple[int, ...]) -> None:
+    if found != picture.size:
+        sizes = [f"{height}x{width}" for height, width in (found, picture.size)]
+        raise Unusable(
+            picture.file,
+            f"is {sizes[0]}, its annotations are for {sizes[1]}",
+            "Use the pictures that were annotated.",
+        )
 
 
 def _unusable(

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 
-from ._faults import Fault, OnBroken, broken_files, read_picture, settle
+from ._faults import Fault, OnBroken, broken_pictures, picture_size, read_picture, settle
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff"})
 _FOLDERS = {"train": ("train",), "test": ("test", "val", "validation"), "all": ()}
@@ -28,7 +28,7 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         split: `"train"`, `"test"` (`test`, `val` or `validation`, the first that exists), or `"all"` without classes.
         size: Height and width in pixels of what is returned.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`. Opening
-            finds empty files; `check` finds those that do not decode.
+            looks at headers and ends of all files, which takes 0.05 ms each; `check` decodes them.
 
     Attributes:
         faults: What is broken and left out.
@@ -47,11 +47,11 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         self.files = [(file, label) for label, part in enumerate(parts) for file in sorted(_pictures_in(part))]
         if not self.files:
             raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {_endings()}.")
-        self._leave_out(broken_files(file for file, _ in self.files))
+        self._leave_out(broken_pictures((file for file, _ in self.files), picture_size))
 
     def check(self) -> list[Fault]:
-        """Read every picture, and stop or leave out as `on_broken` says; opening reads none of them."""
-        faults = [fault for file, _ in self.files if (fault := _fault_of(file))]
+        """Decode every picture, and stop or leave out as `on_broken` says; opening decodes none of them."""
+        faults = broken_pictures((file for file, _ in self.files), read_picture)
         self._leave_out(faults)
         return faults
 
@@ -68,12 +68,12 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         file, label = self.files[index]
-        return _read_square(file, self.size).float() / 255, label
+        return read_square(file, self.size).float() / 255, label
 
     def labelled(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Return `uint8` images `(N, 3, size, size)` and labels `(N,)`."""
         chosen = [self.files[int(index)] for index in indices]
-        images = torch.stack([_read_square(file, self.size) for file, _ in chosen])
+        images = torch.stack([read_square(file, self.size) for file, _ in chosen])
         return images, torch.tensor([label for _, label in chosen])
 
 
@@ -113,15 +113,8 @@ def _split_folder(root: Path, split: str) -> Path:
     )
 
 
-def _read_square(file: Path, size: int) -> Tensor:
+def read_square(file: Path, size: int) -> Tensor:
+    """Return a picture resized to `size` along its shorter side and cut to the central square `(3, size, size)`."""
     transforms = require("torchvision.transforms.v2.functional", extra="tasks")
     pixels = read_picture(file)
     return transforms.center_crop(transforms.resize(pixels, [size], antialias=True), [size, size])
-
-
-def _fault_of(file: Path) -> Fault | None:
-    try:
-        read_picture(file)
-    except ValueError as error:
-        return Fault(str(file), str(error))
-    return None

@@ -9,9 +9,6 @@ from torch import Tensor
 
 from ._scenes import Scenes
 
-IGNORED = 255
-"""The class of pixels that are neither learnt nor counted."""
-
 
 @runtime_checkable
 class Segmented(Protocol):

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from antialias._conventions import IGNORED as IGNORED
 from antialias.metrics._score import Score
-
-IGNORED = 255
 
 
 def overlaps(predicted: Tensor, truth: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
