@@ -95,7 +95,8 @@ def dilated_body(backbone: str, pretrained: bool) -> tuple[nn.Module, tuple[int,
         return (_timm_body if library == "timm" else _torchvision_body)(name, pretrained)
     except (TypeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"backbone='{library}:{name}' cannot be dilated to output stride {OUTPUT_STRIDE} ({str(error) or 'no such option'}). "
+            f"backbone='{library}:{name}' cannot be dilated to output stride {OUTPUT_STRIDE} "
+            f"({str(error) or 'no such option'}). "
             "Use a convolutional network of timm's, or a ResNet."
         ) from error
 

@@ -13,6 +13,7 @@ from ._attention import AttentionBlurPool2d as AttentionBlurPool2d
 from ._blur import BlurPool1d as BlurPool1d
 from ._blur import BlurPool2d as BlurPool2d
 from ._blur import BlurPool3d as BlurPool3d
+from ._dynamic import DynamicFilter2d as DynamicFilter2d
 from ._filter import Adaptive as Adaptive
 from ._filter import Filter as Filter
 from ._filter import Fixed as Fixed
@@ -54,6 +55,7 @@ __all__ = [
     "BlurPool1d",
     "BlurPool2d",
     "BlurPool3d",
+    "DynamicFilter2d",
     "Filter",
     "Fixed",
     "FrozenBatchNorm2d",

@@ -1,4 +1,4 @@
-"""The mathematics: padding, fixed low-pass filters, and filters given per location and channel group.
+"""The mathematics: padding, fixed low-pass filters, and filters given per location and channel group or per picture.
 
 `_reference.py` is the definition of the adaptive filter; every faster backend agrees with it in float64.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ._blur import binomial as binomial
 from ._blur import blur as blur
+from ._dynamic import dynamic_filter2d as dynamic_filter2d
 from ._layout import in_layout_of as in_layout_of
 from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
@@ -30,6 +31,7 @@ __all__ = [
     "binomial",
     "blur",
     "check_padding_mode",
+    "dynamic_filter2d",
     "filter_weights",
     "in_layout_of",
     "pad",
