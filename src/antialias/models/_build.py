@@ -100,6 +100,13 @@ def _tiny_resnet(_: str, num_classes: int | None, __: bool | None) -> nn.Module:
     return TinyResNet(**_outputs(num_classes))
 
 
+def _tiny_deeplab(_: str, num_classes: int | None, __: bool | None) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._deeplab import TinyDeepLab
+
+    return TinyDeepLab(**_outputs(num_classes))
+
+
 def _lite0(_: str, num_classes: int | None, pretrained: bool | None) -> nn.Module:
     model = efficientnet_lite0()
     if pretrained is not None:
@@ -128,6 +135,7 @@ def _tiny_mask_rcnn(_: str, num_classes: int | None, __: bool | None) -> nn.Modu
 _OWN: dict[str, Callable[[str, int | None, bool | None], nn.Module]] = {
     "EfficientNetLite0": _lite0,
     "MaskRCNN": _mask_rcnn,
+    "TinyDeepLab": _tiny_deeplab,
     "TinyMaskRCNN": _tiny_mask_rcnn,
     "TinyResNet": _tiny_resnet,
 }

@@ -45,12 +45,13 @@ class Segmenter(nn.Module):
         """Classify the pixels of pictures."""
         maps = self.body(x)
         middle, last = list(maps.values() if isinstance(maps, Mapping) else maps)[-2:]
-        out = _resized(self.head(last), x)
-        return {"out": out, "aux": _resized(self.auxiliary(middle), x)} if self.training else out
+        out = resized_like(self.head(last), x)
+        return {"out": out, "aux": resized_like(self.auxiliary(middle), x)} if self.training else out
 
 
-def _resized(logits: Tensor, x: Tensor) -> Tensor:
-    return F.interpolate(logits, x.shape[-2:], mode="bilinear", align_corners=False)
+def resized_like(maps: Tensor, like: Tensor) -> Tensor:
+    """Resample maps bilinearly to the height and width of others."""
+    return F.interpolate(maps, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def segmenter(
