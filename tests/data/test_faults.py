@@ -48,7 +48,9 @@ def _folder(root: Path) -> Path:
 
 
 def test_skipping_names_everything_it_leaves_out(tmp_path: Path) -> None:
-    said = r"3 cannot be used and are left out:\n.*corrupt.jpg: it is not .*\n.*cut.png: it is not .*\n.*empty.jpg: it is"
+    said = (
+        r"3 cannot be used and are left out:\n.*corrupt.jpg: it is not .*\n.*cut.png: it is not .*\n.*empty.jpg: it is"
+    )
     with pytest.warns(UserWarning, match=said):
         data = ImageFolder(_folder(tmp_path), on_broken="skip", size=8)
     assert [file.name for file, _ in data.files] == ["whole.png"]

@@ -122,7 +122,7 @@ def test_a_short_training_beats_chance() -> None:
     losses = train_(model, materialize(open_data("scenes", length=1500)), config)
     assert losses[-1] < losses[0]
     scores = evaluate(model, config)
-    assert set(scores) == {"accuracy", "consistency", "top1_change"}
+    assert set(scores) == {"accuracy", "top5_accuracy", "consistency", "consistency_on_correct", "top1_change"}
     assert {score.images for score in scores.values()} == {250}
     assert scores["accuracy"].interval[0] > 0.08  # chance is 0.05
 
