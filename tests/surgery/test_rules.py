@@ -257,6 +257,26 @@ def test_functions_that_cannot_be_redirected_are_reported_with_their_line():
     assert any("0 calls modules that pool, too" in site.reason for site in nested.skipped)
 
 
+def test_filters_that_the_network_computes_are_counted_and_left():
+    class Computed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3, 2, 1)
+            self.bias = nn.Parameter(torch.zeros(8))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.conv(x)
+            weight = F.adaptive_avg_pool2d(x[:1], 3).transpose(0, 1)
+            return F.conv2d(F.conv2d(x, weight, self.bias, 2, 1, groups=8), weight, None, padding=1, groups=8)
+
+    model, x = named(stem=nn.Conv2d(3, 3, 1), net=Computed()), picture(32, 32)
+    plan = inspect(model, x)
+    reasons = {site.name: site.reason for site in plan.skipped}
+    assert "convolution called as a function at" in reasons["net:conv"]
+    assert plan.macs == 2 * (3 * 3 * 32**2 + 3 * 9 * 8 * 16**2 + 2 * 9 * 8 * 8**2)
+    assert {site.name for site in assert_exact(model, x).changed} == {"net.conv"}
+
+
 class Leftovers(nn.Module):
     """Everything that subsamples and is left."""
 

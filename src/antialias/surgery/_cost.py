@@ -15,7 +15,7 @@ def network_macs(graph: Graph) -> int:
 def _macs(op: Op) -> int:
     if op.name == "convolution":
         at = op.input if op.settings["transposed"] else op.output
-        return at.shape[0] * math.prod(at.shape[2:]) * op.others[0].numel() if op.others else 0
+        return at.shape[0] * math.prod(at.shape[2:]) * math.prod(op.weight.shape)
     if op.name in ("addmm", "mm", "bmm", "baddbmm"):
         return math.prod(op.output.shape) * _inner(op)
     return 0

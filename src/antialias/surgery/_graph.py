@@ -62,9 +62,14 @@ class Op:
         return self.outputs[0]
 
     @property
+    def weight(self) -> Value | torch.Tensor:
+        """What a convolution convolves with: a tensor, or a value where the network computes it from its input."""
+        return next(t for t in (*self.inputs[1:], *self.others) if len(t.shape) == len(self.output.shape))
+
+    @property
     def is_spatial(self) -> bool:
         """Whether it is a convolution that looks at more than one position."""
-        return self.name == "convolution" and max(self.others[0].shape[2:], default=1) > 1
+        return self.name == "convolution" and max(self.weight.shape[2:], default=1) > 1
 
 
 @dataclass(eq=False)

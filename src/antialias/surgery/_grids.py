@@ -122,7 +122,7 @@ def _repeats(op: Op) -> bool:
     """Whether each sample becomes a block of its own, as with nearest-neighbour upsampling."""
     if op.name != "convolution":
         return op.name == "upsample_nearest2d"
-    return tuple(op.others[0].shape[2:]) == both(op.settings["stride"]) and not any(op.settings["padding"])
+    return tuple(op.weight.shape[2:]) == both(op.settings["stride"]) and not any(op.settings["padding"])
 
 
 def where(op: Op) -> str:

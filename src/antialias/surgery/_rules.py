@@ -176,7 +176,7 @@ def _left(site: Site, reason: str) -> Site:
 
 def _described(found: Found) -> Site:
     op = found.op
-    kernel = op.others[0].shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
+    kernel = op.weight.shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
     size = "x".join(map(str, both(kernel) if kernel and len(op.input.shape) == 4 else tuple(kernel)))
     layer = type(found.module).__name__ if found.module is not None else op.name.removesuffix("_with_indices")
     before, after = _maps(found)
@@ -293,7 +293,7 @@ def _extra_macs_of(op: Op, layer: Any, kind: str) -> int:
     kept = math.prod(op.output.shape[2:]) * op.output.shape[0]
     total = kept * _macs_per_kept(layer)
     if op.name == "convolution" and kind in ("stem", "convolution"):
-        total += (_positions_at_stride_1(op) - kept) * op.others[0].numel()
+        total += (_positions_at_stride_1(op) - kept) * math.prod(op.weight.shape)
     return total
 
 
@@ -309,7 +309,7 @@ def _kernels(module: nn.Module) -> int:
 
 
 def _positions_at_stride_1(op: Op) -> int:
-    kernel, s = op.others[0].shape[2:], op.settings
+    kernel, s = op.weight.shape[2:], op.settings
     sizes = [
         size + 2 * pad - dilation * (k - 1)
         for size, pad, dilation, k in zip(op.input.shape[2:], s["padding"], s["dilation"], kernel, strict=True)

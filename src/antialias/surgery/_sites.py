@@ -11,7 +11,7 @@ from torch import nn
 from antialias.nn import LAYERS
 
 from ._flow import follow
-from ._graph import Call, Graph, Op
+from ._graph import Call, Graph, Op, Value
 
 _POOLS = {"max_pool2d_with_indices": "max pool", "avg_pool2d": "average pool"}
 _LEFT = {
@@ -150,7 +150,7 @@ def is_shortcut(op: Op) -> bool:
 
 
 def _why_patches(op: Op) -> str:
-    kernel = tuple(op.others[0].shape[2:])
+    kernel = tuple(op.weight.shape[2:])
     if kernel != tuple(op.settings["stride"]) or any(op.settings["padding"]):
         return ""
     return f"stem of {kernel[0]}x{kernel[1]} patches that do not overlap: it reads pixels, and has no map to filter"
@@ -158,7 +158,7 @@ def _why_patches(op: Op) -> str:
 
 def _why_functional(op: Op) -> str:
     depthwise = op.settings["groups"] == op.input.shape[1] == op.output.shape[1]
-    if depthwise and not isinstance(op.others[0], nn.Parameter):
+    if depthwise and not isinstance(op.weight, nn.Parameter | Value):
         return "already anti-aliased: a depthwise convolution with a constant filter"
     return f"convolution called as a function at {op.source}"
 
