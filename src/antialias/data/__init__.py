@@ -8,7 +8,14 @@ from ._annotated import cut as cut
 from ._annotated import hold as hold
 from ._annotated import mirrored as mirrored
 from ._annotated import scaled as scaled
+from ._cityscapes import Cityscapes as Cityscapes
+from ._class_split import ClassSplit as ClassSplit
+from ._class_split import PartlyMasked as PartlyMasked
+from ._class_split import class_split as class_split
 from ._coco import CocoInstances as CocoInstances
+from ._faults import BrokenData as BrokenData
+from ._faults import Fault as Fault
+from ._faults import OnBroken as OnBroken
 from ._folder import ImageFolder as ImageFolder
 from ._open import Opener as Opener
 from ._open import Request as Request
@@ -25,15 +32,22 @@ from ._scenes import Scene as Scene
 from ._scenes import Scenes as Scenes
 from ._segmented import Segmented as Segmented
 from ._segmented import SegmentedScenes as SegmentedScenes
+from ._voc import VocSegmentation as VocSegmentation
 
 __all__ = [
     "Annotated",
     "Annotation",
     "Annotations",
+    "BrokenData",
+    "Cityscapes",
+    "ClassSplit",
     "CocoInstances",
+    "Fault",
     "ImageFolder",
     "Labelled",
+    "OnBroken",
     "Opener",
+    "PartlyMasked",
     "Pictures",
     "Progress",
     "Request",
@@ -41,8 +55,10 @@ __all__ = [
     "Scenes",
     "Segmented",
     "SegmentedScenes",
+    "VocSegmentation",
     "Want",
     "boxes_around",
+    "class_split",
     "cut",
     "hold",
     "materialize",

@@ -139,16 +139,18 @@ def scaled(item: Annotation, factor: float) -> Annotation:
         >>> scaled(item, 0.5).image.shape
         torch.Size([3, 3, 4])
     """
-    sides = item.image.shape[-2:]
+    (height, width), (image, masks) = item.image.shape[-2:], resampled(item.image, item.masks, factor)
+    stretch = torch.tensor([image.shape[-1] / width, image.shape[-2] / height]).repeat(2)
+    return item._replace(image=image, masks=masks, boxes=item.boxes * stretch)
+
+
+def resampled(image: Tensor, masks: Tensor, factor: float) -> tuple[Tensor, Tensor]:
+    """Resample a picture `(3, H, W)` bilinearly with anti-aliasing and masks `(..., H, W)` to the nearest pixel."""
+    sides = image.shape[-2:]
     height, width = (max(1, round(factor * side)) for side in sides)
-    image = F.interpolate(item.image[None].float(), (height, width), mode="bilinear", antialias=True)[0]
+    smooth = F.interpolate(image[None].float(), (height, width), mode="bilinear", antialias=True)[0]
     rows, columns = _nearest(height, sides[0]), _nearest(width, sides[1])
-    stretch = torch.tensor([width / sides[1], height / sides[0]]).repeat(2)
-    return item._replace(
-        image=image.round().clamp(0, 255).to(torch.uint8),
-        masks=item.masks[:, rows[:, None], columns],
-        boxes=item.boxes * stretch,
-    )
+    return smooth.round().clamp(0, 255).to(torch.uint8), masks[..., rows[:, None], columns]
 
 
 def _nearest(new: int, old: int) -> Tensor:

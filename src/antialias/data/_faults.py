@@ -106,7 +106,7 @@ def picture_size(file: Path) -> tuple[int, int]:
     Raises:
         ValueError: The file is missing, empty, truncated or no picture; the message names it.
     """
-    return _opened(file, _glance)
+    return used(file, _glance)
 
 
 def read_picture(file: Path) -> Tensor:
@@ -115,16 +115,19 @@ def read_picture(file: Path) -> Tensor:
     Raises:
         ValueError: The file is missing, empty, truncated or no picture; the message names it.
     """
-    return _opened(file, _pixels)
+    return used(file, _pixels)
 
 
-def _opened(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
+def used(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
+    """Return what `use` makes of a picture's file; what goes wrong names the file."""
     image = require("PIL.Image", extra="tasks")
     try:
         with file.open("rb") as stream, image.open(stream) as opened:
             return use(opened, stream)
     except FileNotFoundError as error:
         raise Unusable(file, "is missing", "Put it there, or take it off the list.") from error
+    except Unusable:
+        raise
     except Exception as error:  # decoders raise whatever their parsers run into
         unknown = isinstance(error, image.UnidentifiedImageError)
         why = f"is not a readable picture ({'of no known format' if unknown else error})"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
+from ._cityscapes import Cityscapes
 from ._coco import CocoInstances
 from ._faults import OnBroken
 from ._folder import ImageFolder
 from ._pictures import Labelled
 from ._scenes import Scenes
 from ._segmented import SegmentedScenes
+from ._voc import VocSegmentation
 
 Want = Literal["label", "semantic", "instances"]
 """One label a picture, one class a pixel, or a mask, box and class for each object."""
@@ -140,19 +142,25 @@ def _open_scenes(request: Request) -> Scenes | SegmentedScenes:
     return SegmentedScenes(scenes) if request.want == "semantic" else scenes
 
 
-def _open_images(request: Request) -> ImageFolder:
-    if not request.location:
-        raise ValueError("data='images' names no folder. Use images:DIR.")
-    size = request.size or 224
-    return ImageFolder(request.location, request.split, size=size, on_broken=request.on_broken)
+class _Reader(Protocol):
+    """A class that reads a folder."""
+
+    def __call__(self, root: str, split: str, *, size: Any, on_broken: OnBroken) -> Any: ...
 
 
-def _open_coco(request: Request) -> CocoInstances:
-    if not request.location:
-        raise ValueError("data='coco' names no folder. Use coco:DIR.")
-    return CocoInstances(request.location, request.split, size=request.size, on_broken=request.on_broken)
+def _reading(scheme: str, reader: _Reader, size: int | None = None) -> Opener:
+    """Return what opens a folder; `size` is the one where none is asked for."""
+
+    def opener(request: Request) -> Any:
+        if not request.location:
+            raise ValueError(f"data={scheme!r} names no folder. Use {scheme}:DIR.")
+        return reader(request.location, request.split, size=request.size or size, on_broken=request.on_broken)
+
+    return opener
 
 
-register("coco", _open_coco, wants=("instances",))
+register("cityscapes", _reading("cityscapes", Cityscapes), wants=("semantic",))
+register("coco", _reading("coco", CocoInstances), wants=("instances",))
+register("images", _reading("images", ImageFolder, size=224))
 register("scenes", _open_scenes, wants=("label", "semantic", "instances"))
-register("images", _open_images)
+register("voc", _reading("voc", VocSegmentation), wants=("semantic",))

@@ -1,0 +1,81 @@
+"""PASCAL VOC's layout: lists of names, pictures, and palette files of class ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from antialias._conventions import IGNORED
+
+from ._faults import OnBroken
+from ._masks import Masked, MaskedFiles, contents
+
+_CLASSES = (
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
+    "pottedplant sheep sofa train tvmonitor"
+)
+_LISTS = Path("ImageSets/Segmentation")
+
+
+class VocSegmentation(MaskedFiles):
+    """Read `JPEGImages/*.jpg` with `SegmentationClass/*.png` by the lists in `ImageSets/Segmentation`.
+
+    Where the larger training set is there (Hariharan et al., ICCV 2011: `trainaug.txt` with `SegmentationClassAug`),
+    the split `"train"` is that. The test set's masks are not public, so the split `"test"` is VOC's `val`. Borders
+    between objects are 255, which is ignored.
+
+    Args:
+        root: `VOC2012`, or `VOCdevkit` or a folder in which one of these lies.
+        split: `"train"`, `"test"`, or the name of a list, such as `"trainval"`.
+        size: Shorter side of what is returned, in pixels: pictures bilinear with anti-aliasing, masks to the nearest
+            pixel; as they are if `None`.
+        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its picture left out: `"skip"`.
+
+    Attributes:
+        list: The file of names that is read.
+        faults: What is broken and left out.
+
+    Raises:
+        FileNotFoundError: A folder or a list is missing.
+        ValueError: The list is empty, or a file is broken and `on_broken="stop"`.
+    """
+
+    def __init__(
+        self, root: str | Path, split: str = "train", *, size: int | None = None, on_broken: OnBroken = "stop"
+    ) -> None:
+        folder = _folder(Path(root))
+        self.list, masks = _list(folder, split)
+        names = [Path(line.split()[0]).stem for line in self.list.read_text().splitlines() if line.strip()]
+        if not names:
+            raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")
+        pictures = folder / "JPEGImages"
+        files = [Masked(pictures / f"{name}.jpg", masks / f"{name}.png") for name in names]
+        ids = {number: number for number in (*range(21), IGNORED)}
+        super().__init__(files, _CLASSES.split(), ids, size=size, on_broken=on_broken)
+
+
+def _folder(root: Path) -> Path:
+    for folder in (root, root / "VOC2012", root / "VOCdevkit" / "VOC2012"):
+        if (folder / _LISTS).is_dir():
+            break
+    else:
+        raise FileNotFoundError(
+            f"{root} {contents(root)}. Use voc:DIR with VOC2012 as DIR, which holds ImageSets/Segmentation, "
+            "JPEGImages and SegmentationClass, or with VOCdevkit."
+        )
+    if missing := [name for name in ("JPEGImages", "SegmentationClass") if not (folder / name).is_dir()]:
+        raise FileNotFoundError(f"{folder} has no folder {missing[0]}: it {contents(folder)}. Put it there.")
+    return folder
+
+
+def _list(folder: Path, split: str) -> tuple[Path, Path]:
+    """Return the file of names and the masks' folder."""
+    larger = folder / "SegmentationClassAug"
+    if split == "train" and larger.is_dir() and (folder / _LISTS / "trainaug.txt").is_file():
+        split = "trainaug"
+    file = folder / _LISTS / f"{'val' if split == 'test' else split}.txt"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{file} is not there for split={split!r}; {file.parent} {contents(file.parent)}. Use train or test, or "
+            "one of these lists."
+        )
+    return file, larger if split == "trainaug" and larger.is_dir() else folder / "SegmentationClass"
