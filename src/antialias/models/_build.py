@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,16 +131,34 @@ def _tiny_mask_rcnn(_: str, num_classes: int | None, __: bool | None) -> nn.Modu
     return tiny_mask_rcnn(num_classes)
 
 
+def _mask_x(backbone: str, num_classes: int | None, pretrained: bool | None, agnostic: bool = False) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._mask_x import mask_x
+
+    return mask_x(backbone, num_classes, pretrained, agnostic=agnostic)
+
+
+def _tiny_mask_x(_: str, num_classes: int | None, __: bool | None, agnostic: bool = False) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._mask_x import tiny_mask_x
+
+    return tiny_mask_x(num_classes, agnostic=agnostic)
+
+
 # By name: what stands behind the second colon, the number of classes, and whether weights are wanted (None: not even
 # embedded ones).
 _OWN: dict[str, Callable[[str, int | None, bool | None], nn.Module]] = {
+    "AgnosticMaskRCNN": partial(_mask_x, agnostic=True),
     "EfficientNetLite0": _lite0,
     "MaskRCNN": _mask_rcnn,
+    "MaskX": _mask_x,
     "TinyDeepLab": _tiny_deeplab,
+    "TinyAgnosticMaskRCNN": partial(_tiny_mask_x, agnostic=True),
     "TinyMaskRCNN": _tiny_mask_rcnn,
+    "TinyMaskX": _tiny_mask_x,
     "TinyResNet": _tiny_resnet,
 }
-_WITH_BACKBONE: frozenset[str] = frozenset({"MaskRCNN"})
+_WITH_BACKBONE: frozenset[str] = frozenset({"AgnosticMaskRCNN", "MaskRCNN", "MaskX"})
 
 
 def _from_timm(origin: Origin, pretrained: bool | None) -> nn.Module:

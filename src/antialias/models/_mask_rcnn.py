@@ -58,7 +58,7 @@ def mask_rcnn(backbone: str, num_classes: int | None = None, pretrained: bool | 
     )
 
 
-def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
+def tiny_mask_rcnn(num_classes: int | None = None, *, mask_pool: int = 14) -> MaskRCNN:
     """Build a Mask R-CNN of 0.9 M parameters for pictures of 64 to 96 pixels, which it takes as they are.
 
     TinyResNet carries an FPN of 64 channels; anchors, pooling and the number of proposals suit a few objects of 8 to
@@ -66,6 +66,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
 
     Args:
         num_classes: Number of classes, with background; 21 by default, those of the scenes.
+        mask_pool: Side of the grid on which mask features are pooled; masks have twice as many samples a side.
     """
     classes, width = num_classes or 21, 64
     body = IntermediateLayerGetter(TinyResNet(), {f"layer{i + 1}": str(i) for i in range(4)})
@@ -84,7 +85,7 @@ def tiny_mask_rcnn(num_classes: int | None = None) -> MaskRCNN:
         box_batch_size_per_image=16,
         box_positive_fraction=0.5,
         box_detections_per_img=20,
-        mask_roi_pool=_pool(14),
+        mask_roi_pool=_pool(mask_pool),
         mask_head=MaskRCNNHeads(width, (width, width), 1),
         mask_predictor=MaskRCNNPredictor(width, width, classes),
     )
