@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -80,6 +81,26 @@ def test_a_circular_shift_of_the_input_only_shifts_the_output(config: Filter, st
     y = layer(x)
     for shift in product(range(3), range(3)):
         assert in_phase(layer(x.roll(shift, (2, 3))), y)
+
+
+@pytest.mark.parametrize("kernel_size", [3, 4])
+def test_the_learned_phase_tells_maps_apart_that_hardly_vary(kernel_size: int) -> None:
+    torch.manual_seed(0)
+    layer: Any = (
+        Fixed(kernel_size=kernel_size, phase="learned", padding_mode="circular").build(4, (2, 2)).double().eval()
+    )
+    x = 10 + 0.01 * maps(8, 8)
+    scores = layer.judge(layer.phases(layer.filter(x))).detach().sort().values
+    assert scores.diff().min() > 1e-4
+    assert torch.allclose(layer.judge(layer.phases(layer.filter(100 * x))).detach().sort().values, scores)
+    assert in_phase(layer(x.roll((1, 1), (2, 3))), layer(x))
+
+
+def test_the_learned_phase_of_a_constant_map_has_gradients() -> None:
+    x = torch.full((1, 4, 4, 4), 3.0, requires_grad=True)
+    PolyphasePool2d(4, phase="learned")(x).sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
 
 
 def test_a_strided_slice_does_not_do_that() -> None:

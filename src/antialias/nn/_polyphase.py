@@ -143,7 +143,7 @@ class PolyphasePool2d(nn.Module):
             precise = torch.float32 if phases.device.type == "mps" else torch.float64
             scores = phases.detach().square().sum((3, 4, 5), dtype=precise).flatten(1)
         else:
-            scores = self.judge(phases.flatten(0, 2)).view(phases.shape[0], -1)
+            scores = self.judge(phases)
             if self.training:
                 scores = shares = F.gumbel_softmax(scores, hard=True)
         self.choice.phases, self.choice.shares = scores.detach().argmax(1), shares
@@ -208,7 +208,13 @@ class PhaseReturn2d(nn.Module):
 
 
 class _Judge(nn.Module):
-    """Give subsampled maps `(N, C, H, W)` a score each, the same for a map and its circular shifts."""
+    """Give each phase of a map a score, the same for a map and its circular shifts.
+
+    The published network sees the maps as they are. Where none of its ReLUs bends, as on maps that hardly vary around
+    a large mean, it is linear: it then compares the means of the phases, which any filter with a zero at the limit of
+    the grid, such as a binomial one, makes equal. Here it sees what is left of each channel without its mean, at unit
+    scale, which bends every ReLU.
+    """
 
     def __init__(
         self,
@@ -223,10 +229,22 @@ class _Judge(nn.Module):
         self.conv1 = nn.Conv2d(channels, width, 3, device=device, dtype=dtype)
         self.conv2 = nn.Conv2d(width, 1, 3, device=device, dtype=dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, phases: Tensor) -> Tensor:
+        """Score phases `(N, s_h, s_w, C, H, W)` as `(N, s_h * s_w)`."""
         border = [(1, 1), (1, 1)]
+        x = _standardized(phases).flatten(0, 2)
         x = F.relu(self.conv1(pad(x, border, self.padding_mode)))
-        return self.conv2(pad(x, border, self.padding_mode)).mean((1, 2, 3))
+        scores: Tensor = self.conv2(pad(x, border, self.padding_mode)).mean((1, 2, 3))
+        return scores.view(phases.shape[0], -1)
+
+
+def _standardized(phases: Tensor) -> Tensor:
+    """Take the mean of each channel over all phases away, and bring each picture to unit scale."""
+    precise = torch.promote_types(phases.dtype, torch.float32)
+    centred = phases - phases.mean((1, 2, 4, 5), keepdim=True)
+    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3, 4, 5), keepdim=True, dtype=precise)
+    scale = norm * (phases[0].numel() ** -0.5)
+    return (centred / scale.clamp_min(torch.finfo(precise).tiny)).to(phases.dtype)
 
 
 def check_phase(phase: str | None) -> None:
