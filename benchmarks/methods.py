@@ -49,7 +49,7 @@ METHODS: dict[str, Filter | None] = {
     "polyphase, learned": Polyphase(phase="learned"),
     "fixed 3x3, polyphase": Fixed(phase="norm", padding_mode="circular"),
 }
-BASE = TrainConfig(epochs=8, train_length=4000, test_length=1000, devices=1)
+BASE = TrainConfig(epochs=6, train_length=3000, test_length=600, devices=1)
 OUT = Path(__file__).with_suffix(".csv")
 SCORES = ("accuracy", "consistency", "consistency_on_correct", "circular_consistency", "top1_change")
 
