@@ -7,6 +7,7 @@ from ._annotated import boxes_around as boxes_around
 from ._annotated import cut as cut
 from ._annotated import hold as hold
 from ._annotated import mirrored as mirrored
+from ._annotated import resampled as resampled
 from ._annotated import scaled as scaled
 from ._cityscapes import Cityscapes as Cityscapes
 from ._class_split import ClassSplit as ClassSplit
@@ -30,8 +31,11 @@ from ._pictures import Progress as Progress
 from ._pictures import materialize as materialize
 from ._scenes import Scene as Scene
 from ._scenes import Scenes as Scenes
+from ._segmented import Segmentations as Segmentations
 from ._segmented import Segmented as Segmented
 from ._segmented import SegmentedScenes as SegmentedScenes
+from ._segmented import hold_segmented as hold_segmented
+from ._segmented import window_of as window_of
 from ._voc import VocSegmentation as VocSegmentation
 
 __all__ = [
@@ -53,6 +57,7 @@ __all__ = [
     "Request",
     "Scene",
     "Scenes",
+    "Segmentations",
     "Segmented",
     "SegmentedScenes",
     "VocSegmentation",
@@ -61,11 +66,14 @@ __all__ = [
     "class_split",
     "cut",
     "hold",
+    "hold_segmented",
     "materialize",
     "mirrored",
     "open_data",
     "photographs",
     "register",
+    "resampled",
     "scaled",
     "textures",
+    "window_of",
 ]

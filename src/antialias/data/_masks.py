@@ -54,12 +54,19 @@ class MaskedFiles:
     ) -> None:
         self.files, self.classes, self.size, self.on_broken = list(files), tuple(classes), size, on_broken
         self.faults: list[Fault] = []
+        self._sizes: dict[Path, tuple[int, ...]] = {}
         self._table = torch.full((256,), _UNKNOWN, dtype=torch.uint8)
         self._table[list(ids)] = torch.tensor(list(ids.values()), dtype=torch.uint8)
         self._leave_out(faults_in(self.files, self._faults_of))
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all pictures together, as they are returned."""
+        sizes = (self._sizes[files.mask] for files in self.files)
+        return sum(h * w if self.size is None else round(h * w * (self.size / min(h, w)) ** 2) for h, w in sizes)
 
     def name(self, index: int) -> str:
         """Return the picture's file."""
@@ -85,6 +92,8 @@ class MaskedFiles:
 
     def _faults_of(self, files: Masked, size_of: Callable[[Path], tuple[int, ...]] = picture_size) -> Iterator[Fault]:
         size, mask = attempt(size_of, files.picture), attempt(self._classes_in, files.mask)
+        if isinstance(mask, Tensor):
+            self._sizes[files.mask] = _shape(mask)
         yield from (found for found in (size, mask) if isinstance(found, Fault))
         if isinstance(mask, Tensor) and not isinstance(size, Fault) and size != _shape(mask):
             yield _other_size(files, size, _shape(mask)).fault

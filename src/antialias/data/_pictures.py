@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 Progress = Callable[[int, int], None]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @runtime_checkable
@@ -82,7 +84,7 @@ def materialize(data: Labelled, *, progress: Progress | None = None) -> Pictures
         return data
     parts: list[tuple[Tensor, Tensor]] = []
     done = 0
-    for part in _in_threads(data.labelled, torch.arange(len(data)).split(128)):
+    for part in in_threads(data.labelled, torch.arange(len(data)).split(128)):
         parts.append(part)
         done += len(part[1])
         if progress is not None:
@@ -91,9 +93,7 @@ def materialize(data: Labelled, *, progress: Progress | None = None) -> Pictures
     return Pictures(torch.cat(images), torch.cat(labels), data.classes)
 
 
-def _in_threads(
-    read: Callable[[Tensor], tuple[Tensor, Tensor]], chunks: Sequence[Tensor]
-) -> Iterator[tuple[Tensor, Tensor]]:
+def in_threads(read: Callable[[T], R], chunks: Sequence[T]) -> Iterator[R]:
     """Read chunks side by side, in order.
 
     Reading is many small operations: a thread a chunk uses the cores that a thread an operation leaves idle, and does

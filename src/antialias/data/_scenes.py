@@ -116,6 +116,11 @@ class Scenes(Dataset[tuple[Tensor, int] | tuple[Tensor, Tensor] | Scene]):
         drawn = self._render(torch.tensor(indices))
         return [_annotation(*one) for one in zip(drawn.images, _scenes(drawn), indices, strict=True)]
 
+    def segmentations(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """Return several items as a semantic segmentation data set does, drawn together."""
+        drawn = self._render(torch.tensor(indices))
+        return list(zip(drawn.images, _semantic(drawn.kinds, drawn.owner).to(torch.uint8), strict=True))
+
     def name(self, index: int) -> str:
         """Return what a message calls item `index`."""
         return f"scene {index} of {self.split}"
@@ -264,7 +269,13 @@ def _annotation(image: Tensor, scene: Scene, index: int) -> Annotation:
 
 
 def _scene(image: Tensor, kinds: Tensor, owner: Tensor) -> Scene:
-    semantic = torch.where(owner >= 0, kinds[owner.clamp(min=0)] + 1, 0)
+    semantic = _semantic(kinds[None], owner[None])[0]
     layers = torch.arange(_LAYERS)[(owner.flatten()[:, None] == torch.arange(_LAYERS)).any(dim=0)]
     masks = owner == layers[:, None, None]
     return Scene(image.float() / 255, int(kinds[_MAIN]), semantic, masks, boxes_around(masks), kinds[layers])
+
+
+def _semantic(kinds: Tensor, owner: Tensor) -> Tensor:
+    """Return the classes `(N, H, W)` of layers `(N, _LAYERS)` where each is seen, 0 where none is."""
+    seen = kinds.gather(1, owner.clamp(min=0).flatten(1)).view_as(owner)
+    return torch.where(owner >= 0, seen + 1, 0)

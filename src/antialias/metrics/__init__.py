@@ -39,6 +39,8 @@ from antialias.metrics._instance_shift import worst_shift_average_precision as w
 from antialias.metrics._matching import Matching as Matching
 from antialias.metrics._mean_iou import SegmentationScores as SegmentationScores
 from antialias.metrics._mean_iou import mean_iou as mean_iou
+from antialias.metrics._mean_iou import scores_of_overlaps as scores_of_overlaps
+from antialias.metrics._mean_iou import segmentation_overlaps as segmentation_overlaps
 from antialias.metrics._mean_iou import segmentation_scores as segmentation_scores
 from antialias.metrics._measure import Model as Model
 from antialias.metrics._measure import Options as Options
@@ -46,6 +48,7 @@ from antialias.metrics._measure import evaluating as evaluating
 from antialias.metrics._normalization import Normalization as Normalization
 from antialias.metrics._normalization import Normalize as Normalize
 from antialias.metrics._normalization import normalization_of as normalization_of
+from antialias.metrics._picture_values import PictureValues as PictureValues
 from antialias.metrics._pictures import Images as Images
 from antialias.metrics._pictures import Picture as Picture
 from antialias.metrics._pictures import Pictures as Pictures
@@ -55,11 +58,15 @@ from antialias.metrics._score import average as average
 from antialias.metrics._score import difference as difference
 from antialias.metrics._score import joined as joined
 from antialias.metrics._segmentation_model import SegmenterOptions as SegmenterOptions
+from antialias.metrics._segmentation_model import continued as continued
+from antialias.metrics._segmentation_model import logits_in as logits_in
 from antialias.metrics._segmentation_model import segmentation_logits as segmentation_logits
 from antialias.metrics._segmentation_model import side_multiple_of as side_multiple_of
 from antialias.metrics._semantic import SegmentationConsistencies as SegmentationConsistencies
+from antialias.metrics._semantic import scores_of_shares as scores_of_shares
 from antialias.metrics._semantic import segmentation_consistencies as segmentation_consistencies
 from antialias.metrics._semantic import segmentation_consistency as segmentation_consistency
+from antialias.metrics._semantic import segmentation_shares as segmentation_shares
 from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
 
@@ -97,6 +104,7 @@ __all__ = [
     "OnePixelChanges",
     "Options",
     "Picture",
+    "PictureValues",
     "Pictures",
     "SameInstance",
     "Score",
@@ -110,6 +118,7 @@ __all__ = [
     "average_precision",
     "circular_consistency",
     "consistency",
+    "continued",
     "detections",
     "difference",
     "evaluating",
@@ -119,6 +128,7 @@ __all__ = [
     "instance_consistency",
     "instance_crops",
     "joined",
+    "logits_in",
     "mean_absolute_change",
     "mean_iou",
     "normalization_of",
@@ -126,10 +136,14 @@ __all__ = [
     "one_pixel_changes",
     "one_pixel_frames",
     "random_crops",
+    "scores_of_overlaps",
+    "scores_of_shares",
     "segmentation_consistencies",
     "segmentation_consistency",
     "segmentation_logits",
+    "segmentation_overlaps",
     "segmentation_scores",
+    "segmentation_shares",
     "shift_averaged_answers",
     "side_multiple_of",
     "top1_change",

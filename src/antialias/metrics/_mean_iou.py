@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from antialias.metrics._measure import Model, measure
+from antialias.metrics._picture_values import PictureValues
 from antialias.metrics._pictures import Images, Picture
 from antialias.metrics._score import Score
 from antialias.metrics._segmentation import IGNORED, mean_iou_of, overlaps, pixel_accuracy_of
@@ -51,6 +52,14 @@ def mean_iou(model: Model, pictures: Images, **options: Unpack[SegmenterOptions]
 
 def segmentation_scores(model: Model, pictures: Images, **options: Unpack[SegmenterOptions]) -> SegmentationScores:
     """Measure `mean_iou` and the share of all pixels that are right, of the same predictions."""
+    return scores_of_overlaps(segmentation_overlaps(model, pictures, **options))
+
+
+def segmentation_overlaps(model: Model, pictures: Images, **options: Unpack[SegmenterOptions]) -> PictureValues:
+    """Count the pixels of each class in both of prediction and truth, and in either: `(N, 2, K)` of N pictures.
+
+    Parts of a set, each with its `first`, can be counted apart and joined.
+    """
     settings, multiple = settings_of(model, options)
     question = MapQuestion.about(model, lambda picture: picture.batch, settings, multiple)
 
@@ -59,9 +68,14 @@ def segmentation_scores(model: Model, pictures: Images, **options: Unpack[Segmen
         return torch.stack(overlaps(maps[0], truth, *question.outputs))
 
     measured = measure(pictures, [question], verdict, settings)
-    both, either = measured.values.unbind(1)
-    about = {**_protocol(multiple), **measured.protocol()}
-    scores = (score(both, either, about, settings.level) for score in (mean_iou_of, pixel_accuracy_of))
+    protocol = {**_protocol(multiple), **measured.protocol()}
+    return PictureValues("segmentation overlaps", measured.values, protocol, settings.level)
+
+
+def scores_of_overlaps(counted: PictureValues) -> SegmentationScores:
+    """Return the scores of what `segmentation_overlaps` counted."""
+    both, either = counted.values.unbind(1)
+    scores = (score(both, either, counted.protocol, counted.level) for score in (mean_iou_of, pixel_accuracy_of))
     return SegmentationScores(*scores)
 
 

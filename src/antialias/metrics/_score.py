@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -305,18 +305,41 @@ def joined(parts: Sequence[Score]) -> Score:
         >>> joined(parts) == Score.from_pictures("accuracy", right)
         True
     """
+    protocol = joined_protocol(parts)
+    for part in parts:
+        if len(part.resampled) or not len(part.per_image):
+            raise ValueError(f"{part.name!r} is no mean over pictures that are known. Measure the whole set at once.")
+    per_image = torch.cat([part.per_image for part in parts])
+    return Score.from_pictures(parts[0].name, per_image, protocol, parts[0].level)
+
+
+class _Part(Protocol):
+    """A score of a part of a set, or what it is made of."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def protocol(self) -> dict[str, Any]: ...
+
+
+def joined_protocol(parts: Sequence[_Part]) -> dict[str, Any]:
+    """Return the protocol of parts together, without their intervals.
+
+    Raises:
+        ValueError: There is no part, or they are of different kinds.
+    """
     if not parts:
         raise ValueError("there is no part to join. Give one score a part.")
     first = parts[0]
     for part in parts:
-        if len(part.resampled) or not len(part.per_image):
-            raise ValueError(f"{part.name!r} is no mean over pictures that are known. Measure the whole set at once.")
         if (part.name, part.level) != (first.name, first.level):
             raise ValueError(f"{first.name!r} and {part.name!r} differ. Join parts of one score.")
     protocol = {key: value for key, value in first.protocol.items() if key != "interval"}
     if "pictures" in protocol:
         protocol["pictures"] = _joined_pictures([part.protocol["pictures"] for part in parts])
-    return Score.from_pictures(first.name, torch.cat([part.per_image for part in parts]), protocol, first.level)
+    return protocol
 
 
 def _joined_pictures(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

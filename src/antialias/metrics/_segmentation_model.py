@@ -69,9 +69,15 @@ def segmentation_logits(model: Model, images: Tensor, multiple: int = 1) -> Tens
         torch.Size([1, 3, 30, 40])
     """
     height, width = images.shape[-2:]
-    padding = (0, -width % multiple, 0, -height % multiple)
-    inputs = F.pad(images, padding, mode="replicate") if any(padding) else images
+    inputs = continued(images, multiple)
     return logits_in(model(inputs), inputs)[..., :height, :width]
+
+
+def continued(images: Tensor, multiple: int) -> Tensor:
+    """Continue pictures `(N, C, H, W)` to the right and downwards by their last pixels to multiples of a number."""
+    height, width = images.shape[-2:]
+    padding = (0, -width % multiple, 0, -height % multiple)
+    return F.pad(images, padding, mode="replicate") if any(padding) else images
 
 
 def logits_in(answer: Any, frames: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,8 @@ from antialias.metrics._score import Score
 from antialias.metrics._segmentation import IGNORED, consistency_of, mean_iou_of, mean_of_ious, overlap_shares, overlaps
 from antialias.metrics._segmentation_model import class_maps, logits_in
 from antialias.metrics._stateful import PictureMetric
+
+Masks = Tensor | Sequence[Tensor]
 
 
 class DataSetMeanIoU(PictureMetric):
@@ -39,11 +42,11 @@ class DataSetMeanIoU(PictureMetric):
         self.num_classes = num_classes
         self.set_dtype(torch.float64)  # that of the state, a process without pictures included
 
-    def update(self, logits: Any, masks: Tensor, numbers: Tensor) -> None:
+    def update(self, logits: Any, masks: Masks, numbers: Tensor) -> None:
         """Add pictures by their logits `(N, K, H, W)`, or a mapping with them at `"out"`, and classes `(N, H, W)`.
 
         Args:
-            logits: What the network says.
+            logits: What the network says; of pictures of several sizes, a list of `(K, H, W)` and one of `(H, W)`.
             masks: What is there; pixels of 255 do not count.
             numbers: Number `(N,)` of each picture in its set, so that the order in which processes are joined does
                 not matter.
@@ -91,8 +94,8 @@ class PlainDataSetMeanIoU(Metric):
         for state in ("both", "either"):
             self.add_state(state, default=torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, logits: Any, masks: Tensor) -> None:
-        """Add pictures by their logits `(N, K, H, W)`, or a mapping with them at `"out"`, and classes `(N, H, W)`."""
+    def update(self, logits: Any, masks: Masks) -> None:
+        """Add pictures by their logits and classes, as `DataSetMeanIoU` takes them."""
         both, either = (counts.sum(0).to(self.device) for counts in counts_of(logits, masks, self.num_classes))
         self.both, self.either = self.both + both, self.either + either
 
@@ -101,8 +104,12 @@ class PlainDataSetMeanIoU(Metric):
         return mean_of_ious(self.both.cpu(), self.either.cpu()).float()
 
 
-def counts_of(logits: Any, masks: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Return the `overlaps` `(N, K)` of each of N pictures."""
+def counts_of(logits: Any, masks: Masks, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Return the `overlaps` `(N, K)` of each of N pictures; logits and masks may be lists, for several sizes."""
+    if not isinstance(masks, Tensor):
+        each = [counts_of(one[None], mask[None], num_classes) for one, mask in zip(logits, masks, strict=True)]
+        both, either = zip(*each, strict=True)
+        return torch.cat(both), torch.cat(either)
     found = logits_in(logits, masks[:, None])
     if found.shape[1] != num_classes:
         raise ValueError(f"the network has {found.shape[1]} outputs, and num_classes={num_classes}. Use equal numbers.")

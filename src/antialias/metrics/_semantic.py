@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from antialias.metrics._crops import Crops, random_crops
-from antialias.metrics._measure import Measured, Model, check_positive, measure
+from antialias.metrics._measure import Model, check_positive, measure
+from antialias.metrics._picture_values import PictureValues
 from antialias.metrics._pictures import Images, Picture
 from antialias.metrics._score import Score
 from antialias.metrics._segmentation import consistency_of, overlap_shares
@@ -17,10 +18,10 @@ from antialias.metrics._segmentation_model import MapQuestion, SegmenterOptions,
 
 
 class SegmentationConsistencies(NamedTuple):
-    """Both scores of the same predictions."""
+    """Both scores of the same predictions; no score on correct pixels where no pixel is classified correctly."""
 
     all: Score
-    on_correct: Score
+    on_correct: Score | None
 
 
 def segmentation_consistency(
@@ -59,9 +60,8 @@ def segmentation_consistency(
 
     Source: after Zou et al., BMVC 2020, section 4.3: docs/protocols.md defines it.
     """
-    pairs = _Pairs(repeats, crop, seed)
-    measured, multiple = _measured(model, images, pairs, options, (only_correct,))
-    return pairs.score(measured, 0, multiple, only_correct=only_correct)
+    shares = _shares(model, images, _Pairs(repeats, crop, seed), options, (only_correct,))
+    return _score(shares, 0, only_correct=only_correct)
 
 
 def segmentation_consistencies(
@@ -73,16 +73,38 @@ def segmentation_consistencies(
     seed: int = 0,
     **options: Unpack[SegmenterOptions],
 ) -> SegmentationConsistencies:
-    """Measure `segmentation_consistency` of all and of correctly classified pixels, on the same predictions.
+    """Measure `segmentation_consistency` of all and of correctly classified pixels, on the same predictions."""
+    how = {"repeats": repeats, "crop": crop, "seed": seed}
+    return scores_of_shares(segmentation_shares(model, pictures, **how, **options))
 
-    Raises:
-        ValueError: As there, or no pixel is classified correctly.
+
+def segmentation_shares(
+    model: Model,
+    pictures: Images,
+    *,
+    repeats: int = 5,
+    crop: float = 0.875,
+    seed: int = 0,
+    **options: Unpack[SegmenterOptions],
+) -> PictureValues:
+    """Measure what the pairs of crops agree on, of all and of correct pixels: `(N, 2, repeats)` of N pictures.
+
+    Parts of a set, each with its `first`, can be measured apart and joined.
     """
-    pairs = _Pairs(repeats, crop, seed)
-    measured, multiple = _measured(model, pictures, pairs, options, (False, True))
-    return SegmentationConsistencies(
-        pairs.score(measured, 0, multiple, only_correct=False), pairs.score(measured, 1, multiple, only_correct=True)
-    )
+    return _shares(model, pictures, _Pairs(repeats, crop, seed), options, (False, True))
+
+
+def scores_of_shares(shares: PictureValues) -> SegmentationConsistencies:
+    """Return the scores of what `segmentation_shares` measured."""
+    correct = bool(shares.values[:, 1].isfinite().any())
+    on_correct = _score(shares, 1, only_correct=True) if correct else None
+    return SegmentationConsistencies(_score(shares, 0, only_correct=False), on_correct)
+
+
+def _score(shares: PictureValues, column: int, *, only_correct: bool) -> Score:
+    counted = "pixels of the overlap" + " that the first crop classifies as there" * only_correct
+    protocol = {**shares.protocol, "counted": counted}
+    return consistency_of(shares.values[:, column], protocol, shares.level, only_correct=only_correct)
 
 
 @dataclass(frozen=True)
@@ -97,11 +119,7 @@ class _Pairs:
         where = {"crop": self.crop, "seed": self.seed, "index": picture.index, "multiple": multiple}
         return random_crops(picture.pixels, self.repeats, **where)
 
-    def score(self, measured: Measured, column: int, multiple: int, *, only_correct: bool) -> Score:
-        protocol = {**self.protocol(multiple, only_correct=only_correct), **measured.protocol()}
-        return consistency_of(measured.values[:, column], protocol, measured.level, only_correct=only_correct)
-
-    def protocol(self, multiple: int, *, only_correct: bool) -> dict[str, Any]:
+    def protocol(self, multiple: int) -> dict[str, Any]:
         """Say every free choice."""
         many = f"{self.repeats} pair{'s' * (self.repeats > 1)} each"
         cut = f", their centres of multiples of {multiple}" * (multiple > 1)
@@ -111,15 +129,14 @@ class _Pairs:
             "crop": self.crop,
             "multiple": multiple,
             "offsets": "per picture, uniform where the crop fits; both crops of a pair independently",
-            "counted": "pixels of the overlap" + " that the first crop classifies as there" * only_correct,
             "seed": self.seed,
         }
 
 
-def _measured(
+def _shares(
     model: Model, images: Images, pairs: _Pairs, options: SegmenterOptions, correct: tuple[bool, ...]
-) -> tuple[Measured, int]:
-    """Return shares `(N, len(correct), R)`, of correct pixels alone where that is true, and the multiple."""
+) -> PictureValues:
+    """Return shares `(N, len(correct), R)`, of correct pixels alone where that is true."""
     check_positive(repeats=pairs.repeats)
     settings, multiple = settings_of(model, options)
 
@@ -133,4 +150,6 @@ def _measured(
         truths = (question.truth_of(picture) if only else None for only in correct)
         return torch.stack([overlap_shares(maps, corners, truth) for truth in truths])
 
-    return measure(images, [question], verdict, settings), multiple
+    measured = measure(images, [question], verdict, settings)
+    protocol = {**pairs.protocol(multiple), **measured.protocol()}
+    return PictureValues("segmentation shares", measured.values, protocol, settings.level)
