@@ -15,9 +15,9 @@ import torch
 from antialias.metrics import Score
 from antialias.models import TinyResNet, load
 from antialias.tasks import Evaluation, TrainConfig, evaluate, fit, is_main_process, joining, network, task_named
-from antialias.tasks import _evaluate as parts
 from antialias.tasks._classification import CentralBatches
 from antialias.tasks._lightning import Deal
+from antialias.tasks._task import _TASKS
 
 
 def _in_two_processes(work: Callable[[], None]) -> None:
@@ -39,6 +39,10 @@ def _in_two_processes(work: Callable[[], None]) -> None:
     assert [process.exitcode for process in made] == [0, 0]
 
 
+def _in_parts_of(pictures: int, monkeypatch: pytest.MonkeyPatch, task: str = "classification") -> None:
+    monkeypatch.setitem(_TASKS, task, replace(task_named(task), part=pictures))
+
+
 def _pictures_of(scores: dict[str, Score]) -> dict[str, list[float]]:
     return {name: score.per_image.nan_to_num(-1).tolist() for name, score in scores.items()}
 
@@ -55,16 +59,15 @@ def test_batches_are_dealt_once() -> None:
         Deal(2, 0, 3)
 
 
-def test_two_processes_train_one_network_and_measure_what_one_does(small: TrainConfig, tmp_path: Path) -> None:
+def test_two_processes_train_one_network_and_measure_what_one_does(
+    small: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # 24 test pictures in batches of 12 are dealt evenly, in batches of 16 not: one process has none at last.
     config = replace(small, epochs=1, batch_size=4, devices=2, strategy="ddp", test_length=40, out=str(tmp_path))
     assert len(CentralBatches(task_named("classification").open(config, "test"), config)) == 3
 
-    def work() -> None:
-        parts.PART = 16
-        fit(config)
-
-    _in_two_processes(work)
+    _in_parts_of(16, monkeypatch)
+    _in_two_processes(lambda: fit(config) and None)
     model, written = load(tmp_path / "model.safetensors"), Evaluation.read(tmp_path)
     alone = evaluate(model, replace(config, devices=1))
     assert written.scores == alone
@@ -77,7 +80,7 @@ def test_two_processes_train_one_network_and_measure_what_one_does(small: TrainC
 
 
 def test_processes_of_torchrun_share_the_parts(small: TrainConfig, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(parts, "PART", 10)
+    _in_parts_of(10, monkeypatch)
     model = network(small, 20).eval()
 
     def work() -> None:
@@ -93,7 +96,7 @@ def test_processes_of_torchrun_share_the_parts(small: TrainConfig, tmp_path: Pat
 def test_parts_are_those_of_the_whole(small: TrainConfig, monkeypatch) -> None:
     model = network(small, 20).eval()
     whole = evaluate(model, small)
-    monkeypatch.setattr(parts, "PART", 7)
+    _in_parts_of(7, monkeypatch)
     seen = []
     scores = evaluate(model, small, progress=lambda done, total: seen.append((done, total)))
     assert scores == whole
@@ -104,7 +107,7 @@ def test_parts_are_those_of_the_whole(small: TrainConfig, monkeypatch) -> None:
 def test_what_was_measured_before_a_crash_is_not_measured_again(
     small: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "PART", 10)
+    _in_parts_of(10, monkeypatch)
     model, partial = network(small, 20).eval(), tmp_path / "partial"
 
     def crash(done: int, _: int) -> None:
@@ -119,7 +122,7 @@ def test_what_was_measured_before_a_crash_is_not_measured_again(
     measured: list[range] = []
     task = task_named("classification")
     counting = replace(task, evaluate_part=lambda *a: measured.append(a[3]) or task.evaluate_part(*a))
-    monkeypatch.setattr(parts, "task_named", lambda _: counting)
+    monkeypatch.setitem(_TASKS, "classification", counting)
     scores = evaluate(model, small, partial=partial)
     assert measured == [range(20, 24)]
     monkeypatch.undo()
@@ -131,7 +134,7 @@ def test_a_task_of_whole_sets_is_measured_by_one_process(small: TrainConfig, mon
     whole = replace(task_named("classification"), evaluate_part=None)
     model = network(small, 20).eval()
     expected = evaluate(model, small)
-    monkeypatch.setattr(parts, "task_named", lambda _: whole)
+    monkeypatch.setitem(_TASKS, "classification", whole)
     assert evaluate(model, small) == expected
 
 

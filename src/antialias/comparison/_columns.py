@@ -18,7 +18,9 @@ _SCORES = {
     "mask_consistency": ("Mask mAISC", "masks of two random crops"),
     "box_consistency": ("Box mAISC", "boxes of two random crops"),
     "mean_iou": ("mIoU", "over the data set"),
+    "pixel_accuracy": ("Pixel accuracy", ""),
     "segmentation_consistency": ("mASSC", "pixels of two random crops"),
+    "segmentation_consistency_on_correct": ("mASSC if correct", "of pixels classified correctly"),
 }
 _COSTS = (
     Column(key="parameters", title="Parameters", unit="M", digits=2),

@@ -2,6 +2,7 @@
 
 from . import _classification as _classification  # registers itself
 from . import _instance as _instance  # registers itself
+from . import _semantic as _semantic  # registers itself
 from ._config import TrainConfig as TrainConfig
 from ._config import read_settings as read_settings
 from ._cost import Cost as Cost

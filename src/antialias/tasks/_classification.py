@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,24 +13,23 @@ from antialias._extras import require
 from antialias.data import Labelled, materialize, open_data
 from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change
 
+from ._batches import IN_MEMORY, ShuffledBatches, draws_of
 from ._config import TrainConfig
-from ._network import normalizer_of
+from ._network import expecting, normalizer_of
 from ._task import Task, register_task
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
-
-_IN_MEMORY = 2 * 2**30
 
 
 def _open(config: TrainConfig, split: str) -> Labelled:
     """Open one split, in memory where that takes 2 GiB at most."""
     length = config.train_length if split == "train" else config.test_length
     data = open_data(config.data, split, size=config.picture_side, length=length)
-    return materialize(data) if len(data) * 3 * config.picture_side**2 <= _IN_MEMORY else data
+    return materialize(data) if len(data) * 3 * config.picture_side**2 <= IN_MEMORY else data
 
 
-class WindowBatches(Dataset[tuple[Tensor, Tensor]]):
+class WindowBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
     """Serve one epoch, whole batches at a time: pictures in random order, random windows, half of them mirrored.
 
     Everything random is drawn when the epoch begins, from `(seed, epoch)`, so a batch is the same in any worker and on
@@ -39,20 +37,15 @@ class WindowBatches(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, data: Labelled, config: TrainConfig, epoch: int) -> None:
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-        self.data, self.window, self.batch_size = data, config.window, min(config.batch_size, len(data))
-        self.order = torch.randperm(len(data), generator=generator)
+        generator = draws_of(config, epoch)
+        super().__init__(len(data), config, generator)
+        self.data, self.window = data, config.window
         room = config.picture_side - config.window + 1
         self.corners = torch.randint(room, (2, len(data)), generator=generator)
         self.mirrored = torch.rand(len(data), generator=generator) < 0.5
 
-    def __len__(self) -> int:
-        return len(self.order) // self.batch_size
-
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} is outside of 0..{len(self) - 1}.")
-        here = self.order[index * self.batch_size :][: self.batch_size]
+        here = self.numbers(index)
         images, labels = self.data.labelled(here)
         top, left = self.corners[:, here]
         return cut_windows(images, top, left, self.window, self.mirrored[here]), labels
@@ -110,23 +103,6 @@ class _Loader:
             yield images.float() / 255, labels
 
 
-@contextmanager
-def _expecting(model: nn.Module, classes: int) -> Iterator[None]:
-    """Refuse a network that answers in other classes than the data has, whose accuracy would mean nothing."""
-
-    def check(_: nn.Module, __: Any, logits: Tensor) -> None:
-        if logits.shape[1] != classes:
-            raise ValueError(
-                f"the network has {logits.shape[1]} outputs, the data {classes} classes. Use equal numbers."
-            )
-
-    handle = model.register_forward_hook(check)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def _evaluate(model: nn.Module, data: Labelled, config: TrainConfig) -> dict[str, Score]:
     return _with_derived(_evaluate_part(model, data, config, range(len(data))))
 
@@ -139,7 +115,7 @@ def _with_derived(scores: dict[str, Score]) -> dict[str, Score]:
 
 def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, numbers: range) -> dict[str, Score]:
     pictures, window, first = _Loader(data, numbers), config.window, numbers.start
-    with _expecting(model, len(data.classes)):
+    with expecting(model, len(data.classes)):
         return {
             "accuracy": accuracy(model, pictures, window=window, first=first),
             **_top5(model, pictures, config, len(data.classes)),
@@ -158,7 +134,7 @@ def _top5(model: nn.Module, pictures: _Loader, config: TrainConfig, classes: int
 
 def _flips(model: nn.Module, data: Labelled, config: TrainConfig) -> Curve:
     window = config.window if config.picture_side - config.window >= 8 else None
-    with _expecting(model, len(data.classes)):
+    with expecting(model, len(data.classes)):
         return flip_rate(model, _Loader(data, range(len(data))), window=window)
 
 

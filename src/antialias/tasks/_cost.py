@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from antialias.metrics import evaluating
 from antialias.surgery import inspect, unconverted_copy
 
+from ._network import side_for
+
 _ROUNDS = 7
 
 
@@ -37,7 +39,7 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
 
     Args:
         model: The network, converted or not.
-        window: Side of the pictures in pixels.
+        window: Side of the pictures in pixels, or the next multiple that the network takes.
         batch_size: Pictures in a pass.
 
     Example:
@@ -45,8 +47,8 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
         >>> cost_of(TinyResNet(), 32, batch_size=1).memory
         1.0
     """
-    device = next(model.parameters()).device
-    images = torch.rand(batch_size, 3, window, window, generator=torch.Generator().manual_seed(0)).to(device)
+    device, side = next(model.parameters()).device, side_for(model, window)
+    images = torch.rand(batch_size, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
     plain = unconverted_copy(model)
     with evaluating(model), evaluating(plain):
         plan = inspect(model, images[:1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from antialias.data import Progress
-from antialias.metrics import Curve, Score, joined
+from antialias.metrics import Curve, PictureValues, Score, joined
 
 from ._config import TrainConfig
 from ._processes import gathered, is_main_process, processes, rank
-from ._task import Task, task_named
+from ._task import Joinable, Task, task_named
 
 Scores = dict[str, Score]
-PART = 512
 
 
 def evaluate(
@@ -26,8 +26,8 @@ def evaluate(
 ) -> Scores:
     """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
 
-    Classifiers are measured in parts of 512 pictures, which the processes of a process group share. The scores are
-    those of the whole at once, to the last bit.
+    Classifiers are measured in parts of 512 pictures and segmenters in parts of 32, which the processes of a process
+    group share. The scores are those of the whole at once, to the last bit.
 
     Args:
         model: The network; its own normalisation is applied.
@@ -37,7 +37,8 @@ def evaluate(
         progress: Called with `(done, total)` pictures.
 
     Returns:
-        `accuracy`, `consistency` and `top1_change` for classification; each task has its own.
+        `accuracy`, `consistency` and `top1_change` for classification, `mean_iou` and `segmentation_consistency` for
+        semantic segmentation; each task has its own.
 
     Raises:
         ValueError: The network has another number of classes than the data, or `partial` holds parts of other scores.
@@ -72,8 +73,8 @@ def measured(
         scores = task.evaluate(model, data, config) if is_main_process() else None
         return next(found for found in gathered(scores) if found is not None)
     store = None if partial is None else _Store(partial, _fingerprint(model, config))
-    parts = [range(start, min(start + PART, len(data))) for start in range(0, len(data), PART)]
-    found: dict[int, Scores] = {}
+    parts = [range(start, min(start + task.part, len(data))) for start in range(0, len(data), task.part)]
+    found: dict[int, Mapping[str, Joinable]] = {}
     for number in range(rank(), len(parts), processes()):
         scores = None if store is None else store.read(number)
         found[number] = scores or task.evaluate_part(model, data, config, parts[number])
@@ -84,7 +85,11 @@ def measured(
     together = {number: scores for some in gathered(found) for number, scores in some.items()}
     if store is not None and is_main_process():
         store.remove()
-    return task.derive({name: joined([together[number][name] for number in sorted(together)]) for name in together[0]})
+    return task.derive({name: _joined([together[number][name] for number in sorted(together)]) for name in together[0]})
+
+
+def _joined(parts: list[Any]) -> Joinable:
+    return PictureValues.joined(parts) if isinstance(parts[0], PictureValues) else joined(parts)
 
 
 class _Store:
@@ -94,19 +99,19 @@ class _Store:
         self.folder, self.fingerprint = folder, fingerprint
         folder.mkdir(parents=True, exist_ok=True)
 
-    def read(self, number: int) -> Scores | None:
-        """Return a part's scores, if they are there."""
+    def read(self, number: int) -> dict[str, Joinable] | None:
+        """Return what a part gave, if it is there."""
         path = self._path(number)
         if not path.exists():
             return None
         stored = json.loads(path.read_text())
         if stored["of"] != self.fingerprint:
             raise ValueError(f"{path} is of another network or other settings. Remove {self.folder}, or use another.")
-        return {name: Score.from_dict(values) for name, values in stored["scores"].items()}
+        return {name: _from_dict(values) for name, values in stored["scores"].items()}
 
-    def write(self, number: int, scores: Scores) -> None:
-        """Write a part's scores in one go, so that what is there is whole."""
-        values = {name: score.to_dict(per_image=True) for name, score in scores.items()}
+    def write(self, number: int, scores: Mapping[str, Joinable]) -> None:
+        """Write what a part gave in one go, so that what is there is whole."""
+        values = {name: _to_dict(score) for name, score in scores.items()}
         unfinished = self._path(number).with_suffix(".unfinished")
         unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
         unfinished.replace(self._path(number))
@@ -120,6 +125,14 @@ class _Store:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06}.json"
+
+
+def _to_dict(score: Joinable) -> dict[str, Any]:
+    return score.to_dict(per_image=True) if isinstance(score, Score) else score.to_dict()
+
+
+def _from_dict(values: Mapping[str, Any]) -> Joinable:
+    return Score.from_dict(values) if "interval" in values else PictureValues.from_dict(values)
 
 
 def _fingerprint(model: nn.Module, config: TrainConfig) -> str:

@@ -14,6 +14,7 @@ from antialias._extras import require
 from antialias.data import Annotated, Annotation, Scenes, cut, hold, mirrored, open_data, scaled
 from antialias.metrics import NothingDetected, Score, detections, instance_consistencies
 
+from ._batches import ShuffledBatches, draws_of
 from ._config import TrainConfig
 from ._task import Task, register_task
 
@@ -35,7 +36,7 @@ def _open(config: TrainConfig, split: str) -> Annotated:
     return hold(data) if isinstance(data, Scenes) else data
 
 
-class ObjectBatches(Dataset[tuple[list[Tensor], list[Target]]]):
+class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
     """Serve one epoch, whole batches at a time: pictures in random order, scaled, cut and mirrored.
 
     A picture is scaled by a factor between 0.8 and 1.25, a window of it is cut where it is larger than `window`, and
@@ -44,21 +45,15 @@ class ObjectBatches(Dataset[tuple[list[Tensor], list[Target]]]):
     """
 
     def __init__(self, data: Annotated, config: TrainConfig, epoch: int) -> None:
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-        self.data, self.window, self.batch_size = data, config.window, min(config.batch_size, len(data))
-        self.order = torch.randperm(len(data), generator=generator)
+        generator = draws_of(config, epoch)
+        super().__init__(len(data), config, generator)
+        self.data, self.window = data, config.window
         draws = torch.rand(4, len(data), generator=generator)
         self.mirrored, self.corners = draws[0] < 0.5, draws[1:3]
         self.scales = _SCALES[0] * (_SCALES[1] / _SCALES[0]) ** draws[3]
 
-    def __len__(self) -> int:
-        return len(self.order) // self.batch_size
-
     def __getitem__(self, index: int) -> tuple[list[Tensor], list[Target]]:
-        if not 0 <= index < len(self):
-            raise IndexError(f"batch {index} is outside of 0..{len(self) - 1}.")
-        here = self.order[index * self.batch_size :][: self.batch_size].tolist()
-        shown = [self._augmented(number) for number in here]
+        shown = [self._augmented(number) for number in self.numbers(index).tolist()]
         return [image for image, _ in shown], [target for _, target in shown]
 
     def _augmented(self, number: int) -> tuple[Tensor, Target]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from antialias.metrics import Normalization
+from antialias.metrics import Normalization, side_multiple_of
 from antialias.models import build, freeze_as_, load, read_weights
 from antialias.nn import Filter
 from antialias.surgery import conversion_of, convert_
@@ -82,9 +84,21 @@ def fill_(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
 
 def _convert_(model: nn.Module, filter: Filter, config: TrainConfig) -> None:
     trained = config.weights is not None
-    example = torch.zeros(1, 3, config.window, config.window)
+    side = side_for(model, config.window)
+    example = torch.zeros(1, 3, side, side)
     placement = config.placement or ("exact" if trained else "paper")
     convert_(model, filter if trained else filter.from_scratch(), example=example, placement=placement)
+
+
+def side_for(model: nn.Module, window: int) -> int:
+    """Return the side of the pictures that a network is shown for a window: the next multiple that it takes.
+
+    Example:
+        >>> side_for(build("smp:FPN:resnet18"), 65), side_for(build("antialias:TinyResNet"), 65)
+        (96, 65)
+    """
+    multiple = side_multiple_of(model)
+    return -(-window // multiple) * multiple
 
 
 def optimizer_of(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
@@ -116,6 +130,24 @@ def factor(step: int, config: TrainConfig, steps: int) -> float:
         return rise * max(0.0, 1 - step / steps) ** config.power
     fallen = sum(step >= milestone * unit for milestone in config.milestones)
     return rise * config.gamma**fallen
+
+
+@contextmanager
+def expecting(model: nn.Module, classes: int) -> Iterator[None]:
+    """Refuse a network that answers in other classes than the data has, whose scores would mean nothing."""
+
+    def check(_: nn.Module, __: Any, answer: Any) -> None:
+        logits = answer["out"] if isinstance(answer, Mapping) else answer
+        if logits.shape[1] != classes:
+            raise ValueError(
+                f"the network has {logits.shape[1]} outputs, the data {classes} classes. Use equal numbers."
+            )
+
+    handle = model.register_forward_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def normalizer_of(model: nn.Module) -> Callable[[Tensor], Tensor]:

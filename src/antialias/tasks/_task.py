@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
-from antialias.metrics import Curve, Score
+from antialias.metrics import Curve, PictureValues, Score
 
 from ._config import TrainConfig
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
+
+
+Joinable = Score | PictureValues
 
 
 class Batches(Protocol):
@@ -47,9 +50,10 @@ class Task:
         meter: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
             right on many processes.
         evaluate: `(model, data, config) -> scores` by name: of the answer and of its stability.
-        evaluate_part: `(model, data, config, range of pictures) -> scores`, where all scores are means over pictures:
-            then parts are measured by several processes, and `metrics.joined`.
-        derive: `(scores of all parts) -> scores`, with those that follow from them.
+        evaluate_part: `(model, data, config, range of pictures) -> scores`, or what they are made of, where parts can
+            be joined: then several processes share them.
+        derive: `(what all parts gave together) -> scores`, with those that follow from them.
+        part: Pictures in a part.
         flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
     """
 
@@ -64,8 +68,9 @@ class Task:
     predict: Callable[[nn.Module, Any], Any]
     meter: Callable[[int], Metric]
     evaluate: Callable[[nn.Module, Any, TrainConfig], dict[str, Score]]
-    evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], dict[str, Score]] | None = None
-    derive: Callable[[dict[str, Score]], dict[str, Score]] = lambda scores: scores
+    evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], Mapping[str, Joinable]] | None = None
+    derive: Callable[[dict[str, Any]], dict[str, Score]] = lambda scores: scores
+    part: int = 512
     flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
 
 

@@ -1,0 +1,48 @@
+"""What the training batches of all tasks have in common: who comes when, drawn from the seed and the epoch alone."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Generator, Tensor
+from torch.utils.data import Dataset
+
+from ._config import TrainConfig
+
+B = TypeVar("B", covariant=True)
+
+IN_MEMORY = 2 * 2**30
+"""Bytes that one split may take to be held in memory."""
+
+
+def draws_of(config: TrainConfig, epoch: int) -> Generator:
+    """Return the generator of all that is random in an epoch's batches."""
+    return torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+
+
+class ShuffledBatches(Dataset[B]):
+    """Deal numbers of pictures in random order, whole batches at a time; an incomplete last batch is left out.
+
+    Args:
+        count: Number of pictures.
+        config: Says how many make a batch.
+        generator: What the order is drawn from.
+    """
+
+    def __init__(self, count: int, config: TrainConfig, generator: Generator) -> None:
+        self.batch_size = min(config.batch_size, count)
+        self.order = torch.randperm(count, generator=generator)
+
+    def __len__(self) -> int:
+        return len(self.order) // self.batch_size
+
+    def numbers(self, index: int) -> Tensor:
+        """Return the numbers of the pictures of a batch.
+
+        Raises:
+            IndexError: There is no such batch.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} is outside of 0..{len(self) - 1}.")
+        return self.order[index * self.batch_size :][: self.batch_size]
