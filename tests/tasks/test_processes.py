@@ -14,6 +14,7 @@ import torch
 
 from antialias.metrics import Score
 from antialias.models import TinyResNet, load
+from antialias.nn import Fixed
 from antialias.tasks import Evaluation, TrainConfig, evaluate, fit, is_main_process, joining, network, task_named
 from antialias.tasks._classification import CentralBatches
 from antialias.tasks._lightning import Deal
@@ -77,6 +78,18 @@ def test_two_processes_train_one_network_and_measure_what_one_does(
     steps = int((tmp_path / "metrics.csv").read_text().splitlines()[1].split(",")[1])
     assert steps == 64 // (4 * 2)
     assert not (tmp_path / "partial").exists()
+
+
+def test_two_processes_segment_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_parts_of(4, monkeypatch, "semantic")
+    small = {"epochs": 1, "batch_size": 4, "size": 40, "window": 32, "train_length": 16, "test_length": 10}
+    config = TrainConfig(task="semantic", filter=Fixed(), accelerator="cpu", out=str(tmp_path), **small)
+    _in_two_processes(lambda: fit(replace(config, devices=2, strategy="ddp")) and None)
+    written, task = Evaluation.read(tmp_path).scores, task_named("semantic")
+    assert written == task.evaluate(load(tmp_path / "model.safetensors"), task.open(config, "test"), config)
+    row = dict(zip(*(line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()), strict=True))
+    assert float(row["test_mean_iou"]) == pytest.approx(written["mean_iou"].value, abs=1e-6)
+    assert row["step"] == "2"
 
 
 def test_processes_of_torchrun_share_the_parts(small: TrainConfig, tmp_path: Path, monkeypatch) -> None:

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from antialias.data import materialize, open_data
-from antialias.tasks import TrainConfig, fit, network, train_
+from antialias.nn import Adaptive
+from antialias.tasks import TrainConfig, fit, network, task_named, train_
 
 
 @pytest.fixture
@@ -76,3 +77,20 @@ def test_a_checkpoint_of_every_process_count_is_whole(config: TrainConfig) -> No
 def test_nothing_to_resume_is_said(small: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"last.ckpt does not exist, so there is nothing to resume"):
         fit(replace(small, out=str(tmp_path)), resume=True)
+
+
+def _segmenting(out: Path) -> TrainConfig:
+    small = {"size": 40, "window": 32, "train_length": 12, "test_length": 4, "accelerator": "cpu", "devices": 1}
+    return TrainConfig(
+        task="semantic", epochs=2, batch_size=4, checkpoint_every=1, filter=Adaptive(), out=str(out), **small
+    )
+
+
+def test_a_killed_segmenter_goes_on_exactly(tmp_path: Path) -> None:
+    config, task = _segmenting(tmp_path), task_named("semantic")
+    data = task.open(config, "train")
+    whole = network(config, task.outputs(data))
+    assert any(isinstance(module, nn.Dropout) for module in whole.modules())
+    train_(whole, data, config)
+    _killed_at(2, config)
+    assert _same(fit(config, resume=True).model, whole)

@@ -99,10 +99,12 @@ def open_data(
     """Open a data set by name, so that one string selects it in Python, in a config file and on the command line.
 
     Args:
-        name: `"scenes"` (embedded), `"images:DIR"` (one folder a class) or `"coco:DIR"` (instances).
+        name: `"scenes"` (embedded), `"images:DIR"` (one folder a class), `"voc:DIR"` or `"cityscapes:DIR"` (a class a
+            pixel), or `"coco:DIR"` (instances).
         split: `"train"` or `"test"`.
         want: Kind of targets: `"label"` (a `Labelled` data set), `"semantic"` or `"instances"`.
-        size: Height and width in pixels; by default 80 for scenes and 224 for folders.
+        size: Height and width in pixels, of masked pictures their shorter side; by default 80 for scenes, 224 for
+            folders of classes, and as they are for masked pictures.
         seed: For generated pictures: other seeds give other pictures.
         length: For generated pictures: how many there are; by default 8000 to train, 2000 to test.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`.

@@ -175,6 +175,8 @@ def _from_torchvision(origin: Origin, pretrained: bool | None) -> nn.Module:
     options: dict[str, object] = {"weights": "DEFAULT" if pretrained else None, **_outputs(origin.num_classes)}
     if {"segmentation", "detection"} & set(models.get_model_builder(name).__module__.split(".")):
         options["weights_backbone"] = None  # by default these fetch a backbone even when they are left untrained
+    if name.startswith(("deeplabv3_", "fcn_")):
+        options["aux_loss"] = True  # the head that they learn with, which the library's own weights have
     if name in ("googlenet", "inception_v3") and not pretrained:
         options["init_weights"] = True  # without it they warn that a default will change
     return models.get_model(name, **options)
