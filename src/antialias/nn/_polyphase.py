@@ -125,25 +125,29 @@ class PolyphasePool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Subsample maps `(N, C, H, W)`."""
         check_maps(x, self.channels, "subsamples")
-        phases = self.phases(x if self.filter is None else self.filter(x))
+        x = self._continued(x if self.filter is None else self.filter(x))
         if not self.follows:
-            self._choose(phases)
-        return in_layout_of(x, self._keep(phases))
+            self._choose(x)
+        return in_layout_of(x, self._keep(self._split(x)))
 
     def phases(self, x: Tensor) -> Tensor:
         """View all ways to subsample `x`: `(N, s_h, s_w, C, ceil(H / s_h), ceil(W / s_w))`."""
+        return self._split(self._continued(x))
+
+    def _continued(self, x: Tensor) -> Tensor:
         (rows, columns), (height, width) = self.stride, x.shape[2:]
-        x = pad(x, [(0, -height % rows), (0, -width % columns)], self.padding_mode)
+        return pad(x, [(0, -height % rows), (0, -width % columns)], self.padding_mode)
+
+    def _split(self, x: Tensor) -> Tensor:
+        rows, columns = self.stride
         return x.unflatten(3, (-1, columns)).unflatten(2, (-1, rows)).permute(0, 3, 5, 1, 2, 4)
 
-    def _choose(self, phases: Tensor) -> None:
+    def _choose(self, x: Tensor) -> None:
         shares = None
         if self.judge is None:
-            # In float64 where there is any, as the order of the sum differs between a map and its shift.
-            precise = torch.float32 if phases.device.type == "mps" else torch.float64
-            scores = phases.detach().square().sum((3, 4, 5), dtype=precise).flatten(1)
+            scores = self._split(_energy(x)).sum((3, 4, 5)).flatten(1)
         else:
-            scores = self.judge(phases)
+            scores = self.judge(self._split(_standardized(x)))
             if self.training:
                 scores = shares = F.gumbel_softmax(scores, hard=True)
         self.choice.phases, self.choice.shares = scores.detach().argmax(1), shares
@@ -151,7 +155,8 @@ class PolyphasePool2d(nn.Module):
     def _keep(self, phases: Tensor) -> Tensor:
         rows, columns = self.choice.starts(phases.shape[0], self.stride[1])
         if (shares := self.choice.shares) is not None:
-            return torch.einsum("nij...,nij->n...", phases, shares.view(phases.shape[:3]).to(phases.dtype))
+            weighted = phases.flatten(1, 2) * shares.to(phases.dtype)[..., None, None, None]
+            return weighted.sum(1)
         return phases[torch.arange(phases.shape[0], device=phases.device), rows, columns]
 
     def extra_repr(self) -> str:
@@ -210,10 +215,10 @@ class PhaseReturn2d(nn.Module):
 class _Judge(nn.Module):
     """Give each phase of a map a score, the same for a map and its circular shifts.
 
-    The published network sees the maps as they are. Where none of its ReLUs bends, as on maps that hardly vary around
-    a large mean, it is linear: it then compares the means of the phases, which any filter with a zero at the limit of
-    the grid, such as a binomial one, makes equal. Here it sees what is left of each channel without its mean, at unit
-    scale, which bends every ReLU.
+    Two convolutions and the mean over places. The published network sees the maps as they are. Where none of its
+    ReLUs bends, as on maps that hardly vary around a large mean, it is linear: it then compares the means of the
+    phases, which any filter with a zero at the limit of the grid, such as a binomial one, makes equal. Here it sees
+    what is left of each channel without its mean, at unit scale, which bends every ReLU.
     """
 
     def __init__(
@@ -230,21 +235,32 @@ class _Judge(nn.Module):
         self.conv2 = nn.Conv2d(width, 1, 3, device=device, dtype=dtype)
 
     def forward(self, phases: Tensor) -> Tensor:
-        """Score phases `(N, s_h, s_w, C, H, W)` as `(N, s_h * s_w)`."""
+        """Score the phases of standardized maps, `(N, s_h, s_w, C, H, W)`, as `(N, s_h * s_w)`."""
         border = [(1, 1), (1, 1)]
-        x = _standardized(phases).flatten(0, 2)
+        x = phases.flatten(0, 2)
         x = F.relu(self.conv1(pad(x, border, self.padding_mode)))
         scores: Tensor = self.conv2(pad(x, border, self.padding_mode)).mean((1, 2, 3))
         return scores.view(phases.shape[0], -1)
 
 
-def _standardized(phases: Tensor) -> Tensor:
-    """Take the mean of each channel over all phases away, and bring each picture to unit scale."""
-    precise = torch.promote_types(phases.dtype, torch.float32)
-    centred = phases - phases.mean((1, 2, 4, 5), keepdim=True)
-    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3, 4, 5), keepdim=True, dtype=precise)
-    scale = norm * (phases[0].numel() ** -0.5)
-    return (centred / scale.clamp_min(torch.finfo(precise).tiny)).to(phases.dtype)
+def _energy(x: Tensor) -> Tensor:
+    """Square maps `(N, C, H, W)` and sum over channels, in float64 where there is any.
+
+    The sum at a place has the same order wherever a shift puts the place. The sum over places has not, and follows in
+    the type returned here.
+    """
+    precise = torch.float32 if x.device.type == "mps" else torch.float64
+    single = x.detach().to(torch.promote_types(x.dtype, torch.float32))
+    return single.square().sum(1, keepdim=True).to(precise)
+
+
+def _standardized(x: Tensor) -> Tensor:
+    """Take each channel's mean away from maps `(N, C, H, W)`, and bring each picture to unit scale."""
+    precise = torch.promote_types(x.dtype, torch.float32)
+    centred = x - x.mean((2, 3), keepdim=True)
+    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True, dtype=precise)
+    scale = norm * (x[0].numel() ** -0.5)
+    return (centred / scale.clamp_min(torch.finfo(precise).tiny)).to(x.dtype)
 
 
 def check_phase(phase: str | None) -> None:
