@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import seeds
 from torch import Tensor
 
 from antialias.data import Pictures, materialize, open_data
-from antialias.metrics import Score, average, circular_consistency, consistency, difference
+from antialias.metrics import Score, circular_consistency, consistency
 from antialias.models import load, save
 from antialias.nn import Adaptive, Attention, Average, Filter, Fixed, Gaussian, Ideal, Polyphase
 from antialias.tasks import Evaluation, TrainConfig, cost_of, evaluate, network, train_
@@ -60,21 +61,15 @@ def config_of(method: str, seed: int) -> TrainConfig:
     return replace(BASE, filter=filter and filter.from_scratch(), seed=seed)
 
 
-def folder_of(runs: Path, method: str, seed: int) -> Path:
-    """Return where a run lies."""
-    words = "".join(letter if letter.isalnum() else "-" for letter in method.lower())
-    return runs / f"{words}-{seed}"
-
-
-def train(runs: Path, seeds: int) -> None:
+def train(runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
     train_data, test_data = (
         materialize(open_data("scenes", split, size=BASE.picture_side, length=length))
         for split, length in (("train", BASE.train_length), ("test", BASE.test_length))
     )
-    for seed in range(seeds):
+    for seed in range(count):
         for method in METHODS:
-            folder = folder_of(runs, method, seed)
+            folder = seeds.folder_of(runs, method, seed)
             if not (folder / "scores.json").exists():
                 scores = one(method, seed, folder, train_data, test_data)
                 print(method, seed, *(f"{name} {100 * scores[name].value:.1f}" for name in SCORES), flush=True)
@@ -109,7 +104,7 @@ def measure(runs: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["method", "parameters", "macs", "time", "memory"])
         for method in METHODS:
-            cost = cost_of(load(folder_of(runs, method, 0) / "model.safetensors"), BASE.window, batch_size=64)
+            cost = cost_of(load(seeds.folder_of(runs, method, 0) / "model.safetensors"), BASE.window, batch_size=64)
             writer.writerow([method, *asdict(cost).values()])
             print(method, cost, flush=True)
 
@@ -118,7 +113,7 @@ def rows(runs: Path) -> Iterator[dict[str, object]]:
     """Yield the table's rows."""
     with (runs / "costs.csv").open(newline="") as file:
         costs = {row.pop("method"): row for row in csv.DictReader(file)}
-    found = {method: runs_of(runs, method) for method in METHODS}
+    found = {method: seeds.runs_of(runs, method) for method in METHODS}
     for method, evaluations in found.items():
         row: dict[str, object] = {"method": method, "seeds": len(evaluations)}
         for name in SCORES:
@@ -127,38 +122,10 @@ def rows(runs: Path) -> Iterator[dict[str, object]]:
         yield row | costs[method]
 
 
-def runs_of(runs: Path, method: str) -> list[Evaluation]:
-    """Read the runs of a method, by seed."""
-    paths = (folder_of(runs, method, seed) / "scores.json" for seed in range(100))
-    return [Evaluation.read(path) for path in paths if path.exists()]
-
-
-def cells(name: str, scores: list[Score], plain: list[Score]) -> dict[str, object]:
-    """Return one score's mean, interval, range over seeds and difference from the plain network."""
-    mean = average(scores)
-    paired = difference(mean, average(plain[: len(scores)]))
-    return {
-        name: percent(mean.value),
-        f"{name}_low": percent(mean.interval[0]),
-        f"{name}_high": percent(mean.interval[1]),
-        f"{name}_of_seeds": " ".join(percent(score.value) for score in scores),
-        f"{name}_gain": percent(paired.value),
-        f"{name}_gain_low": percent(paired.interval[0]),
-        f"{name}_gain_high": percent(paired.interval[1]),
-    }
-
-
-def percent(value: float) -> str:
-    return f"{100 * value:.2f}"
-
-
-def table(runs: Path) -> None:
-    """Write the table."""
-    lines = list(rows(runs))
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(lines[0]))
-        writer.writeheader()
-        writer.writerows(lines)
+def cells(name: str, scores: list[Score], plain: list[Score]) -> dict[str, str]:
+    """Return the columns of one score: `name` for its mean, the others behind its name."""
+    found = seeds.cells(scores, plain)
+    return {name: found.pop("mean")} | {f"{name}_{column}": value for column, value in found.items()}
 
 
 def main() -> None:
@@ -172,7 +139,7 @@ def main() -> None:
     elif args.step == "time":
         measure(args.runs)
     else:
-        table(args.runs)
+        seeds.write(OUT, rows(args.runs))
 
 
 if __name__ == "__main__":
