@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.v2.functional import resize
 
 from antialias.data import ImageFolder
-from antialias.data._faults import BrokenData, Fault, attempt, picture_size, read_picture, settle
+from antialias.data._faults import BrokenData, Fault, attempt, picture_size, read_crop, read_picture, settle
 
 
 def test_unusual_pictures_are_read(tmp_path: Path) -> None:
@@ -132,3 +133,30 @@ def test_nothing_left_is_an_error(tmp_path: Path) -> None:
 def test_an_unknown_answer_to_faults_is_named() -> None:
     with pytest.raises(ValueError, match="on_broken='ask' is unknown. Use one of: stop, skip."):
         settle([Fault("a", "b")], "ask")  # type: ignore[arg-type]
+
+
+def test_a_part_of_a_large_jpeg_is_decoded_smaller_and_is_the_same_part(tmp_path: Path) -> None:
+    smooth = torch.stack(torch.meshgrid(torch.arange(320), torch.arange(400), indexing="ij"))
+    pixels = torch.stack([*(smooth / torch.tensor([320, 400]).view(2, 1, 1)), torch.zeros(320, 400)])
+    picture = Image.fromarray((pixels * 255).byte().permute(1, 2, 0).numpy())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise, so upright it is 400 high
+    for name, options in (("upright.jpg", {}), ("turned.jpg", {"exif": exif}), ("upright.png", {})):
+        picture.save(tmp_path / name, quality=95, **options) if "jpg" in name else picture.save(tmp_path / name)
+    seen: list[tuple[int, int]] = []
+
+    def choose(height: int, width: int) -> tuple[int, int, int, int]:
+        seen.append((height, width))
+        return 80, 40, 200, 240
+
+    small, turned, whole = (
+        read_crop(tmp_path / name, choose, 16) for name in ("upright.jpg", "turned.jpg", "upright.png")
+    )
+    assert seen == [(320, 400), (400, 320), (320, 400)]
+    assert small.shape == (3, 16, 16)
+    assert (small.int() - whole.int()).abs().max() <= 3
+    upright = read_picture(tmp_path / "turned.jpg")[:, 80:280, 40:280]
+    expected = resize(upright, [16, 16], antialias=True)
+    assert (turned.int() - expected.int()).abs().max() <= 3
+    smallest = read_crop(tmp_path / "upright.jpg", lambda *_: (319, 399, 1, 1), 4)
+    assert (smallest[:2].int() - 254).abs().max() <= 3

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
+from PIL import Image
+from torchvision.transforms.v2.functional import resize
 
-from antialias.data import Pictures
+from antialias.data import ImageFolder, Pictures
 from antialias.tasks import Task, TrainConfig, register_task, task_named
 from antialias.tasks._classification import CentralBatches, WindowBatches, cut_windows
+from antialias.tasks._resized import DRAWS, random_part
 
 CONFIG = TrainConfig(size=8, window=5, batch_size=4)
 
@@ -70,3 +76,55 @@ def test_tasks_join_and_are_looked_up() -> None:
     with pytest.raises(ValueError, match="task='semantics' is unknown. Use one of: classification"):
         task_named("semantics")
     assert isinstance(task, Task)
+
+
+def _parts(height: int, width: int) -> list[tuple[int, int, int, int]]:
+    draws = torch.rand(400, DRAWS, generator=torch.Generator().manual_seed(0))
+    return [random_part(height, width, row) for row in draws]
+
+
+def test_random_parts_have_any_allowed_area_shape_and_place() -> None:
+    parts = torch.tensor(_parts(300, 400)).double()
+    top, left, height, width = parts.unbind(1)
+    areas, shapes = height * width / (300 * 400), width / height
+    assert (areas.min() > 0.075, areas.max() <= 1) == (True, True)
+    assert (shapes.min() > 0.74, shapes.max() < 1.35) == (True, True)
+    assert (areas.min() < 0.1, areas.max() > 0.9, shapes.min() < 0.78, shapes.max() > 1.3) == (True,) * 4
+    assert ((top + height).max(), (left + width).max()) == (300, 400)
+    assert (top.min(), left.min()) == (0, 0)
+    room = height < 200
+    assert 0.4 < float((top / (300 - height))[room].mean()) < 0.6
+
+
+def test_a_picture_too_long_for_any_part_is_cut_in_the_middle() -> None:
+    assert set(_parts(20, 400)) == {(0, 186, 20, 27)}
+    assert set(_parts(400, 20)) == {(186, 0, 27, 20)}
+
+
+def test_parts_of_pictures_in_memory_are_resized(pictures: Pictures) -> None:
+    config = replace(CONFIG, crop="resized")
+    batches, again = (task_named("classification").training_batches(pictures, config, 0) for _ in range(2))
+    (images, labels), (same, _) = batches[0], again[0]
+    assert images.shape == (4, 3, 5, 5)
+    assert torch.equal(images, same)
+    assert not torch.equal(images, batches[1][0])
+    draws = torch.rand(4, DRAWS, generator=torch.Generator().manual_seed(0))
+    top, left, height, width = random_part(8, 8, draws[2])
+    part = pictures.images[labels[2], :, top : top + height, left : left + width]
+    expected = resize(part, [5, 5], antialias=True).float() / 255
+    assert torch.equal(images[2], expected.flip(-1) if draws[2, 0] < 0.5 else expected)
+
+
+def test_parts_of_files_are_cut_out_of_the_whole_picture(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / split / "grey").mkdir(parents=True)
+        Image.linear_gradient("L").rotate(90).resize((200, 40)).save(tmp_path / split / "grey" / "a.png")
+    config = replace(CONFIG, data=f"images:{tmp_path}", crop="resized", batch_size=1)
+    task = task_named("classification")
+    data = task.open(config, "train")
+    assert isinstance(data, ImageFolder)
+    assert isinstance(task.open(config, "test"), Pictures)
+    images = torch.cat([task.training_batches(data, config, epoch)[0][0] for epoch in range(20)])
+    assert images.shape == (20, 3, 5, 5)
+    assert images.min() < 0.3  # the central square has no grey below 0.4 and none above 0.6
+    assert images.max() > 0.7

@@ -36,6 +36,7 @@ from ._segmented import Segmented as Segmented
 from ._segmented import SegmentedScenes as SegmentedScenes
 from ._segmented import hold_segmented as hold_segmented
 from ._segmented import window_of as window_of
+from ._vid import VideoFrames as VideoFrames
 from ._voc import VocSegmentation as VocSegmentation
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "Segmentations",
     "Segmented",
     "SegmentedScenes",
+    "VideoFrames",
     "VocSegmentation",
     "Want",
     "boxes_around",

@@ -23,6 +23,9 @@ from antialias._extras import require
 OnBroken = Literal["stop", "skip"]
 """What files that cannot be used do: stop, or be reported and left out."""
 
+Box = tuple[int, int, int, int]
+"""Top, left, height and width in pixels."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -118,6 +121,44 @@ def read_picture(file: Path) -> Tensor:
     return used(file, _pixels)
 
 
+def read_crop(file: Path, choose: Callable[[int, int], Box], side: int) -> Tensor:
+    """Return a part of an upright picture, resized to `(3, side, side)` `uint8`.
+
+    A JPEG is decoded at a half, a quarter or an eighth of its size where the part still is as large as is returned.
+
+    Args:
+        file: The picture.
+        choose: Says which part of a picture of that height and width.
+        side: Height and width of what is returned, in pixels.
+
+    Raises:
+        ValueError: The file is missing, empty, truncated or no picture; the message names it.
+    """
+
+    def crop(opened: Any, stream: io.BufferedReader) -> Tensor:
+        height, width = _upright_size(opened)
+        top, left, tall, wide = choose(height, width)
+        _decode_smaller_(opened, min(tall, wide) // side)
+        pixels = _pixels(opened, stream)
+        down, across = pixels.shape[-2] / height, pixels.shape[-1] / width
+        rows, columns = _between(top, tall, down), _between(left, wide, across)
+        transforms = require("torchvision.transforms.v2.functional", extra="tasks")
+        return transforms.resize(pixels[:, rows, columns], [side, side], antialias=True)
+
+    return used(file, crop)
+
+
+def _between(start: int, length: int, scale: float) -> slice:
+    first = int(start * scale)
+    return slice(first, max(first + 1, round((start + length) * scale)))
+
+
+def _decode_smaller_(opened: Any, factor: int) -> None:
+    if opened.format == "JPEG" and factor > 1:
+        width, height = opened.size
+        opened.draft(None, (width // factor, height // factor))
+
+
 def used(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
     """Return what `use` makes of a picture's file; what goes wrong names the file."""
     image = require("PIL.Image", extra="tasks")
@@ -135,14 +176,18 @@ def used(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
         raise Unusable(file, reason, "Remove or replace it.") from error
 
 
-def _glance(opened: Any, stream: io.BufferedReader) -> tuple[int, int]:
+def _upright_size(opened: Any) -> tuple[int, int]:
     width, height = opened.size
-    turned = _turn(opened) >= 5
+    return (width, height) if _turn(opened) >= 5 else (height, width)
+
+
+def _glance(opened: Any, stream: io.BufferedReader) -> tuple[int, int]:
+    size = _upright_size(opened)
     if opened.format == "PNG":
         opened.verify()
     elif not (opened.format == "JPEG" and _is_whole_jpeg(stream)):
         opened.load()
-    return (width, height) if turned else (height, width)
+    return size
 
 
 def _turn(opened: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 
-from ._faults import Fault, OnBroken, broken_pictures, picture_size, read_picture, settle
+from ._faults import Box, Fault, OnBroken, broken_pictures, picture_size, read_crop, read_picture, settle
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff"})
 _FOLDERS = {"train": ("train",), "test": ("test", "val", "validation"), "all": ()}
@@ -75,6 +76,17 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         chosen = [self.files[int(index)] for index in indices]
         images = torch.stack([read_square(file, self.size) for file, _ in chosen])
         return images, torch.tensor([label for _, label in chosen])
+
+    def cropped(self, index: int, choose: Callable[[int, int], Box], side: int) -> tuple[Tensor, int]:
+        """Return a part of a whole picture, resized to `uint8` `(3, side, side)`, and its label.
+
+        Args:
+            index: Number of the picture.
+            choose: `(height, width) -> (top, left, height, width)` of the part, in pixels.
+            side: Height and width of what is returned.
+        """
+        file, label = self.files[index]
+        return read_crop(file, choose, side), label
 
 
 def _class_names(folder: Path) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ._folder import ImageFolder
 from ._pictures import Labelled
 from ._scenes import Scenes
 from ._segmented import SegmentedScenes
+from ._vid import VideoFrames
 from ._voc import VocSegmentation
 
 Want = Literal["label", "semantic", "instances"]
@@ -165,4 +166,5 @@ register("cityscapes", _reading("cityscapes", Cityscapes), wants=("semantic",))
 register("coco", _reading("coco", CocoInstances), wants=("instances",))
 register("images", _reading("images", ImageFolder, size=224))
 register("scenes", _open_scenes, wants=("label", "semantic", "instances"))
+register("vid", _reading("vid", VideoFrames, size=256), wants=("label",))
 register("voc", _reading("voc", VocSegmentation), wants=("semantic",))

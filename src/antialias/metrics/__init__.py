@@ -69,6 +69,8 @@ from antialias.metrics._semantic import segmentation_consistency as segmentation
 from antialias.metrics._semantic import segmentation_shares as segmentation_shares
 from antialias.metrics._shifts import window_pairs as window_pairs
 from antialias.metrics._shifts import windows as windows
+from antialias.metrics._video import grouped_answer as grouped_answer
+from antialias.metrics._video import video_accuracy as video_accuracy
 
 if TYPE_CHECKING:
     from antialias.metrics._detection_stateful import AveragePrecision as AveragePrecision
@@ -124,6 +126,7 @@ __all__ = [
     "evaluating",
     "flip_rate",
     "fractional_consistency",
+    "grouped_answer",
     "instance_consistencies",
     "instance_consistency",
     "instance_crops",
@@ -147,6 +150,7 @@ __all__ = [
     "shift_averaged_answers",
     "side_multiple_of",
     "top1_change",
+    "video_accuracy",
     "window_pairs",
     "windows",
     "worst_of_grid",

@@ -48,7 +48,7 @@ def accuracy(
         0.5
     """
     settings = Settings(**options)
-    question = Question.of(model, lambda picture: _centre(picture, window), settings.normalize)
+    question = Question.of(model, lambda picture: seen_centre(picture, window), settings.normalize)
 
     def verdict(picture: Picture, logits: Tensor) -> Tensor:
         if not 1 <= top < logits.shape[1]:
@@ -132,7 +132,8 @@ def shift_averaged_answers(
     return measure(images, [question], lambda _, logits: _averaged(logits)[0], settings).values
 
 
-def _centre(picture: Picture, window: int | None) -> Tensor:
+def seen_centre(picture: Picture, window: int | None) -> Tensor:
+    """Return a picture's central window as `(1, C, w, w)`, or all of it where `window` is `None`."""
     if window is None:
         return picture.batch
     _check_window(window, min(picture.pixels.shape[-2:]))
@@ -150,7 +151,7 @@ def _window(picture: Picture) -> int:
 
 def _view(shifts: int, window: int | None, seed: int) -> Callable[[Picture], Tensor]:
     if shifts == 0:
-        return lambda picture: _centre(picture, window or _window(picture))
+        return lambda picture: seen_centre(picture, window or _window(picture))
     check_positive(shifts=shifts)
     return lambda picture: _shifts.windows(picture.batch, shifts, window=window, seed=seed, first=picture.index)[0]
 

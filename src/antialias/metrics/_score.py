@@ -73,7 +73,7 @@ class Score:
         if not len(counted):
             raise ValueError(f"{name}: none of {len(per_image)} pictures counts. Add pictures that do.")
         low, high, method = interval_of_mean(counted, level)
-        protocol = {**(protocol or {}), "interval": _interval_protocol(method)}
+        protocol = {**(protocol or {}), "interval": _interval_protocol(method, protocol or {})}
         # Per-picture values are float32: beyond the seventh digit their mean is noise.
         value, low, high = (round(number, 7) for number in (float(counted.mean()), low, high))
         return cls(name, value, (low, high), len(counted), protocol, level, per_image)
@@ -115,13 +115,13 @@ class Score:
     def _of_resamples(
         cls, name: str, value: float, resampled: Tensor, images: int, protocol: Mapping[str, Any], level: float
     ) -> Score:
-        protocol = {**protocol, "interval": _interval_protocol("percentile bootstrap")}
+        protocol = {**protocol, "interval": _interval_protocol("percentile bootstrap", protocol)}
         low, high = percentiles(resampled, level)
         return cls(name, value, (low, high), images, protocol, level, resampled=resampled)
 
     def __str__(self) -> str:
         low, high = (f"{100 * bound:.1f}" for bound in self.interval)
-        measured_on = ", ".join([_count(self.images), *self._words()])
+        measured_on = ", ".join([_count(self.images, self.protocol.get("unit", "image")), *self._words()])
         about = f"{100 * self.level:g} % interval {low} to {high}; {measured_on}"
         amount = f"{100 * self.value:+.1f} points" if "difference" in self.protocol else f"{100 * self.value:.1f} %"
         spread = "" if self.spread is None else f" +- {100 * self.spread:.2f}"
@@ -252,7 +252,7 @@ def difference(a: Score, b: Score) -> Score:
     if not len(differences):
         raise ValueError(f"{a.name}: no picture counts in both scores. Compare scores that share pictures.")
     low, high, method = interval_of_mean_difference(differences, a.level)
-    protocol["interval"] = _interval_protocol(method)
+    protocol["interval"] = _interval_protocol(method, protocol)
     return Score(
         name, float(differences.mean()), (low, high), len(differences), protocol, a.level, a.per_image - b.per_image
     )
@@ -374,9 +374,9 @@ def check_level(level: float) -> None:
         raise ValueError(f"level={level} is not between 0 and 1. Use level=0.95.")
 
 
-def _interval_protocol(method: str) -> dict[str, Any]:
-    return {"method": method, "unit": "pictures", "resamples": RESAMPLES, "seed": 0}
+def _interval_protocol(method: str, protocol: Mapping[str, Any]) -> dict[str, Any]:
+    return {"method": method, "unit": f"{protocol.get('unit', 'picture')}s", "resamples": RESAMPLES, "seed": 0}
 
 
-def _count(images: int) -> str:
-    return f"{images:,} image{'' if images == 1 else 's'}"
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -10,23 +10,26 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from antialias._extras import require
-from antialias.data import Labelled, materialize, open_data
-from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change
+from antialias.data import ImageFolder, Labelled, VideoFrames, materialize, open_data
+from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change, video_accuracy
 
 from ._batches import IN_MEMORY, ShuffledBatches, draws_of
 from ._config import TrainConfig
 from ._network import expecting, normalizer_of
+from ._resized import ResizedBatches
 from ._task import Task, register_task
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def _open(config: TrainConfig, split: str) -> Labelled:
+def _open(config: TrainConfig, split: str) -> Labelled | VideoFrames:
     """Open one split, in memory where that takes 2 GiB at most."""
     length = config.train_length if split == "train" else config.test_length
-    data = open_data(config.data, split, size=config.picture_side, length=length)
-    return materialize(data) if len(data) * 3 * config.picture_side**2 <= IN_MEMORY else data
+    data = open_data(config.data, split, size=config.picture_side, length=length, on_broken=config.on_broken)
+    whole = split == "train" and config.crop == "resized" and isinstance(data, ImageFolder)
+    small = len(data) * 3 * config.picture_side**2 <= IN_MEMORY
+    return materialize(data) if small and not (whole or isinstance(data, VideoFrames)) else data
 
 
 class WindowBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
@@ -75,6 +78,10 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
         return cut_windows(images, corner, corner, self.config.window, corner < 0), labels
 
 
+def _training_batches(data: Labelled, config: TrainConfig, epoch: int) -> ShuffledBatches[tuple[Tensor, Tensor]]:
+    return (ResizedBatches if config.crop == "resized" else WindowBatches)(data, config, epoch)
+
+
 def _logits(model: nn.Module, images: Tensor) -> Tensor:
     return model(normalizer_of(model)(images))
 
@@ -89,6 +96,7 @@ def _meter(num_classes: int) -> Metric:
 
 
 _GUESSES = 5
+_IMAGENET = 1000
 
 
 class _Loader:
@@ -103,17 +111,23 @@ class _Loader:
             yield images.float() / 255, labels
 
 
-def _evaluate(model: nn.Module, data: Labelled, config: TrainConfig) -> dict[str, Score]:
+def _evaluate(model: nn.Module, data: Labelled | VideoFrames, config: TrainConfig) -> dict[str, Score]:
     return _with_derived(_evaluate_part(model, data, config, range(len(data))))
 
 
 def _with_derived(scores: dict[str, Score]) -> dict[str, Score]:
     """Add the consistency of the pictures that are classified correctly, if there are any."""
+    if "consistency" not in scores:
+        return scores
     found = on_correct(scores["consistency"], scores["accuracy"])
     return scores if found is None else {**scores, "consistency_on_correct": found}
 
 
-def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, numbers: range) -> dict[str, Score]:
+def _evaluate_part(
+    model: nn.Module, data: Labelled | VideoFrames, config: TrainConfig, numbers: range
+) -> dict[str, Score]:
+    if isinstance(data, VideoFrames):
+        return {"video_accuracy": _of_videos(model, data, config, numbers)}
     pictures, window, first = _Loader(data, numbers), config.window, numbers.start
     with expecting(model, len(data.classes)):
         return {
@@ -124,6 +138,12 @@ def _evaluate_part(model: nn.Module, data: Labelled, config: TrainConfig, number
         }
 
 
+def _of_videos(model: nn.Module, data: VideoFrames, config: TrainConfig, numbers: range) -> Score:
+    truths, videos = data.truths(numbers), torch.arange(len(numbers)).repeat_interleave(data.each)
+    with expecting(model, _IMAGENET, "ImageNet"):
+        return video_accuracy(model, data.frames(numbers), truths, videos, data.groups, window=config.window)
+
+
 def _top5(model: nn.Module, pictures: _Loader, config: TrainConfig, classes: int) -> dict[str, Score]:
     """Return the accuracy among five guesses, where that is a feat."""
     if classes < 2 * _GUESSES:
@@ -132,7 +152,9 @@ def _top5(model: nn.Module, pictures: _Loader, config: TrainConfig, classes: int
     return {"top5_accuracy": top5}
 
 
-def _flips(model: nn.Module, data: Labelled, config: TrainConfig) -> Curve:
+def _flips(model: nn.Module, data: Labelled | VideoFrames, config: TrainConfig) -> Curve:
+    if isinstance(data, VideoFrames):
+        raise ValueError(f"data={config.data!r} measures accuracy alone. Leave out flips, or use images:DIR.")
     window = config.window if config.picture_side - config.window >= 8 else None
     with expecting(model, len(data.classes)):
         return flip_rate(model, _Loader(data, range(len(data))), window=window)
@@ -145,7 +167,7 @@ register_task(
         default_model="antialias:TinyResNet",
         open=_open,
         outputs=lambda data: len(data.classes),
-        training_batches=WindowBatches,
+        training_batches=_training_batches,
         test_batches=CentralBatches,
         loss=_loss,
         predict=_logits,

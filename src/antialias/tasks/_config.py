@@ -15,6 +15,7 @@ from antialias.nn import Filter, filter_from_dict
 Schedule = Literal["onecycle", "poly", "step", "constant"]
 Placement = Literal["exact", "paper"]
 OnBroken = Literal["stop", "skip"]
+Crop = Literal["window", "resized"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +51,11 @@ class TrainConfig:
         size: Shorter side of the pictures as read, in pixels. `None` is the task's own: a quarter more than the window
             for classification, as they are for masks.
         window: Height and width that the network sees in training, and for classification in testing.
+        crop: How a classifier's training windows are cut: `"window"`, at the scale of `size`, or `"resized"`: 8 to
+            100 % of the whole picture, its sides 3:4 to 4:3, resized to the window, as networks for ImageNet learn.
         train_length: Number of generated training pictures; the data set's own default if `None`.
         test_length: Number of generated test pictures; the data set's own default if `None`.
+        detection_score: For instance segmentation: predictions below this score do not count for consistency.
         on_broken: What a file that cannot be used does to the run: `"stop"` it, or be listed and left out: `"skip"`.
         seed: Start values, order, augmentation and dropout.
         precision: Lightning's word, such as `"32-true"`, `"16-mixed"` or `"bf16-mixed"`.
@@ -96,8 +100,10 @@ class TrainConfig:
     ema: float | None = None
     size: int | None = None
     window: int = 64
+    crop: Crop = "window"
     train_length: int | None = None
     test_length: int | None = None
+    detection_score: float = 0.5
     on_broken: OnBroken = "stop"
     seed: int = 0
     precision: str = "32-true"
@@ -210,11 +216,16 @@ def _toml(values: Mapping[str, Any]) -> list[str]:
     return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items() if value is not None]
 
 
-_CHOICES = {"schedule": get_args(Schedule), "placement": get_args(Placement), "on_broken": get_args(OnBroken)}
+_CHOICES = {
+    "schedule": get_args(Schedule),
+    "placement": get_args(Placement),
+    "on_broken": get_args(OnBroken),
+    "crop": get_args(Crop),
+}
 _LEAST = {
     ("epochs", "max_steps", "batch_size", "accumulate", "window", "num_nodes", "checkpoint_every"): (1, "1 or more"),
     ("learning_rate", "power", "gamma", "clip_norm"): (1e-12, "a number above 0"),
-    ("warmup", "momentum", "weight_decay", "ema", "workers"): (0, "0 or more"),
+    ("warmup", "momentum", "weight_decay", "ema", "workers", "detection_score"): (0, "0 or more"),
 }
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from antialias._extras import require
 from antialias.data import Annotated, Annotation, Scenes, cut, hold, mirrored, open_data, scaled
-from antialias.metrics import NothingDetected, Score, detections, instance_consistencies
+from antialias.metrics import NothingDetected, SameInstance, Score, detections, instance_consistencies
 
 from ._batches import ShuffledBatches, draws_of
 from ._config import TrainConfig
@@ -115,7 +115,8 @@ def _evaluate(model: nn.Module, data: Annotated, config: TrainConfig) -> dict[st
     pictures = _Whole(data)
     scores = _average_precision(model, pictures, config, len(data.classes))
     try:
-        same = instance_consistencies(model, pictures.images(), batch_size=config.batch_size)
+        rule = SameInstance(score=config.detection_score)
+        same = instance_consistencies(model, pictures.images(), same=rule, batch_size=config.batch_size)
     except NothingDetected as error:
         warnings.warn(f"instance consistency is left out: {error}", stacklevel=2)
         return scores

@@ -133,14 +133,14 @@ def factor(step: int, config: TrainConfig, steps: int) -> float:
 
 
 @contextmanager
-def expecting(model: nn.Module, classes: int) -> Iterator[None]:
+def expecting(model: nn.Module, classes: int, whose: str = "the data") -> Iterator[None]:
     """Refuse a network that answers in other classes than the data has, whose scores would mean nothing."""
 
     def check(_: nn.Module, __: Any, answer: Any) -> None:
         logits = answer["out"] if isinstance(answer, Mapping) else answer
         if logits.shape[1] != classes:
             raise ValueError(
-                f"the network has {logits.shape[1]} outputs, the data {classes} classes. Use equal numbers."
+                f"the network has {logits.shape[1]} outputs, {whose} {classes} classes. Use equal numbers."
             )
 
     handle = model.register_forward_hook(check)
