@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from antialias.metrics import IMAGENET, normalization_of
 from antialias.models import TinyResNet, build
-from antialias.models._build import Origin, build_architecture, origin_of
+from antialias.models._build import Origin, _smp_normalization, build_architecture, origin_of
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,25 @@ def _last_map(model: nn.Module, x: Tensor) -> Tensor:
 def test_segmentation_and_googlenet_build_without_fetching_or_warning() -> None:
     for name in ("torchvision:lraspp_mobilenet_v3_large", "torchvision:googlenet"):
         assert isinstance(build(name), nn.Module)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "same"),
+    [
+        ("resnet18", "resnet18.tv_in1k"),
+        ("dpn68", "dpn68"),
+        ("inceptionv4", "inception_v4"),
+        ("tu-vit_tiny_patch16_224", "vit_tiny_patch16_224"),
+    ],
+)
+def test_segmenters_of_smp_say_which_pixels_the_weights_of_their_encoders_expect(encoder: str, same: str) -> None:
+    config = timm.get_pretrained_cfg(same)
+    mean, std = _smp_normalization(encoder)
+    assert (mean, std) == (pytest.approx(config.mean), pytest.approx(config.std))
+
+
+def test_that_is_what_scores_apply() -> None:
+    assert normalization_of(build("smp:Unet:resnet18")) == IMAGENET
 
 
 def test_a_callable_of_the_users() -> None:

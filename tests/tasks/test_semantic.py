@@ -122,6 +122,15 @@ def test_the_loss_is_the_mean_cross_entropy_of_pixels_with_a_class_and_of_both_h
     torch.testing.assert_close(TASK.loss(model.eval(), torch.rand(2, 3, 2, 2), masks), surprise[0])
 
 
+def test_pixels_that_complete_a_multiple_are_not_learnt() -> None:
+    model, images, masks = _Heads(), torch.rand(2, 3, 2, 3), torch.randint(5, (2, 2, 3), dtype=torch.uint8)
+    expected = TASK.loss(model, images, masks)
+    model.requires_divisible_input_shape, model.encoder = True, nn.Identity()
+    model.encoder.output_stride = 4
+    model.register_forward_pre_hook(lambda _, shown: torch.testing.assert_close(shown[0].shape, (2, 3, 4, 4)))
+    torch.testing.assert_close(TASK.loss(model, images, masks), expected)
+
+
 def test_a_batch_without_a_class_teaches_nothing() -> None:
     model = _Heads()
     loss = TASK.loss(model, torch.rand(2, 3, 4, 4), torch.full((2, 4, 4), 255, dtype=torch.uint8))

@@ -45,6 +45,8 @@ from antialias.metrics._mean_iou import segmentation_scores as segmentation_scor
 from antialias.metrics._measure import Model as Model
 from antialias.metrics._measure import Options as Options
 from antialias.metrics._measure import evaluating as evaluating
+from antialias.metrics._normalization import IMAGENET as IMAGENET
+from antialias.metrics._normalization import MeanStd as MeanStd
 from antialias.metrics._normalization import Normalization as Normalization
 from antialias.metrics._normalization import Normalize as Normalize
 from antialias.metrics._normalization import normalization_of as normalization_of
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from antialias.metrics._stateful import WorstOfGrid as WorstOfGrid
 
 __all__ = [
+    "IMAGENET",
     "Crops",
     "Curve",
     "Detections",
@@ -99,6 +102,7 @@ __all__ = [
     "InstanceConsistencies",
     "Kind",
     "Matching",
+    "MeanStd",
     "Model",
     "Normalization",
     "Normalize",

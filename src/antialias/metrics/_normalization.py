@@ -12,7 +12,7 @@ from torch import Tensor, nn
 MeanStd = tuple[tuple[float, ...], tuple[float, ...]]
 Normalize = Sequence[Sequence[float]] | Callable[[Tensor], Tensor] | Literal["model"] | None
 
-_IMAGENET: MeanStd = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+IMAGENET: MeanStd = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _SELF_NORMALIZING = ("torchvision.models.detection", "torchvision.models.video", "torchvision.models.optical_flow")
 
 
@@ -43,7 +43,7 @@ def _find(model: Any) -> tuple[MeanStd | None, str]:
         return _mean_std(config["mean"], config["std"]), "model.pretrained_cfg"
     home = type(model).__module__
     if home.startswith("torchvision.models") and not home.startswith(_SELF_NORMALIZING):
-        return _IMAGENET, "torchvision.models"
+        return IMAGENET, "torchvision.models"
     return None, "none"
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias._extras import require
+from antialias.metrics import IMAGENET, MeanStd
 
 from ._frozen import freeze_as_
 from ._lite0 import efficientnet_lite0, load_embedded_weights_
@@ -192,7 +193,24 @@ def _from_smp(origin: Origin, pretrained: bool | None) -> nn.Module:
     if encoder not in smp.encoders.get_encoder_names() and not encoder.startswith("tu-"):
         raise _nearest("smp encoder", encoder, smp.encoders.get_encoder_names())
     classes = 1 if origin.num_classes is None else origin.num_classes
-    return names[architecture](encoder, encoder_weights="imagenet" if pretrained else None, classes=classes)
+    model = names[architecture](encoder, encoder_weights="imagenet" if pretrained else None, classes=classes)
+    model.normalization = _smp_normalization(encoder)
+    return model
+
+
+# Encoders of smp whose pretrained weights expect other pixels than most; smp itself asks the network for this.
+_SMP_NORMALIZATIONS: dict[str, MeanStd] = {
+    "dpn": ((124 / 255, 117 / 255, 104 / 255), (1 / (0.0167 * 255),) * 3),
+    "inception": ((0.5,) * 3, (0.5,) * 3),
+    "xception": ((0.5,) * 3, (0.5,) * 3),
+}
+
+
+def _smp_normalization(encoder: str) -> MeanStd:
+    if encoder.startswith("tu-"):
+        config = require("timm", extra="tasks").get_pretrained_cfg(encoder.removeprefix("tu-"))
+        return (config.mean, config.std) if config else IMAGENET
+    return next((known for start, known in _SMP_NORMALIZATIONS.items() if encoder.startswith(start)), IMAGENET)
 
 
 _BUILDERS: dict[str, Callable[[Origin, bool | None], nn.Module]] = {

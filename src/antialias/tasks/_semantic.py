@@ -14,6 +14,7 @@ from antialias._conventions import IGNORED
 from antialias._extras import require
 from antialias.data import Segmented, hold_segmented, open_data, resampled, window_of
 from antialias.metrics import (
+    IMAGENET,
     PictureValues,
     Score,
     continued,
@@ -39,7 +40,7 @@ _AUXILIARY = 0.4
 _PICTURES = 8
 """Whole pictures in a forward pass of an evaluation, at most; it changes no score."""
 
-_COLOUR = (124, 116, 104)
+_COLOUR = tuple(round(255 * mean) for mean in IMAGENET[0])
 """ImageNet's mean, which most networks see as zero."""
 
 
