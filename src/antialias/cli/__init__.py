@@ -7,7 +7,10 @@ import sys
 from antialias._extras import require
 from antialias._version import __version__
 
-_VERBS = ("demo", "inspect", "convert", "retrofit", "train", "evaluate", "compare", "report", "bench", "backends")
+_VERBS = (
+    *("demo", "inspect", "convert", "retrofit", "train", "evaluate", "compare", "report", "split", "bench"),
+    "backends",
+)
 
 
 def main(arguments: list[str] | None = None) -> None:

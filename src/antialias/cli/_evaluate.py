@@ -32,6 +32,7 @@ def evaluate(
     length: int | None = None,
     batch_size: int | None = None,
     on_broken: Literal["stop", "skip"] | None = None,
+    masked_classes: str | None = None,
     flips: bool = False,
     cost: bool = True,
     accelerator: str = "auto",
@@ -52,6 +53,7 @@ def evaluate(
         length: How many scenes; 2000 if not given.
         batch_size: Pictures in a pass, where the scores do not choose it themselves.
         on_broken: What a file that cannot be used does: `stop`, or be listed and left out with `skip`.
+        masked_classes: File of a class split, whose sides are scored by themselves.
         flips: Measure flip rates against the distance of the shift, too.
         cost: Count and time each network beside itself without filters.
         accelerator: `cpu`, `gpu`, or `auto` for a GPU where there is one.
@@ -59,7 +61,7 @@ def evaluate(
     """
     told = read_settings(config) if config else {}
     flags = {"task": task, "data": data, "size": size, "window": window, "test_length": length}
-    flags |= {"batch_size": batch_size, "on_broken": on_broken}
+    flags |= {"batch_size": batch_size, "on_broken": on_broken, "masked_classes": masked_classes}
     told |= {name: value for name, value in flags.items() if value is not None}
     found = []
     with joining(accelerator) as device:

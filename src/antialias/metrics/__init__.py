@@ -19,6 +19,7 @@ from antialias.metrics._crops import random_crops as random_crops
 from antialias.metrics._detection import Detections as Detections
 from antialias.metrics._detection import Kind as Kind
 from antialias.metrics._detection import average_precision as average_precision
+from antialias.metrics._detection import of_classes as of_classes
 from antialias.metrics._detection_model import DetectorOptions as DetectorOptions
 from antialias.metrics._detection_model import detections as detections
 from antialias.metrics._flips import Direction as Direction
@@ -33,6 +34,7 @@ from antialias.metrics._instance import InstanceConsistencies as InstanceConsist
 from antialias.metrics._instance import NothingDetected as NothingDetected
 from antialias.metrics._instance import SameInstance as SameInstance
 from antialias.metrics._instance import instance_consistencies as instance_consistencies
+from antialias.metrics._instance import instance_consistencies_of_classes as instance_consistencies_of_classes
 from antialias.metrics._instance import instance_consistency as instance_consistency
 from antialias.metrics._instance import instance_crops as instance_crops
 from antialias.metrics._instance_shift import worst_shift_average_precision as worst_shift_average_precision
@@ -132,6 +134,7 @@ __all__ = [
     "fractional_consistency",
     "grouped_answer",
     "instance_consistencies",
+    "instance_consistencies_of_classes",
     "instance_consistency",
     "instance_crops",
     "joined",
@@ -139,6 +142,7 @@ __all__ = [
     "mean_absolute_change",
     "mean_iou",
     "normalization_of",
+    "of_classes",
     "on_correct",
     "one_pixel_changes",
     "one_pixel_frames",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -141,6 +141,20 @@ def regions(values: Detections, kind: Kind) -> Tensor:
     masks = values["masks"].cpu()
     masks = masks[:, 0] if masks.ndim == 4 else masks
     return masks > 0.5 if masks.is_floating_point() else masks.bool()
+
+
+def of_classes(values: Detections, labels: Collection[int]) -> Detections:
+    """Return the detections or objects of one picture that are of some classes only.
+
+    Average precision and instance consistency of what is left are those of these classes, since no class has a say in
+    another's: the first is a mean over classes, and the second pairs instances of one class.
+
+    Example:
+        >>> of_classes({"labels": torch.tensor([3, 1, 2]), "image_id": torch.tensor(7)}, (1, 3))
+        {'labels': tensor([3, 1]), 'image_id': tensor(7)}
+    """
+    kept = torch.isin(values["labels"], torch.tensor(list(labels), device=values["labels"].device))
+    return {name: column[kept] if column.ndim else column for name, column in values.items()}
 
 
 def areas(regions: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Unpack
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from antialias.metrics._crops import Crops, random_crops
-from antialias.metrics._detection import KINDS, Detections, Kind, areas, pairwise_iou, regions
+from antialias.metrics._detection import KINDS, Detections, Kind, areas, of_classes, pairwise_iou, regions
 from antialias.metrics._detection_model import Detector, DetectorOptions, DetectorSettings
 from antialias.metrics._matching import MATCHINGS, Matching
 from antialias.metrics._measure import Model, check_positive, evaluating
@@ -101,7 +101,7 @@ def instance_consistency(
     Source: after Zou et al., BMVC 2020, section 4.2, who released no implementation: docs/protocols.md defines it.
     """
     pairs = _Pairs(passes, crop, seed, same or SameInstance())
-    return _scores(model, images, (kind,), pairs, DetectorSettings(**options))[0]
+    return _scores(model, images, (_Part(kind),), pairs, DetectorSettings(**options))[0]
 
 
 def instance_consistencies(
@@ -116,7 +116,58 @@ def instance_consistencies(
 ) -> InstanceConsistencies:
     """Measure `instance_consistency` of masks and of boxes on the same predictions."""
     pairs = _Pairs(passes, crop, seed, same or SameInstance())
-    return InstanceConsistencies(*_scores(model, images, KINDS, pairs, DetectorSettings(**options)))
+    parts = [_Part(kind) for kind in KINDS]
+    return InstanceConsistencies(*_scores(model, images, parts, pairs, DetectorSettings(**options)))
+
+
+def instance_consistencies_of_classes(
+    model: Model,
+    images: Images,
+    classes: Mapping[str, Collection[int]],
+    *,
+    passes: int = 5,
+    crop: float = 0.875,
+    same: SameInstance | None = None,
+    seed: int = 0,
+    **options: Unpack[DetectorOptions],
+) -> dict[str, InstanceConsistencies]:
+    """Measure `instance_consistency` of sets of classes, for the price of one.
+
+    Args:
+        model: As in `instance_consistency`.
+        images: As there.
+        classes: The labels of each set, by its name.
+        passes: Pairs of crops per picture.
+        crop: Height and width of a crop, as a share of the picture's.
+        same: When two instances are the same one.
+        seed: Chooses the places of the crops.
+        **options: See `DetectorOptions`.
+
+    Returns:
+        Both scores by the sets' names; a set of which nothing was detected is left out.
+    """
+    pairs = _Pairs(passes, crop, seed, same or SameInstance())
+    parts = [_Part(kind, frozenset(labels)) for labels in classes.values() for kind in KINDS]
+    scores = _scores_of_some(model, images, parts, pairs, DetectorSettings(**options))
+    both = zip(classes, scores[::2], scores[1::2], strict=True)
+    return {
+        name: InstanceConsistencies(mask, box)
+        for name, mask, box in both
+        if isinstance(mask, Score) and isinstance(box, Score)
+    }
+
+
+class _Part(NamedTuple):
+    """What is scored of each picture's predictions."""
+
+    kind: Kind
+    labels: frozenset[int] | None = None
+
+    def of(self, output: Detections) -> Detections:
+        return output if self.labels is None else of_classes(output, self.labels)
+
+    def protocol(self) -> dict[str, Any]:
+        return {} if self.labels is None else {"labels": sorted(self.labels)}
 
 
 @dataclass(frozen=True)
@@ -128,12 +179,15 @@ class _Pairs:
     seed: int
     same: SameInstance
 
-    def shares(self, ask: Detector, picture: Picture, kinds: Sequence[Kind]) -> Tensor:
-        """Return one picture's share of consistent instances for each kind, NaN where none counts."""
+    def shares(self, ask: Detector, picture: Picture, parts: Sequence[_Part]) -> Tensor:
+        """Return one picture's share of consistent instances for each part, NaN where none counts."""
         crops = instance_crops(picture.pixels, passes=self.passes, crop=self.crop, seed=self.seed, index=picture.index)
         found = [likely(output, self.same.score) for output in ask(crops.frames)]
-        pairs = (found[::2], found[1::2], crops.corners.unflatten(0, (-1, 2)), crops.size)
-        return torch.stack([consistent_share(*pairs, kind, self.same) for kind in kinds])
+        return torch.stack([self._share([part.of(one) for one in found], crops, part.kind) for part in parts])
+
+    def _share(self, found: Sequence[Detections], crops: Crops, kind: Kind) -> Tensor:
+        corners = crops.corners.unflatten(0, (-1, 2))
+        return consistent_share(found[::2], found[1::2], corners, crops.size, kind, self.same)
 
     def protocol(self) -> dict[str, Any]:
         """Say every free choice."""
@@ -150,27 +204,41 @@ class _Pairs:
 
 
 def _scores(
-    model: Model, images: Images, kinds: Sequence[Kind], pairs: _Pairs, settings: DetectorSettings
+    model: Model, images: Images, parts: Sequence[_Part], pairs: _Pairs, settings: DetectorSettings
 ) -> list[Score]:
+    """Score each part, or raise."""
+    scores = _scores_of_some(model, images, parts, pairs, settings)
+    for score in scores:
+        if isinstance(score, NothingDetected):
+            raise score
+    return [score for score in scores if isinstance(score, Score)]
+
+
+def _scores_of_some(
+    model: Model, images: Images, parts: Sequence[_Part], pairs: _Pairs, settings: DetectorSettings
+) -> list[Score | NothingDetected]:
+    """Score each part, or say why there is no score."""
     check_positive(passes=pairs.passes)
     ask, pictures = Detector.of(model, settings), Pictures(images, first=settings.first)
     values: list[Tensor] = []
     with evaluating(model):
         for picture in pictures:
-            values.append(pairs.shares(ask, picture, kinds))
+            values.append(pairs.shares(ask, picture, parts))
             if settings.progress is not None:
                 settings.progress(len(values), pictures.total)
     of = {"pictures": pictures.protocol(), "normalisation": ask.normalization.protocol}
-    columns = torch.stack(values).unbind(1)
-    if any(bool(column.isnan().all()) for column in columns):
-        raise NothingDetected(
-            f"nothing was detected in {len(values)} pictures with a score of {pairs.same.score:g} or more. "
-            "Train longer, or use same=SameInstance(score=...)."
+    columns = zip(parts, torch.stack(values).unbind(1), strict=True)
+    said = {**pairs.protocol(), **of}
+    return [_scored(part, column, {**said, **part.protocol()}, settings.level) for part, column in columns]
+
+
+def _scored(part: _Part, shares: Tensor, protocol: dict[str, Any], level: float) -> Score | NothingDetected:
+    if bool(shares.isnan().all()):
+        return NothingDetected(
+            f"nothing was detected in {len(shares)} pictures with a score of {protocol['same_instance']['score']:g} or "
+            "more. Train longer, or use same=SameInstance(score=...)."
         )
-    return [
-        Score.from_pictures(consistency_name(kind), column, {**pairs.protocol(), **of}, settings.level)
-        for kind, column in zip(kinds, columns, strict=True)
-    ]
+    return Score.from_pictures(consistency_name(part.kind), shares, protocol, level)
 
 
 def consistency_name(kind: Kind) -> str:

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
-from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss, project_masks_on_boxes
+from torchvision.models.detection.roi_heads import (
+    RoIHeads,
+    fastrcnn_loss,
+    paste_masks_in_image,
+    project_masks_on_boxes,
+)
 
 from ._mask_rcnn import mask_rcnn, tiny_mask_rcnn
 
@@ -93,7 +98,12 @@ class PartialRoIHeads(RoIHeads):
 
     A target may say `has_mask` `(M,)`; proposals of the other objects teach boxes and classes only. Without it every
     object has a mask.
+
+    Attributes:
+        learns_masks_partly: What a task asks before it hides masks.
     """
+
+    learns_masks_partly = True
 
     @classmethod
     def of(cls, heads: RoIHeads, mask_predictor: nn.Module) -> PartialRoIHeads:
@@ -148,6 +158,34 @@ class PartialRoIHeads(RoIHeads):
         logits = self._masks(features, list(places), torch.cat(labels), image_shapes)
         masks = _mask_loss(logits, [target["masks"] for target in targets], places, objects)
         return {"loss_classifier": classes, "loss_box_reg": boxes, "loss_mask": masks}
+
+
+@torch.no_grad()
+def masks_in(
+    model: MaskRCNN, images: Sequence[Tensor], boxes: Sequence[Tensor], labels: Sequence[Tensor]
+) -> list[Tensor]:
+    """Ask what masks a detector in evaluation mode gives objects whose boxes and classes are known.
+
+    That shows what the mask head has learnt, whatever the detector finds.
+
+    Args:
+        model: A network of this module.
+        images: Pictures `(3, H, W)` in [0, 1].
+        boxes: Of each `(M, 4)` `x1, y1, x2, y2` in its pixels.
+        labels: Of each `(M,)`, from 1.
+
+    Returns:
+        Of each the probabilities `(M, H, W)`.
+    """
+    heads: Any = model.roi_heads
+    targets: Any = [{"boxes": one} for one in boxes]
+    shown, scaled = model.transform(list(images), targets)
+    places = [one["boxes"] for one in scaled or []]
+    logits = heads._masks(model.backbone(shown.tensors), places, torch.cat(list(labels)), shown.image_sizes)
+    parts = logits.sigmoid()[:, None].split([len(one) for one in boxes])
+    sizes = [(image.shape[-2], image.shape[-1]) for image in images]
+    whole = zip(parts, boxes, sizes, strict=True)
+    return [paste_masks_in_image(mask, box, size)[:, 0] for mask, box, size in whole]
 
 
 def _learnt(places: Tensor, objects: Tensor, labels: Tensor, target: Detected) -> tuple[Tensor, Tensor, Tensor]:

@@ -57,6 +57,8 @@ class TrainConfig:
         test_length: Number of generated test pictures; the data set's own default if `None`.
         detection_score: For instance segmentation: predictions below this score do not count for consistency.
         on_broken: What a file that cannot be used does to the run: `"stop"` it, or be listed and left out: `"skip"`.
+        masked_classes: File that names the classes whose masks are learnt, one a line, as `ClassSplit.write` and
+            `antialias split` write it; of the others only boxes are. Scores are given for both sides, too.
         seed: Start values, order, augmentation and dropout.
         precision: Lightning's word, such as `"32-true"`, `"16-mixed"` or `"bf16-mixed"`.
         channels_last: Memory format of the network, which trains about a third faster so.
@@ -105,6 +107,7 @@ class TrainConfig:
     test_length: int | None = None
     detection_score: float = 0.5
     on_broken: OnBroken = "stop"
+    masked_classes: str | None = None
     seed: int = 0
     precision: str = "32-true"
     channels_last: bool = True
@@ -129,6 +132,10 @@ class TrainConfig:
         if self.size is not None and self.window > self.size:
             raise ValueError(
                 f"window={self.window} does not fit pictures of size={self.size}. Use window<={self.size}."
+            )
+        if self.masked_classes is not None and self.task != "instance":
+            raise ValueError(
+                f"masked_classes is given, but task={self.task!r} learns no masks of objects. Use instance."
             )
         self._check_learning()
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from antialias._extras import require
-from antialias.data import Annotated, Annotation, Scenes, cut, hold, mirrored, open_data, scaled
-from antialias.metrics import NothingDetected, SameInstance, Score, detections, instance_consistencies
+from antialias.data import (
+    Annotated,
+    Annotation,
+    ClassSplit,
+    PartlyMasked,
+    Scenes,
+    cut,
+    hold,
+    mirrored,
+    open_data,
+    scaled,
+)
+from antialias.metrics import Kind, SameInstance, Score, detections, instance_consistencies_of_classes, of_classes
 
 from ._batches import ShuffledBatches, draws_of
 from ._config import TrainConfig
@@ -27,13 +39,25 @@ _SCALES = (0.8, 1.25)
 _IN_SIGHT = 0.1
 """An object that a crop leaves less than this share of is not learnt: nobody could tell what it is."""
 
+_PRECISIONS: dict[str, tuple[Kind, float | None]] = {
+    "mask_ap": ("mask", None),
+    "mask_ap50": ("mask", 0.5),
+    "box_ap": ("box", None),
+}
+
 
 def _open(config: TrainConfig, split: str) -> Annotated:
-    """Open one split; scenes are drawn once and held in memory."""
+    """Open one split; scenes are drawn once and held in memory. Only what is learnt from is without some masks."""
     length = config.train_length if split == "train" else config.test_length
     how = {"size": config.size, "length": length, "on_broken": config.on_broken}
     data = open_data(config.data, split, want="instances", **how)
-    return hold(data) if isinstance(data, Scenes) else data
+    held = hold(data) if isinstance(data, Scenes) else data
+    learnt = split == "train" and config.masked_classes is not None
+    return PartlyMasked(held, _class_split(held, config)) if learnt else held
+
+
+def _class_split(data: Annotated, config: TrainConfig) -> ClassSplit:
+    return ClassSplit.read(str(config.masked_classes), data.classes)
 
 
 class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
@@ -41,7 +65,8 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
 
     A picture is scaled by a factor between 0.8 and 1.25, a window of it is cut where it is larger than `window`, and
     half of the pictures are mirrored. Everything random is drawn when the epoch begins, from `(seed, epoch)`, so a
-    batch is the same in any worker. Crowds are not shown. An incomplete last batch is left out.
+    batch is the same in any worker. Crowds are not shown. An incomplete last batch is left out. Where only some
+    classes' masks are learnt, a target says which: `has_mask`.
     """
 
     def __init__(self, data: Annotated, config: TrainConfig, epoch: int) -> None:
@@ -59,7 +84,10 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
     def _augmented(self, number: int) -> tuple[Tensor, Target]:
         item = scaled(self.data.annotated(number), float(self.scales[number]))
         item = cut(item, self.corners[:, number].tolist(), self.window, _IN_SIGHT)
-        return shown(mirrored(item) if self.mirrored[number] else item, learnt=True)
+        image, target = shown(mirrored(item) if self.mirrored[number] else item, learnt=True)
+        if isinstance(self.data, PartlyMasked):
+            target["has_mask"] = self.data.has_mask(target["labels"] - 1)
+        return image, target
 
 
 def shown(item: Annotation, *, learnt: bool) -> tuple[Tensor, Target]:
@@ -97,7 +125,19 @@ class WholeBatches(Dataset[tuple[list[Tensor], list[Target]]]):
 
 
 def _loss(model: nn.Module, images: list[Tensor], targets: list[Target]) -> Tensor:
+    if any("has_mask" in target for target in targets):
+        _check_learns_partly(model)
     return torch.stack(list(model(images, targets).values())).sum()
+
+
+def _check_learns_partly(model: nn.Module) -> None:
+    """Refuse a network that would take the boxes for masks."""
+    heads = getattr(model, "roi_heads", None)
+    if not getattr(heads, "learns_masks_partly", False):
+        raise ValueError(
+            f"masked_classes is given, but {type(model).__name__} learns a mask of every object. Use "
+            "antialias:MaskX:BACKBONE, antialias:AgnosticMaskRCNN:BACKBONE or their tiny ones."
+        )
 
 
 def _predict(model: nn.Module, images: list[Tensor]) -> list[Target]:
@@ -112,15 +152,58 @@ def _meter(_: int) -> Metric:
 
 
 def _evaluate(model: nn.Module, data: Annotated, config: TrainConfig) -> dict[str, Score]:
-    pictures = _Whole(data)
-    scores = _average_precision(model, pictures, config, len(data.classes))
-    try:
-        rule = SameInstance(score=config.detection_score)
-        same = instance_consistencies(model, pictures.images(), same=rule, batch_size=config.batch_size)
-    except NothingDetected as error:
-        warnings.warn(f"instance consistency is left out: {error}", stacklevel=2)
-        return scores
-    return {**scores, "mask_consistency": same.mask, "box_consistency": same.box}
+    parts = _parts(data, config)
+    return _average_precision(model, data, config, parts) | _consistencies(model, data, config, parts)
+
+
+class _Part(NamedTuple):
+    """Classes that are scored by themselves.
+
+    Attributes:
+        suffix: What the names of their scores end with.
+        words: What the scores are called by.
+        labels: Class indices of the network's, from 1.
+    """
+
+    suffix: str
+    words: str
+    labels: tuple[int, ...]
+
+    def named(self, score: Score) -> Score:
+        """Say of a score whose it is."""
+        return replace(score, name=score.name + self.words) if self.suffix else score
+
+
+def _parts(data: Annotated, config: TrainConfig) -> list[_Part]:
+    """Return all classes, and where masks of some only are learnt these and the others."""
+    every = _Part("", "", tuple(range(1, len(data.classes) + 1)))
+    if config.masked_classes is None:
+        return [every]
+    numbers = {name: number for number, name in enumerate(data.classes, 1)}
+    sides = zip(("masked", "unmasked"), _class_split(data, config), strict=True)
+    return [
+        every,
+        *(
+            _Part(f"_{side}", f" of {len(names)} {side} classes", tuple(numbers[name] for name in names))
+            for side, names in sides
+        ),
+    ]
+
+
+def _consistencies(model: nn.Module, data: Annotated, config: TrainConfig, parts: Sequence[_Part]) -> dict[str, Score]:
+    images, labels = _Whole(data).images(), {part.suffix: part.labels for part in parts}
+    rule = SameInstance(score=config.detection_score)
+    found = instance_consistencies_of_classes(model, images, labels, same=rule, batch_size=config.batch_size)
+    for part in parts:
+        if part.suffix not in found:
+            reason = f"nothing was detected with a score of {rule.score:g} or more"
+            warnings.warn(f"instance consistency{part.words} is left out: {reason}.", stacklevel=2)
+    there = [(part, found[part.suffix]) for part in parts if part.suffix in found]
+    return {
+        f"{kind}_consistency{part.suffix}": part.named(score)
+        for part, both in there
+        for kind, score in both._asdict().items()
+    }
 
 
 class _Whole:
@@ -136,19 +219,23 @@ class _Whole:
         return (image for image, _ in self)
 
 
-def _average_precision(model: nn.Module, pictures: _Whole, config: TrainConfig, classes: int) -> dict[str, Score]:
+def _average_precision(
+    model: nn.Module, data: Annotated, config: TrainConfig, parts: Sequence[_Part]
+) -> dict[str, Score]:
     from antialias.metrics import AveragePrecision
 
+    said = {part: {"labels": list(part.labels)} if part.suffix else None for part in parts}
     meters = {
-        "mask_ap": AveragePrecision("mask"),
-        "mask_ap50": AveragePrecision("mask", at=0.5),
-        "box_ap": AveragePrecision("box"),
+        (name, part): AveragePrecision(kind, at, protocol=said[part])
+        for part in parts
+        for name, (kind, at) in _PRECISIONS.items()
     }
-    for output, target in detections(model, pictures, batch_size=config.batch_size):
-        _check_classes(output["labels"], classes)
-        for meter in meters.values():
-            meter.update([output], [target])
-    return {name: meter.compute() for name, meter in meters.items()}
+    for output, target in detections(model, _Whole(data), batch_size=config.batch_size):
+        _check_classes(output["labels"], len(data.classes))
+        shown = {part: ([of_classes(output, part.labels)], [of_classes(target, part.labels)]) for part in parts}
+        for (_, part), meter in meters.items():
+            meter.update(*shown[part])
+    return {name + part.suffix: part.named(meter.compute()) for (name, part), meter in meters.items()}
 
 
 def _check_classes(labels: Tensor, classes: int) -> None:
