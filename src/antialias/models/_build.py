@@ -146,20 +146,38 @@ def _tiny_mask_x(_: str, num_classes: int | None, __: bool | None, agnostic: boo
     return tiny_mask_x(num_classes, agnostic=agnostic)
 
 
+def _dmnet(backbone: str, num_classes: int | None, pretrained: bool | None) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._dmnet import dmnet
+
+    return dmnet(backbone, num_classes, pretrained)
+
+
+def _tiny_segmenter(_: str, num_classes: int | None, __: bool | None, *, head: str) -> nn.Module:
+    require("torchvision", extra="tasks")
+    from ._dmnet import tiny_segmenter
+
+    return tiny_segmenter(head, num_classes)
+
+
 # By name: what stands behind the second colon, the number of classes, and whether weights are wanted (None: not even
 # embedded ones).
 _OWN: dict[str, Callable[[str, int | None, bool | None], nn.Module]] = {
     "AgnosticMaskRCNN": partial(_mask_x, agnostic=True),
+    "DMNet": _dmnet,
     "EfficientNetLite0": _lite0,
     "MaskRCNN": _mask_rcnn,
     "MaskX": _mask_x,
-    "TinyDeepLab": _tiny_deeplab,
     "TinyAgnosticMaskRCNN": partial(_tiny_mask_x, agnostic=True),
+    "TinyDMNet": partial(_tiny_segmenter, head="dynamic"),
+    "TinyDeepLab": _tiny_deeplab,
+    "TinyDeepLabV3": partial(_tiny_segmenter, head="dilated"),
     "TinyMaskRCNN": _tiny_mask_rcnn,
     "TinyMaskX": _tiny_mask_x,
+    "TinyPSPNet": partial(_tiny_segmenter, head="pooled"),
     "TinyResNet": _tiny_resnet,
 }
-_WITH_BACKBONE: frozenset[str] = frozenset({"AgnosticMaskRCNN", "MaskRCNN", "MaskX"})
+_WITH_BACKBONE: frozenset[str] = frozenset({"AgnosticMaskRCNN", "DMNet", "MaskRCNN", "MaskX"})
 
 
 def _from_timm(origin: Origin, pretrained: bool | None) -> nn.Module:

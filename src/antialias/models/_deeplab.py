@@ -36,7 +36,7 @@ class TinyDeepLab(nn.Module):
     def __init__(self, num_classes: int = 21) -> None:
         super().__init__()
         self.body, (fine, *_, coarse), self.normalization = tiny_dilated_body()
-        self.pyramid = _Pyramid(coarse, 64)
+        self.pyramid = SpatialPyramid(coarse, 64)
         self.reduce = conv_norm_relu(fine, 16)
         self.decoder = conv_norm_relu(64 + 16, 64, 3)
         self.classifier = nn.Conv2d(64, num_classes, 1)
@@ -49,7 +49,7 @@ class TinyDeepLab(nn.Module):
         return resized_like(self.classifier(self.decoder(joined)), x)
 
 
-class _Pyramid(nn.Module):
+class SpatialPyramid(nn.Module):
     """Convolutions of several dilations and the mean of the picture, side by side, joined to one map."""
 
     def __init__(self, in_channels: int, channels: int) -> None:

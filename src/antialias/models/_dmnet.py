@@ -1,4 +1,4 @@
-"""DMNet, and the pyramid pooling that it is compared with."""
+"""DMNet, and the heads that it is compared with: pyramid pooling and dilated convolutions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from antialias.nn import DynamicFilter2d
 
+from ._deeplab import SpatialPyramid
 from ._segmenter import (
     Segmenter,
     conv_norm_relu,
@@ -130,17 +131,33 @@ def dmnet(backbone: str, num_classes: int | None = None, pretrained: bool | None
     return segmenter(body, channels, DynamicFilterHead(channels[-1], classes), classes, normalization)
 
 
-def tiny_dmnet(num_classes: int | None = None) -> Segmenter:
-    """Build DMNet of 0.6 M parameters for pictures of 64 to 96 pixels; 21 classes by default, those of the scenes."""
-    return _tiny(num_classes, lambda width, classes: DynamicFilterHead(width, classes, _TINY_WIDTH, width // 4))
+def tiny_segmenter(head: str, num_classes: int | None = None) -> Segmenter:
+    """Build one of three segmenters that differ in the head alone, for pictures of 64 to 96 pixels.
 
-
-def tiny_pspnet(num_classes: int | None = None) -> Segmenter:
-    """Build PSPNet on the body of `tiny_dmnet`, with as many channels."""
-    return _tiny(num_classes, lambda channels, classes: PyramidPoolingHead(channels, classes, _TINY_WIDTH))
-
-
-def _tiny(num_classes: int | None, head: Callable[[int, int], nn.Module]) -> Segmenter:
+    Args:
+        head: `"dynamic"` is DMNet's, `"pooled"` PSPNet's and `"dilated"` DeepLabV3's.
+        num_classes: Number of classes; 21 by default, those of the scenes.
+    """
     body, channels, normalization = tiny_dilated_body()
     classes = num_classes or _CLASSES
-    return segmenter(body, channels, head(channels[-1], classes), classes, normalization)
+    return segmenter(body, channels, _TINY_HEADS[head](channels[-1], classes), classes, normalization)
+
+
+def _tiny_dynamic(in_channels: int, num_classes: int) -> nn.Module:
+    return DynamicFilterHead(in_channels, num_classes, _TINY_WIDTH, in_channels // 4)
+
+
+def _tiny_pooled(in_channels: int, num_classes: int) -> nn.Module:
+    return PyramidPoolingHead(in_channels, num_classes, _TINY_WIDTH)
+
+
+def _tiny_dilated(in_channels: int, num_classes: int) -> nn.Module:
+    """Return DeepLabV3's head (Chen et al., arXiv 1706.05587, section 3.3), without the decoder of V3+."""
+    return nn.Sequential(SpatialPyramid(in_channels, _TINY_WIDTH), fcn_head(_TINY_WIDTH, _TINY_WIDTH, num_classes))
+
+
+_TINY_HEADS: dict[str, Callable[[int, int], nn.Module]] = {
+    "dynamic": _tiny_dynamic,
+    "pooled": _tiny_pooled,
+    "dilated": _tiny_dilated,
+}
