@@ -13,6 +13,7 @@ from ._cityscapes import Cityscapes as Cityscapes
 from ._class_split import ClassSplit as ClassSplit
 from ._class_split import PartlyMasked as PartlyMasked
 from ._class_split import class_split as class_split
+from ._class_split import filled as filled
 from ._coco import CocoInstances as CocoInstances
 from ._faults import BrokenData as BrokenData
 from ._faults import Fault as Fault
@@ -67,6 +68,7 @@ __all__ = [
     "boxes_around",
     "class_split",
     "cut",
+    "filled",
     "hold",
     "hold_segmented",
     "materialize",

@@ -1,0 +1,202 @@
+"""Masks for classes that were only ever seen with boxes: Mask^X R-CNN, its baseline and its oracle, both directions.
+
+    python benchmarks/mask_x.py train [--runs runs/mask_x] [--seeds 3]   # an hour; goes on where it stopped
+    python benchmarks/mask_x.py table [--runs runs/mask_x]               # writes benchmarks/mask_x.csv
+
+The twenty classes of the scenes are split into two times ten, drawn with seed 0. Of each seed a tiny detector first
+learns the boxes of all; every method starts from it and learns boxes of all classes and masks of one half, the oracle
+those of both. The adaptive one is the same detector, converted without changing its function. A row is a method and a
+direction; scores are means over its seeds, with intervals over test pictures, and differences from the class-agnostic
+baseline are paired by picture and seed.
+
+`mask_iou` asks the mask head alone: the IoU of the masks it gives objects in their true boxes, of their true class.
+`filled_iou` is that of the boxes themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from methods import cells
+from torch import Tensor, nn
+
+from antialias.data import Annotated, ClassSplit, PartlyMasked, class_split, filled, hold, open_data
+from antialias.metrics import Score
+from antialias.models import load, save
+from antialias.models._mask_x import masks_in
+from antialias.nn import Adaptive, Filter
+from antialias.surgery import convert_
+from antialias.tasks import Evaluation, TrainConfig, network, task_named, train_
+
+AGNOSTIC, ORACLE = "class-agnostic", "oracle"
+METHODS: dict[str, tuple[str, Filter | None]] = {
+    "Mask^X": ("antialias:TinyMaskX", None),
+    AGNOSTIC: ("antialias:TinyAgnosticMaskRCNN", None),
+    ORACLE: ("antialias:TinyMaskX", None),
+    "Mask^X, adaptive k3 G8": ("antialias:TinyMaskX", Adaptive()),
+}
+DIRECTIONS = ("forth", "back")
+BASE = TrainConfig(
+    task="instance",
+    size=64,
+    window=64,
+    batch_size=8,
+    epochs=1,
+    learning_rate=0.04,
+    clip_norm=5.0,
+    channels_last=False,
+    train_length=4000,
+    test_length=200,
+)
+DETECTOR_EPOCHS, STEPS = 2, 200
+PARTS = ("", "_masked", "_unmasked")
+SCORES = tuple(f"{name}{part}" for name in ("mask_ap", "mask_ap50", "box_ap", "mask_iou") for part in PARTS)
+SOMETIMES = tuple(f"mask_consistency{part}" for part in PARTS)
+OUT = Path(__file__).with_suffix(".csv")
+
+
+class Bench:
+    """The pictures, the split, and where runs lie."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs, self.task = runs, task_named("instance")
+        self.learnt, self.test = (
+            hold(open_data("scenes", split, want="instances", size=BASE.size, length=length))
+            for split, length in (("train", BASE.train_length), ("test", BASE.test_length))
+        )
+        forth = class_split(self.learnt.classes, len(self.learnt.classes) // 2)
+        self.splits = dict(zip(DIRECTIONS, (forth, forth.reversed()), strict=True))
+        for direction, split in self.splits.items():
+            split.write(self.split_file(direction))
+
+    def split_file(self, direction: str) -> Path:
+        """Return the file of one direction's classes with masks."""
+        return self.runs / f"{direction}.txt"
+
+    def folder(self, method: str, direction: str, seed: int) -> Path:
+        """Return where a run lies: the oracle's is the same in both directions."""
+        words = "".join(letter if letter.isalnum() else "-" for letter in method.lower())
+        return self.runs / (f"{words}-{seed}" if method == ORACLE else f"{words}-{direction}-{seed}")
+
+    def scores(self, method: str, direction: str, seed: int) -> Path:
+        """Return the file of a run's scores on one direction's halves."""
+        return self.folder(method, direction, seed) / f"scores-{direction}.json"
+
+    def detector(self, seed: int) -> nn.Module:
+        """Return a detector that has learnt boxes only."""
+        path = self.runs / f"detector-{seed}.safetensors"
+        if not path.exists():
+            config = replace(BASE, model="antialias:TinyMaskX", epochs=DETECTOR_EPOCHS, seed=seed)
+            model = network(config, self.task.outputs(self.learnt))
+            train_(model, PartlyMasked(self.learnt, ClassSplit((), self.learnt.classes)), config)
+            save(model, path)
+        return load(path)
+
+    def started(self, config: TrainConfig) -> nn.Module:
+        """Return a run's network: mask heads at their start values, everything else from the detector."""
+        model = network(replace(config, filter=None), self.task.outputs(self.learnt))
+        known = self.detector(config.seed).state_dict()
+        state = {name: values for name, values in known.items() if "mask_predictor" not in name}
+        model.load_state_dict({**model.state_dict(), **state})
+        if config.filter is not None:
+            convert_(model, config.filter, example=[torch.zeros(3, BASE.window, BASE.window)])
+        return model
+
+    def trained(self, method: str, direction: str, config: TrainConfig) -> nn.Module:
+        """Return a run's network, trained if it is not there yet."""
+        path = self.folder(method, direction, config.seed) / "model.safetensors"
+        if path.exists():
+            return load(path)
+        model = self.started(config)
+        learnt = self.learnt if method == ORACLE else PartlyMasked(self.learnt, self.splits[direction])
+        train_(model, learnt, config)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(model, path)
+        return model
+
+    def one(self, method: str, direction: str, seed: int) -> dict[str, Score]:
+        """Train and measure one network."""
+        model, filter = METHODS[method]
+        told = {"model": model, "filter": filter, "masked_classes": str(self.split_file(direction))}
+        config = replace(BASE, **told, max_steps=STEPS, learning_rate=0.02, seed=seed)
+        made = self.trained(method, direction, config)
+        scores = self.task.evaluate(made, self.test, config) | ious(made, self.test, self.splits[direction])
+        Evaluation(model=method, config=config, scores=scores).write(self.scores(method, direction, seed))
+        return scores
+
+
+def ious(model: Any, data: Annotated, split: ClassSplit) -> dict[str, Score]:
+    """Return the IoU of masks in true boxes, and that of the boxes themselves, picture by picture."""
+    found: dict[str, list[Tensor]] = {f"{name}{part}": [] for name in ("mask_iou", "filled_iou") for part in PARTS}
+    sides = {"": data.classes, "_masked": split.masked, "_unmasked": split.unmasked}
+    for number in range(len(data)):
+        item = data.annotated(number)
+        (masks,) = masks_in(model, [item.image.float() / 255], [item.boxes], [item.labels + 1])
+        shown = {"mask_iou": masks > 0.5, "filled_iou": filled(item.boxes, item.masks.shape[-2:])}
+        for part, names in sides.items():
+            mine = torch.tensor([data.classes[label] in names for label in item.labels.tolist()], dtype=torch.bool)
+            for name, regions in shown.items():
+                found[name + part].append(_iou(regions[mine], item.masks[mine]).mean())
+    return {name: Score.from_pictures(f"{name} in true boxes", torch.stack(each)) for name, each in found.items()}
+
+
+def _iou(first: Tensor, second: Tensor) -> Tensor:
+    return (first & second).sum((1, 2)) / (first | second).sum((1, 2))
+
+
+def train(bench: Bench, seeds: int) -> None:
+    """Train and measure what is not there yet, the first seed of every method first."""
+    for seed in range(seeds):
+        for direction in DIRECTIONS:
+            for method in METHODS:
+                if not bench.scores(method, direction, seed).exists():
+                    scores = bench.one(method, direction, seed)
+                    shown = (f"{name} {100 * scores[name].value:.1f}" for name in SCORES)
+                    print(method, direction, seed, *shown, flush=True)
+
+
+def rows(bench: Bench, seeds: int) -> Iterator[dict[str, object]]:
+    """Yield the table's rows."""
+    for direction in DIRECTIONS:
+        found = {method: runs_of(bench, method, direction, seeds) for method in METHODS}
+        for method, runs in found.items():
+            row: dict[str, object] = {"method": method, "direction": direction, "seeds": len(runs)}
+            for name in (*SCORES, *SOMETIMES):
+                scores, others = ([run[name] for run in of if name in run] for of in (runs, found[AGNOSTIC]))
+                row |= cells(name, scores, others) if len(scores) == len(runs) <= len(others) else {}
+            row["filled_iou_unmasked"] = f"{100 * runs[0]['filled_iou_unmasked'].value:.2f}"
+            yield row
+
+
+def runs_of(bench: Bench, method: str, direction: str, seeds: int) -> list[dict[str, Score]]:
+    """Read the scores of a method in one direction, by seed."""
+    paths = (bench.scores(method, direction, seed) for seed in range(seeds))
+    return [Evaluation.read(path).scores for path in paths if path.exists()]
+
+
+def table(bench: Bench, seeds: int) -> None:
+    """Write the table."""
+    lines = list(rows(bench, seeds))
+    with OUT.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for line in lines for name in line)))
+        writer.writeheader()
+        writer.writerows(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("train", "table"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/mask_x"))
+    parser.add_argument("--seeds", type=int, default=3)
+    args = parser.parse_args()
+    {"train": train, "table": table}[args.step](Bench(args.runs), args.seeds)
+
+
+if __name__ == "__main__":
+    main()
