@@ -3,11 +3,11 @@
     python benchmarks/mask_x.py train [--runs runs/mask_x] [--seeds 3]   # an hour; goes on where it stopped
     python benchmarks/mask_x.py table [--runs runs/mask_x]               # writes benchmarks/mask_x.csv
 
-The twenty classes of the scenes are split into two times ten, drawn with seed 0. Of each seed a tiny detector first
-learns the boxes of all; every method starts from it and learns boxes of all classes and masks of one half, the oracle
-those of both. The adaptive one is the same detector, converted without changing its function. A row is a method and a
-direction; scores are means over its seeds, with intervals over test pictures, and differences from the class-agnostic
-baseline are paired by picture and seed.
+The twenty classes of the scenes are split into two times ten, drawn with seed 0. One tiny detector first learns the
+boxes of all; every run starts from it and learns boxes of all classes and masks of one half, the oracle those of both.
+The adaptive one is the same detector, converted without changing its function. A row is a method and a direction;
+scores are means over its seeds (start values of the mask head, order, augmentation), with intervals over test pictures,
+and differences from the class-agnostic baseline are paired by picture and seed.
 
 `mask_iou` asks the mask head alone: the IoU of the masks it gives objects in their true boxes, of their true class.
 `filled_iou` is that of the boxes themselves.
@@ -16,13 +16,13 @@ baseline are paired by picture and seed.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from heads import write
 from methods import cells
 from torch import Tensor, nn
 
@@ -88,11 +88,11 @@ class Bench:
         """Return the file of a run's scores on one direction's halves."""
         return self.folder(method, direction, seed) / f"scores-{direction}.json"
 
-    def detector(self, seed: int) -> nn.Module:
-        """Return a detector that has learnt boxes only."""
-        path = self.runs / f"detector-{seed}.safetensors"
+    def detector(self) -> nn.Module:
+        """Return the detector that has learnt boxes only."""
+        path = self.runs / "detector.safetensors"
         if not path.exists():
-            config = replace(BASE, model="antialias:TinyMaskX", epochs=DETECTOR_EPOCHS, seed=seed)
+            config = replace(BASE, model="antialias:TinyMaskX", epochs=DETECTOR_EPOCHS)
             model = network(config, self.task.outputs(self.learnt))
             train_(model, PartlyMasked(self.learnt, ClassSplit((), self.learnt.classes)), config)
             save(model, path)
@@ -101,7 +101,7 @@ class Bench:
     def started(self, config: TrainConfig) -> nn.Module:
         """Return a run's network: mask heads at their start values, everything else from the detector."""
         model = network(replace(config, filter=None), self.task.outputs(self.learnt))
-        known = self.detector(config.seed).state_dict()
+        known = self.detector().state_dict()
         state = {name: values for name, values in known.items() if "mask_predictor" not in name}
         model.load_state_dict({**model.state_dict(), **state})
         if config.filter is not None:
@@ -180,22 +180,17 @@ def runs_of(bench: Bench, method: str, direction: str, seeds: int) -> list[dict[
     return [Evaluation.read(path).scores for path in paths if path.exists()]
 
 
-def table(bench: Bench, seeds: int) -> None:
-    """Write the table."""
-    lines = list(rows(bench, seeds))
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for line in lines for name in line)))
-        writer.writeheader()
-        writer.writerows(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("train", "table"))
     parser.add_argument("--runs", type=Path, default=Path("runs/mask_x"))
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    {"train": train, "table": table}[args.step](Bench(args.runs), args.seeds)
+    bench = Bench(args.runs)
+    if args.step == "train":
+        train(bench, args.seeds)
+    else:
+        write(list(rows(bench, args.seeds)), OUT)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from antialias.metrics import (
     NothingDetected,
     SameInstance,
     instance_consistencies,
+    instance_consistencies_of_classes,
     instance_consistency,
     instance_crops,
+    of_classes,
 )
 from antialias.metrics._instance import consistent_share
 
@@ -77,6 +79,30 @@ def test_one_that_goes_by_position_is_not(patches: list[Tensor]) -> None:
     assert instance_consistency(model, patches, seed=1).value != score.value
     later = instance_consistency(model, patches[5:], first=5)
     assert torch.equal(later.per_image, score.per_image[5:])
+
+
+def _in_classes(pictures: list[Tensor]) -> list[Found]:
+    """Find by position, and call what is bright another class."""
+    found = FindsByPosition()(pictures)
+    bright = [
+        (picture[0] * one["masks"][:, 0]).amax((1, 2)) > 0.25 for one, picture in zip(found, pictures, strict=True)
+    ]
+    return [{**one, "labels": 1 + which.long()} for one, which in zip(found, bright, strict=True)]
+
+
+def test_sets_of_classes_are_scored_as_if_nothing_else_were_found(patches: list[Tensor]) -> None:
+    sets = {"dark": (1,), "bright": (2,), "all": (1, 2), "none": (3,)}
+    found = instance_consistencies_of_classes(_in_classes, patches, sets)
+    assert set(found) == {"dark", "bright", "all"}
+    for name, both in found.items():
+
+        def only(pictures: list[Tensor], name: str = name) -> list[Found]:
+            return [of_classes(one, sets[name]) for one in _in_classes(pictures)]  # type: ignore[misc]
+
+        expected = instance_consistencies(only, patches)
+        assert [score.value for score in both] == [score.value for score in expected]
+        assert both.mask.protocol["labels"] == list(sets[name])
+    assert len({both.mask.value for both in found.values()}) == 3
 
 
 def test_crops_lie_everywhere_and_a_prefix_stays_a_prefix() -> None:

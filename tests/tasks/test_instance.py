@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torchvision.transforms.v2.functional import to_pil_image
 
-from antialias.data import Annotation, Annotations, Scenes, hold
+from antialias.data import Annotated, Annotation, Annotations, PartlyMasked, Scenes, class_split, filled, hold
 from antialias.metrics import average_precision
 from antialias.nn import Fixed
 from antialias.surgery import conversion_of
@@ -170,3 +170,93 @@ def test_a_run_on_cocos_layout_is_the_run_on_the_same_pictures(scenes: Annotatio
     same = Annotations([scenes.annotated(i) for i in range(6)], ["scene"] * 6, scenes.classes)
     expected = task_named("instance").evaluate(run.model, same, config)
     assert run.scores["box_ap"] == expected["box_ap"]
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("split") / "classes.txt"
+    class_split(Scenes.classes, 10).write(path)
+    return str(path)
+
+
+def test_only_what_is_learnt_from_hides_masks(split: str) -> None:
+    config = replace(CONFIG, data="scenes", train_length=6, test_length=6, masked_classes=split)
+    task, sides = task_named("instance"), class_split(Scenes.classes, 10)
+    learnt, test = task.open(config, "train"), task.open(config, "test")
+    assert (type(learnt), type(test)) == (PartlyMasked, Annotations)
+    seen: list[bool] = []
+    for image, target in (one for b in ObjectBatches(learnt, config, 0) for one in zip(*b, strict=True)):
+        names = [Scenes.classes[label - 1] for label in target["labels"].tolist()]
+        assert target["has_mask"].tolist() == [name in sides.masked for name in names]
+        hidden = ~target["has_mask"]
+        drawn = filled(target["boxes"], (image.shape[-2], image.shape[-1]))
+        assert torch.equal(target["masks"][hidden].bool(), drawn[hidden])
+        seen += [not torch.equal(*pair) for pair in zip(target["masks"].bool()[~hidden], drawn[~hidden], strict=True)]
+    assert any(seen)
+    assert "has_mask" not in ObjectBatches(test, config, 0)[0][1][0]
+    with pytest.raises(FileNotFoundError, match="none.txt is not a file. Use one that ClassSplit.write wrote"):
+        task.open(replace(config, masked_classes="none.txt"), "train")
+    with pytest.raises(ValueError, match="masked_classes is given, but task='semantic' learns no objects. Use task="):
+        replace(config, task="semantic")
+
+
+def _spoilt(data: Annotations, names: tuple[str, ...]) -> Annotations:
+    """Return the same pictures and boxes with the masks of some classes inverted."""
+    wrong = torch.tensor([name in names for name in data.classes])
+    items = [
+        item._replace(masks=item.masks ^ wrong[item.labels][:, None, None]) for item in map(data.annotated, range(10))
+    ]
+    return Annotations(items, data.names, data.classes)
+
+
+@pytest.mark.parametrize("model", ["antialias:TinyMaskX", "antialias:TinyAgnosticMaskRCNN"])
+def test_masks_that_are_not_learnt_have_no_influence(scenes: Annotations, split: str, model: str) -> None:
+    sides = class_split(scenes.classes, 10)
+    config = replace(CONFIG, model=model, masked_classes=split, max_steps=2)
+
+    def learnt(data: Annotated) -> list[torch.Tensor]:
+        net = network(config, 21)
+        train_(net, data, config)
+        return list(net.state_dict().values())
+
+    weights = learnt(PartlyMasked(scenes, sides))
+    assert all(map(torch.equal, weights, learnt(PartlyMasked(_spoilt(scenes, sides.unmasked), sides))))
+    assert not all(map(torch.equal, weights, learnt(PartlyMasked(_spoilt(scenes, sides.masked), sides))))
+
+
+def test_a_network_that_would_take_boxes_for_masks_is_refused(scenes: Annotations, split: str) -> None:
+    config, data = replace(CONFIG, masked_classes=split), PartlyMasked(scenes, class_split(scenes.classes, 10))
+    with pytest.raises(ValueError, match="masked_classes is given, but MaskRCNN learns a mask of every object. Use"):
+        train_(network(config, 21), data, config)
+
+
+class BoxesForMasks(Oracle):
+    """Knows the answers, but of some classes only the boxes."""
+
+    def __init__(self, data: Annotations, names: tuple[str, ...]) -> None:
+        super().__init__(data)
+        self.names = names
+
+    def _of(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = super()._of(picture)
+        unknown = torch.tensor([Scenes.classes[label - 1] in self.names for label in found["labels"].tolist()])
+        boxes = filled(found["boxes"], (picture.shape[1], picture.shape[2]))
+        return {**found, "masks": torch.where(unknown[:, None, None], boxes, found["masks"])}
+
+
+def test_both_sides_are_scored_by_themselves(scenes: Annotations, split: str) -> None:
+    task, sides = task_named("instance"), class_split(scenes.classes, 10)
+    model = BoxesForMasks(scenes, sides.unmasked)
+    with pytest.warns(UserWarning, match="instance consistency of 10 masked classes is left out: nothing was detected"):
+        scores = task.evaluate(model, scenes, replace(CONFIG, masked_classes=split))
+    plain = task.evaluate(model, scenes, CONFIG)
+    assert [scores[name].value for name in plain] == [score.value for score in plain.values()]
+    everywhere = {f"{name}{side}" for name in plain for side in ("", "_masked", "_unmasked")}
+    assert everywhere - set(scores) == {"mask_consistency_masked", "box_consistency_masked"}
+    assert scores["mask_ap_masked"].value == scores["box_ap_unmasked"].value == 1 > scores["mask_ap_unmasked"].value
+    there = {scenes.classes[label] for item in scenes.items for label in item.labels.tolist()}
+    counts = [len(there & set(names)) for names in sides]
+    both = [scores[f"mask_ap_{side}"].value for side in ("masked", "unmasked")]
+    assert scores["mask_ap"].value == pytest.approx(sum(n * v for n, v in zip(counts, both, strict=True)) / sum(counts))
+    assert str(scores["mask_ap_unmasked"]).startswith("mask AP of 10 unmasked classes ")
+    assert scores["mask_ap_unmasked"].protocol["labels"] == [scenes.classes.index(name) + 1 for name in sides.unmasked]
