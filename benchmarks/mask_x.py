@@ -54,7 +54,7 @@ BASE = TrainConfig(
     train_length=4000,
     test_length=200,
 )
-DETECTOR_EPOCHS, STEPS = 2, 200
+DETECTOR_EPOCHS, STEPS = 3, 300
 PARTS = ("", "_masked", "_unmasked")
 SCORES = tuple(f"{name}{part}" for name in ("mask_ap", "mask_ap50", "box_ap", "mask_iou") for part in PARTS)
 SOMETIMES = tuple(f"mask_consistency{part}" for part in PARTS)
@@ -124,7 +124,7 @@ class Bench:
         """Train and measure one network."""
         model, filter = METHODS[method]
         told = {"model": model, "filter": filter, "masked_classes": str(self.split_file(direction))}
-        config = replace(BASE, **told, max_steps=STEPS, learning_rate=0.02, seed=seed)
+        config = replace(BASE, **told, max_steps=STEPS, learning_rate=0.06, seed=seed)
         made = self.trained(method, direction, config)
         scores = self.task.evaluate(made, self.test, config) | ious(made, self.test, self.splits[direction])
         Evaluation(model=method, config=config, scores=scores).write(self.scores(method, direction, seed))

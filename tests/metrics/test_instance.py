@@ -82,12 +82,10 @@ def test_one_that_goes_by_position_is_not(patches: list[Tensor]) -> None:
 
 
 def _in_classes(pictures: list[Tensor]) -> list[Found]:
-    """Find by position, and call what is bright another class."""
+    """Find by position, and call what lies in the right column another class, by its value."""
     found = FindsByPosition()(pictures)
-    bright = [
-        (picture[0] * one["masks"][:, 0]).amax((1, 2)) > 0.25 for one, picture in zip(found, pictures, strict=True)
-    ]
-    return [{**one, "labels": 1 + which.long()} for one, which in zip(found, bright, strict=True)]
+    values = [(picture[0] * one["masks"][:, 0]).amax((1, 2)) for one, picture in zip(found, pictures, strict=True)]
+    return [{**one, "labels": 2 - (10 * of).round().long() % 2} for one, of in zip(found, values, strict=True)]
 
 
 def test_sets_of_classes_are_scored_as_if_nothing_else_were_found(patches: list[Tensor]) -> None:

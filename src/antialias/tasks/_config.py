@@ -134,9 +134,7 @@ class TrainConfig:
                 f"window={self.window} does not fit pictures of size={self.size}. Use window<={self.size}."
             )
         if self.masked_classes is not None and self.task != "instance":
-            raise ValueError(
-                f"masked_classes is given, but task={self.task!r} learns no masks of objects. Use instance."
-            )
+            raise ValueError(f"masked_classes is given, but task={self.task!r} learns no objects. Use task='instance'.")
         self._check_learning()
 
     def _check_learning(self) -> None:
