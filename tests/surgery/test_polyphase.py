@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -216,6 +217,95 @@ def test_the_plan_says_where_exactness_is_lost(
     assert error(model, x) > 1e-6
 
 
+class Made(nn.Module):
+    """A network of the layers and the function that it is given, between two convolutions."""
+
+    def __init__(self, middle: Callable[[Any, Tensor], Tensor], **layers: nn.Module) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.last = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1)
+        self.middle = middle
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.double().eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.middle(self, self.first(x)))
+
+
+def up_twice(net: Any, x: Tensor) -> Tensor:
+    return net.up(net.pool1(x)) + net.up(net.pool2(x.roll(1, 3)))
+
+
+@pytest.mark.parametrize(
+    ("make", "note"),
+    [
+        (
+            lambda: Made(
+                lambda net, x: net.wide1(net.high1(x)) + net.high2(net.wide2(x)),
+                **{f"high{n}": nn.MaxPool2d((2, 1)) for n in (1, 2)},
+                **{f"wide{n}": nn.MaxPool2d((1, 2)) for n in (1, 2)},
+            ),
+            "has stride (1, 2), and meets maps of stride (2, 1)",
+        ),
+        (
+            lambda: Made(
+                lambda net, x: net.pool2(net.pool1(x)) + net.four(x),
+                pool1=nn.MaxPool2d(2),
+                pool2=nn.MaxPool2d(2),
+                four=nn.MaxPool2d(4),
+            ),
+            "the network itself joins maps that were subsampled 2 and 1 times",
+        ),
+        (
+            lambda: Made(lambda net, x: nn.Upsample(scale_factor=2)(net.pool(x)), pool=nn.MaxPool2d(2)),
+            "the network itself upsamples in a module that the network does not hold",
+        ),
+        (
+            lambda: Made(up_twice, pool1=nn.MaxPool2d(2), pool2=nn.MaxPool2d(2), up=nn.Upsample(scale_factor=2)),
+            "up upsamples, and is called several times",
+        ),
+        (
+            lambda: Made(
+                lambda net, x: F.conv_transpose2d(net.pool(x), net.last.weight.expand(4, 4, 2, 2), stride=2),
+                pool=nn.MaxPool2d(2),
+            ),
+            "the network itself calls a transposed convolution as a function",
+        ),
+        (
+            lambda: Made(
+                lambda net, x: F.conv2d(net.pool(x), net.last.weight.expand(4, 4, 3, 3), padding=1),
+                pool=nn.MaxPool2d(2),
+            ),
+            "the network itself calls a convolution or pool as a function, whose border stays what it is",
+        ),
+    ],
+)
+def test_the_plan_says_what_cannot_be_arranged(make: Callable[[], nn.Module], note: str) -> None:
+    model = make()
+    assert any(note in line for line in inspect(model, picture(), Polyphase()).notes)
+    convert_(model, Polyphase(), example=picture())
+    assert error(model, picture()) > 1e-6
+
+
+@pytest.mark.parametrize("stride", [2, 3, 4, (1, 2), (3, 2)], ids=str)
+@pytest.mark.parametrize("phase", ["norm", "learned"])
+def test_any_stride_is_exact_on_maps_of_any_shape(stride: Any, phase: Any) -> None:
+    torch.manual_seed(0)
+    pads, up = {"padding": 1, "stride": stride}, nn.Upsample(scale_factor=stride)
+    block = Made(
+        lambda net, x: net.up(F.relu(net.down(x)) + net.short(x)) + x,
+        down=nn.Conv2d(4, 4, 3, **pads),
+        short=nn.Conv2d(4, 4, 1, stride),
+        up=up,
+    )
+    x = torch.cat([picture(48)[:, :, :24, :36], picture(48)[:, :, 24:, :36]])
+    assert error(block, x) > 1e-3
+    done = convert_(block, Polyphase(phase=phase), example=x)
+    assert "exactly" in str(done)
+    assert error(block, x) < 1e-12
+
+
 def test_other_borders_are_said_to_be_so() -> None:
     model = network("antialias:TinyResNet")
     plan = inspect(model, picture(), Fixed(phase="norm"))
@@ -230,11 +320,14 @@ def test_filters_without_a_phase_change_nothing_else() -> None:
     assert "circular" not in str(plan).partition("\n\n")[2]
 
 
-def test_shared_phases_compile_in_one_graph_and_export() -> None:
-    model, x = build("antialias:TinyResNet", 10).eval(), picture().float()
-    convert_(model, Fixed(phase="norm", padding_mode="circular"), example=x)
+@pytest.mark.parametrize("filter", [Fixed(phase="norm", padding_mode="circular"), Polyphase(phase="learned")], ids=repr)
+def test_shared_phases_and_returns_compile_in_one_graph_and_export(filter: Filter) -> None:
+    torch.manual_seed(0)
+    model, x = UNet().eval(), picture(32).float()
+    convert_(model, filter, example=x)
     expected = model(x)
     torch.testing.assert_close(torch.compile(model, backend="eager", fullgraph=True)(x), expected)
+    assert torch.equal(pickle.loads(pickle.dumps(model))(x), expected)
     pictures = torch.export.Dim("pictures", min=2)
-    program = torch.export.export(model, (torch.cat([x, x]),), dynamic_shapes=({0: pictures},))
+    program = torch.export.export(model, (torch.cat([x, x]),), dynamic_shapes={"x": {0: pictures}})
     torch.testing.assert_close(program.module()(torch.cat([x, x, x]))[:1], expected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,10 @@ _SLIDING: dict[Any, Any] = {
 
 def redirect_(module: nn.Module) -> None:
     """Let maps that `module` pools or upsamples by functions pass its children for the n-th such call."""
-    module.__dict__.setdefault("forward", partial(forward_redirected, module))
+    if "forward" not in module.__dict__:
+        forward = partial(forward_redirected, module)
+        forward.__signature__ = inspect.signature(module.forward)  # type: ignore[attr-defined]  # torch.export reads it
+        module.__dict__["forward"] = forward
 
 
 def release_(module: nn.Module) -> None:
