@@ -1,19 +1,19 @@
 """Every method in one harness: the same network, pictures and recipe, another filter after each downsampling.
 
     python benchmarks/methods.py train [--runs runs/methods] [--seeds 3]   # hours; goes on where it stopped
-    python benchmarks/methods.py time [--runs runs/methods]                # minutes; on an idle machine
-    python benchmarks/methods.py table [--runs runs/methods]               # writes benchmarks/methods.csv
+    python benchmarks/methods.py time [--most 4]        # seconds a method, on an idle machine; goes on, too
+    python benchmarks/methods.py table                  # writes benchmarks/methods.csv and methods.md of what is there
 
 TinyResNet learns composed scenes from scratch. A row is a method; scores are means over its seeds, with intervals over
-test pictures, and differences from the plain network are paired by picture and seed. Time and memory are those of a
-forward pass, over the plain network's.
+test pictures. Differences from the plain network are paired by picture and seed, over the seeds that both have. Time
+and memory are those of a forward pass, over the plain network's. Cells of what was not measured yet stay empty.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -53,6 +53,7 @@ METHODS: dict[str, Filter | None] = {
 BASE = TrainConfig(epochs=6, train_length=3000, test_length=600, devices=1)
 OUT = Path(__file__).with_suffix(".csv")
 SCORES = ("accuracy", "consistency", "consistency_on_correct", "circular_consistency", "top1_change")
+COSTS = ("parameters", "macs", "time", "memory")
 
 
 def config_of(method: str, seed: int) -> TrainConfig:
@@ -98,28 +99,40 @@ def centre(images: Tensor, side: int) -> Tensor:
     return images[..., start : start + side, start : start + side]
 
 
-def measure(runs: Path) -> None:
-    """Time each method's first network beside the plain one."""
-    with (runs / "costs.csv").open("w", newline="") as file:
+def measure(runs: Path, most: int) -> None:
+    """Time up to `most` methods that were not timed yet, each one's first network beside the plain one."""
+    path, there = runs / "costs.csv", costs_of(runs)
+    ready = [method for method in METHODS if method not in there and seeds.runs_of(runs, method)]
+    with path.open("a", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["method", "parameters", "macs", "time", "memory"])
-        for method in METHODS:
-            cost = cost_of(load(seeds.folder_of(runs, method, 0) / "model.safetensors"), BASE.window, batch_size=64)
+        if not there:
+            writer.writerow(["method", *COSTS])
+        for method in ready[:most]:
+            first = seeds.folder_of(runs, method, 0)
+            cost = cost_of(load(first / "model.safetensors"), BASE.window, batch_size=64)
             writer.writerow([method, *asdict(cost).values()])
+            file.flush()
             print(method, cost, flush=True)
 
 
+def costs_of(runs: Path) -> dict[str, dict[str, str]]:
+    """Read what was timed, by method."""
+    path = runs / "costs.csv"
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        return {row.pop("method"): row for row in csv.DictReader(file)}
+
+
 def rows(runs: Path) -> Iterator[dict[str, object]]:
-    """Yield the table's rows."""
-    with (runs / "costs.csv").open(newline="") as file:
-        costs = {row.pop("method"): row for row in csv.DictReader(file)}
-    found = {method: seeds.runs_of(runs, method) for method in METHODS}
-    for method, evaluations in found.items():
-        row: dict[str, object] = {"method": method, "seeds": len(evaluations)}
-        for name in SCORES:
-            scores = [each.scores[name] for each in evaluations]
-            row |= cells(name, scores, [each.scores[name] for each in found["plain"]])
-        yield row | costs[method]
+    """Yield the table's rows, one for each method with a finished run."""
+    costs, plain = costs_of(runs), seeds.runs_of(runs, "plain")
+    for method in METHODS:
+        if evaluations := seeds.runs_of(runs, method):
+            row: dict[str, object] = {"method": method, "filter": METHODS[method] or "none", "seeds": len(evaluations)}
+            for name in SCORES:
+                row |= cells(name, *([run.scores[name] for run in each] for each in (evaluations, plain)))
+            yield row | costs.get(method, dict.fromkeys(COSTS, ""))
 
 
 def cells(name: str, scores: list[Score], plain: list[Score]) -> dict[str, str]:
@@ -128,18 +141,44 @@ def cells(name: str, scores: list[Score], plain: list[Score]) -> dict[str, str]:
     return {name: found.pop("mean")} | {f"{name}_{column}": value for column, value in found.items()}
 
 
+def table(runs: Path) -> None:
+    """Write the table, and from the file alone what people read."""
+    seeds.write(OUT, rows(runs))
+    OUT.with_suffix(".md").write_text(readable(OUT))
+
+
+def readable(path: Path) -> str:
+    """Return the table of a CSV in Markdown: scores in percent with the difference from plain and its interval."""
+    with path.open(newline="") as file:
+        found = list(csv.DictReader(file))
+    heads = ["method", "seeds", *SCORES, *COSTS]
+    lines = [[shown(row, head) for head in heads] for row in found]
+    titles = [head.replace("_", " ") for head in heads]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in (titles, ["---"] * len(heads), *lines))
+
+
+def shown(row: Mapping[str, str], head: str) -> str:
+    """Return one cell of the table that people read."""
+    if head in SCORES:
+        gain, low, high = (row[f"{head}_{of}"] for of in ("gain", "gain_low", "gain_high"))
+        compared = f" ({float(gain):+.1f}: {float(low):+.1f} to {float(high):+.1f})" if gain else ""
+        return f"{float(row[head]):.1f}{compared if row['method'] != 'plain' else ''}"
+    return f"{float(row[head]):.2f}" if head in ("time", "memory") and row[head] else row[head]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("train", "time", "table"))
     parser.add_argument("--runs", type=Path, default=Path("runs/methods"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--most", type=int, default=len(METHODS))
     args = parser.parse_args()
     if args.step == "train":
         train(args.runs, args.seeds)
     elif args.step == "time":
-        measure(args.runs)
+        measure(args.runs, args.most)
     else:
-        seeds.write(OUT, rows(args.runs))
+        table(args.runs)
 
 
 if __name__ == "__main__":
