@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from antialias.models import build
+from antialias.models import build, load, save
 from antialias.nn import (
     Adaptive,
     Attention,
@@ -63,7 +64,7 @@ def test_sizes_layouts_and_constants_are_kept(
     config: Filter, stride: tuple[int, int], layout: torch.memory_format
 ) -> None:
     layer = awake(config.build(4, stride, dtype=torch.float64))
-    for height, width in ((7, 9), (4, 6), (1, 2)):
+    for height, width in ((7, 9), (4, 6), (1, 2), (1, 1)):
         x = maps(height, width).contiguous(memory_format=layout)
         y = layer(x)
         assert y.shape == (2, 4, -(-height // stride[0]), -(-width // stride[1]))
@@ -175,6 +176,15 @@ def test_configs_convert_networks_and_are_values(config: Filter) -> None:
     if config in LEARNING:
         assert (model(x) - before).norm() < 1e-3 * before.norm()
     assert torch.equal(done.revert_()(x), before)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=repr)
+def test_files_keep_config_and_function(config: Filter, tmp_path: Path) -> None:
+    model, x = build("antialias:TinyResNet", 5).eval(), maps(32, 32, 3, torch.float32)
+    for layer in convert_(model, config, example=x).filters().values():
+        awake(layer)
+    save(model, tmp_path / "model.safetensors")
+    torch.testing.assert_close(load(tmp_path / "model.safetensors").eval()(x), model(x))
 
 
 @pytest.mark.parametrize("config", [Gaussian(phase="norm", padding_mode="circular"), Ideal(phase="learned")], ids=repr)
