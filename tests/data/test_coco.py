@@ -120,7 +120,16 @@ BROKEN = {
     "its run lengths cover 25 pixels of 600": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [25]}},
     "its category_id 3 is not listed": {"category_id": 3},
     "its image_id 5 is not listed": {"image_id": 5},
-    "it has no bbox": {"bbox": None},
+    "its bbox is None": {"bbox": None},
+    "its bbox [1, 2, 3] is not x, y, width and height": {"bbox": [1, 2, 3]},
+    "its bbox ['a', 3, 5, 8] is not x, y, width and height": {"bbox": ["a", 3, 5, 8]},
+    "its bbox [30, 3, 5, 8] lies outside of the picture, which is (20, 30)": {"bbox": [30, 3, 5, 8]},
+    "its segmentation is None": {"segmentation": None},
+    "a polygon is no list of numbers": {"segmentation": [4, 3, 14, 3, 14, 11]},
+    "its run lengths lack size or counts": {"segmentation": {"size": [HEIGHT, WIDTH]}},
+    "its run lengths are no whole numbers from 0": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [-5, 605]}},
+    "its category_id is 'dog'": {"category_id": "dog"},
+    "its image_id is [10]": {"image_id": [10]},
 }
 
 
@@ -128,8 +137,6 @@ BROKEN = {
 def test_a_broken_annotation_stops_or_is_reported_and_left_out(tmp_path: Path, reason: str) -> None:
     content = _content()
     content["annotations"][0].update(BROKEN[reason])
-    if BROKEN[reason] == {"bbox": None}:
-        content["annotations"][0].pop("bbox")
     root = _layout(tmp_path, content)
     with pytest.raises(ValueError, match="annotation 1") as stopped:
         CocoInstances(root)
@@ -139,6 +146,47 @@ def test_a_broken_annotation_stops_or_is_reported_and_left_out(tmp_path: Path, r
     assert reason in str(said[0].message)
     assert (len(data), data.annotated(0).labels.tolist()) == (3, [0])
     assert [fault.reason for fault in data.faults] == [reason]
+
+
+def test_entries_that_say_too_little_are_reported_with_everything_else(tmp_path: Path) -> None:
+    content = _content()
+    root = _layout(tmp_path, content)
+    content["annotations"][0].pop("bbox")
+    content["annotations"].append(7)
+    content["images"][1].pop("height")
+    content["images"].append({"file_name": "4.png"})
+    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="5 cannot be used") as said:
+        CocoInstances(root)
+    for words in ("image 20: it has no height", "image 3: it has no id", "annotation 1: it has no bbox"):
+        assert words in str(said.value)
+    assert "annotation 3: it is 7, which says nothing" in str(said.value)
+    assert "annotation 3: its image_id 20 is not listed" in str(said.value)
+    with pytest.warns(UserWarning, match="5 cannot be used and are left out"):
+        data = CocoInstances(root, on_broken="skip")
+    assert [data.annotated(i).image_id for i in range(len(data))] == [10, 30]
+
+
+def test_a_broken_category_is_an_error_since_it_would_shift_the_others(tmp_path: Path) -> None:
+    content = _content()
+    content["categories"][0].pop("name")
+    with pytest.raises(ValueError, match=r"json, category 44 cannot be used: it has no name. Download the file again."):
+        CocoInstances(_layout(tmp_path, content), on_broken="skip")
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "I;16", "turned"])
+def test_unusual_pictures_are_read_as_they_are_meant(tmp_path: Path, mode: str) -> None:
+    content = _content()
+    for image in content["images"]:
+        image["file_name"] = f"{image['id']}.tif"
+    root = _layout(tmp_path, content)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.new("L", (HEIGHT, WIDTH)) if mode == "turned" else Image.new(mode, (WIDTH, HEIGHT))
+    picture.save(root / "train2017" / "10.tif", **({"exif": exif} if mode == "turned" else {}))
+    item = CocoInstances(root).annotated(0)
+    assert item.image.shape == (3, HEIGHT, WIDTH)
+    assert item.image.unique().tolist() == [255 if mode == "CMYK" else 0]
 
 
 def test_missing_and_empty_pictures_are_all_reported_at_once(tmp_path: Path) -> None:

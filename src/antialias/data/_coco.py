@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ class CocoInstances:
         self.size, self.on_broken = size, on_broken
         self.file, folder = _places(Path(root), split)
         content = _read(self.file)
-        categories = sorted(content["categories"], key=lambda category: category["id"])
+        categories = _categories(content["categories"], self.file)
         self.classes = tuple(str(category["name"]) for category in categories)
         self.category_ids = tuple(category["id"] for category in categories)
         pictures, self.faults = _pictures(content, self.file, folder, self.category_ids)
@@ -153,27 +154,41 @@ def _read(file: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise ValueError(f"{file} is no JSON ({error}). Download it again.") from error
     parts = ("images", "annotations", "categories")
-    if missing := [part for part in parts if not isinstance(content, dict) or part not in content]:
+    if missing := [part for part in parts if not isinstance(content, dict) or not isinstance(content.get(part), list)]:
         raise ValueError(f"{file} has no {missing[0]!r}. Use a file of instances, which has {', '.join(parts)}.")
     return content
+
+
+def _categories(entries: Sequence[Any], file: Path) -> list[Mapping[str, Any]]:
+    """Return the categories in the order of their ids; one that is broken would shift all classes."""
+    whole, faults = _whole(entries, {"id": int, "name": str}, file, "category")
+    if faults:
+        raise ValueError(f"{faults[0].name} cannot be used: {faults[0].reason}. Download the file again.")
+    return sorted(whole, key=lambda category: category["id"])
 
 
 def _pictures(
     content: Mapping[str, Any], file: Path, folder: Path, category_ids: Sequence[int]
 ) -> tuple[list[_Picture], list[Fault]]:
     """Return the pictures with the annotations that can be used, and what is wrong with the others."""
-    sizes = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
-    if len(sizes) < len(content["images"]):
-        raise ValueError(f"{file} lists {len(content['images'])} images by {len(sizes)} ids. Give each its own.")
-    labels, objects, faults = {number: i for i, number in enumerate(category_ids)}, defaultdict(list), []
-    for number, annotation in enumerate(content["annotations"]):
+    images, faults = _whole(
+        content["images"], {"id": int, "file_name": str, "height": int, "width": int}, file, "image"
+    )
+    sizes = {image["id"]: (image["height"], image["width"]) for image in images}
+    if len(sizes) < len(images):
+        raise ValueError(f"{file} lists {len(images)} images by {len(sizes)} ids. Give each its own.")
+    labels, objects = {number: i for i, number in enumerate(category_ids)}, defaultdict(list)
+    needed = {"image_id": int, "category_id": int, "bbox": list, "segmentation": (list, Mapping)}
+    annotations, partial = _whole(content["annotations"], needed, file, "annotation")
+    faults += partial
+    for number, annotation in enumerate(annotations):
         if reason := _unusable(annotation, sizes, labels):
             faults.append(Fault(f"{file}, annotation {annotation.get('id', number)}", reason))
         else:
             crowd = bool(annotation.get("iscrowd", 0))
             label, box, shape = (annotation[key] for key in ("category_id", "bbox", "segmentation"))
             objects[annotation["image_id"]].append(_Object(tuple(box), labels[label], shape, crowd))
-    listed = [_Picture(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in content["images"]]
+    listed = [_Picture(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in images]
     broken = faults_in(listed, _faults_of_file)
     left = {fault.name for fault in broken}
     return [picture for picture in listed if str(picture.file) not in left], faults + broken
@@ -198,28 +213,69 @@ def _unusable(
     annotation: Mapping[str, Any], sizes: Mapping[int, tuple[int, int]], labels: Mapping[int, int]
 ) -> str | None:
     """Return why an annotation cannot be used, `None` if it can."""
-    if missing := [key for key in ("image_id", "category_id", "bbox", "segmentation") if key not in annotation]:
-        return f"it has no {missing[0]}"
     if annotation["image_id"] not in sizes:
         return f"its image_id {annotation['image_id']} is not listed"
     if annotation["category_id"] not in labels:
         return f"its category_id {annotation['category_id']} is not listed"
-    box = annotation["bbox"]
-    if len(box) != 4 or not min(box[2:]) > 0:
+    size = sizes[annotation["image_id"]]
+    return _unusable_box(annotation["bbox"], size) or _unusable_shape(annotation["segmentation"], size)
+
+
+def _unusable_box(box: Sequence[Any], size: tuple[int, int]) -> str | None:
+    if len(box) != 4 or not _finite(box):
+        return f"its bbox {box} is not x, y, width and height"
+    x, y, width, height = box
+    if not min(width, height) > 0:
         return f"its bbox {box} has no inside"
-    return _unusable_shape(annotation["segmentation"], sizes[annotation["image_id"]])
+    if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
+        return f"its bbox {box} lies outside of the picture, which is {size}"
+    return None
+
+
+def _finite(numbers: Sequence[Any]) -> bool:
+    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+
+
+def _whole(
+    entries: Sequence[Any], needed: Mapping[str, Any], file: Path, what: str
+) -> tuple[list[Mapping[str, Any]], list[Fault]]:
+    """Part the entries that have all that is needed from the others."""
+    whole, faults = [], []
+    for number, entry in enumerate(entries):
+        if reason := _lacking(entry, needed):
+            known = entry.get("id", number) if isinstance(entry, Mapping) else number
+            faults.append(Fault(f"{file}, {what} {known}", reason))
+        else:
+            whole.append(entry)
+    return whole, faults
+
+
+def _lacking(entry: Any, needed: Mapping[str, Any]) -> str | None:
+    if not isinstance(entry, Mapping):
+        return f"it is {entry!r}, which says nothing"
+    if missing := [key for key in needed if key not in entry]:
+        return f"it has no {missing[0]}"
+    wrong = [key for key, kinds in needed.items() if not isinstance(entry[key], kinds)]
+    return f"its {wrong[0]} is {entry[wrong[0]]!r}" if wrong else None
 
 
 def _unusable_shape(shape: Any, size: tuple[int, int]) -> str | None:
     if isinstance(shape, list):
         if not shape:
             return "its segmentation is empty"
+        if not all(isinstance(part, list) and _finite(part) for part in shape):
+            return "a polygon is no list of numbers"
         short = [part for part in shape if len(part) < 6 or len(part) % 2]
         return f"a polygon has {len(short[0])} numbers, not 6, 8, 10 .." if short else None
+    if not isinstance(shape.get("size"), list) or not isinstance(shape.get("counts"), list | str):
+        return "its run lengths lack size or counts"
     if tuple(shape["size"]) != size:
         return f"its run lengths are for {tuple(shape['size'])}, the picture is {size}"
-    if isinstance(shape["counts"], list) and sum(shape["counts"]) != size[0] * size[1]:
-        return f"its run lengths cover {sum(shape['counts'])} pixels of {size[0] * size[1]}"
+    if isinstance(shape["counts"], list):
+        if not all(isinstance(count, int) and count >= 0 for count in shape["counts"]):
+            return "its run lengths are no whole numbers from 0"
+        if sum(shape["counts"]) != size[0] * size[1]:
+            return f"its run lengths cover {sum(shape['counts'])} pixels of {size[0] * size[1]}"
     return None
 
 
