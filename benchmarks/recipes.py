@@ -18,6 +18,7 @@ from pathlib import Path
 
 import seeds
 
+from antialias.metrics import average
 from antialias.nn import Adaptive, Filter, Fixed
 from antialias.tasks import TrainConfig, fit
 
@@ -46,18 +47,19 @@ def train(task: str, runs: Path, count: int) -> None:
 
 
 def rows(runs: Path) -> Iterator[dict[str, object]]:
-    """Yield the table's rows; a score counts if every run of its task has it."""
+    """Yield the table's rows; a score is in it if every run of its task has it, on the same pictures."""
     for task in RECIPES:
         found = {method: seeds.runs_of(runs / task, method) for method in METHODS}
         every = [run for evaluations in found.values() for run in evaluations]
         for name in every[0].scores if every else ():
-            if not all(name in run.scores for run in every):
-                print(f"{task}: not every run has {name}")
+            if len({run.scores[name].images if name in run.scores else 0 for run in every}) > 1:
+                print(f"{task}: {name} is left out, since the runs do not all have it on the same pictures")
                 continue
             scores = {method: [run.scores[name] for run in evaluations] for method, evaluations in found.items()}
             for method, of_method in scores.items():
-                said = {"task": task, "method": method, "score": name, "seeds": len(of_method)}
-                yield said | {"pictures": of_method[0].images} | seeds.cells(of_method, scores["plain"])
+                if of_method:
+                    said = {"task": task, "method": method, "score": name, "seeds": len(of_method)}
+                    yield said | {"pictures": average(of_method).images} | seeds.cells(of_method, scores["plain"])
 
 
 def main() -> None:

@@ -125,6 +125,9 @@ def test_the_meter_and_the_scores_are_the_metrics(scenes: Annotations) -> None:
         "instance consistency of masks",
         "instance consistency of boxes",
     ]
+    assert scores["box_consistency"].protocol["same_instance"]["score"] == 0.5
+    low = task.evaluate(model, scenes, replace(CONFIG, detection_score=0.2))
+    assert low["box_consistency"].protocol["same_instance"]["score"] == 0.2
     targets = [target for _, targets in _batches(scenes) for target in targets]
     assert average_precision((model._of(i) for images, _ in _batches(scenes) for i in images), targets).value == 1
 

@@ -67,7 +67,8 @@ class TrainConfig:
         num_nodes: Number of machines.
         strategy: Lightning's word, such as `"auto"`, `"ddp"` or `"fsdp"`.
         sync_batchnorm: Whether BatchNorm's statistics are those of all devices.
-        workers: Processes that read pictures; 0 reads them in the training process.
+        workers: Processes a device that read pictures; 0 reads them in the training process. `None`: one a core and
+            eight at most for pictures in files, none for those in memory.
         checkpoint_every: Optimiser steps from one `last.ckpt` to the next within an epoch; at its end only if `None`.
         out: Folder of everything the run writes.
 
@@ -116,7 +117,7 @@ class TrainConfig:
     num_nodes: int = 1
     strategy: str = "auto"
     sync_batchnorm: bool = False
-    workers: int = 0
+    workers: int | None = None
     checkpoint_every: int | None = None
     out: str = "runs/latest"
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import lightning
-import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from ._config import TrainConfig
+from ._loading import batch_loader, workers_for
 from ._loop import seed_batch
 from ._network import optimizer_of, schedule_of
 from ._task import Batches, Task
@@ -95,20 +95,6 @@ class Deal(Sampler[int]):
         return iter(self.numbers[self.start :])
 
 
-class _Whole(Dataset[Any]):
-    """Batches by number, and `None` beyond the last."""
-
-    def __init__(self, batches: Batches) -> None:
-        self.batches = batches
-
-    def __getitem__(self, index: int) -> Any:
-        return self.batches[index] if index < len(self.batches) else None
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch
-
-
 class TaskData(lightning.LightningDataModule):
     """A task's batches: augmented anew each epoch, dealt out to the devices whole, from where a stopped run goes on."""
 
@@ -122,24 +108,21 @@ class TaskData(lightning.LightningDataModule):
         epoch = self._trainer.current_epoch
         start = self.position["batch"] if epoch == self.position["epoch"] else 0
         batches = self.task.training_batches(self.train, self.config, epoch)
-        return self._loader(batches, start=start)
+        return self._loader(batches, self.train, start=start)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the test batches."""
-        return self._loader(self.task.test_batches(self.test, self.config), complete=True)
+        return self._loader(self.task.test_batches(self.test, self.config), self.test, complete=True)
 
-    def _loader(self, batches: Batches, **dealing: Any) -> DataLoader[Any]:
-        deal = Deal(len(batches), self._trainer.global_rank, self._trainer.world_size, **dealing)
-        # The loader takes its base seed from a generator of its own, else it would draw from the global one.
-        generator = torch.Generator().manual_seed(self.config.seed)
-        return DataLoader(
-            _Whole(batches),
-            batch_size=None,
-            sampler=deal,
-            collate_fn=_unchanged,
-            num_workers=self.config.workers,
-            generator=generator,
-            pin_memory=self._trainer.strategy.root_device.type == "cuda",
+    def _loader(self, batches: Batches, data: Any, **dealing: Any) -> DataLoader[Any]:
+        trainer = self._trainer
+        deal = Deal(len(batches), trainer.global_rank, trainer.world_size, **dealing)
+        return batch_loader(
+            batches,
+            self.config,
+            deal,
+            workers=workers_for(data, self.config, trainer.num_devices),
+            pin_memory=trainer.strategy.root_device.type == "cuda",
         )
 
     @property

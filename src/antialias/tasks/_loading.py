@@ -1,0 +1,73 @@
+"""How batches come to the training loop: which processes read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from antialias.data import Annotations, Pictures, Segmentations
+
+from ._config import TrainConfig
+from ._task import Batches
+
+_MOST = 8
+
+
+class _Whole(Dataset[Any]):
+    """Batches by number, and `None` beyond the last."""
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index] if index < len(self.batches) else None
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+def batch_loader(
+    batches: Batches, config: TrainConfig, numbers: Iterable[int], *, workers: int = 0, pin_memory: bool = False
+) -> DataLoader[Any]:
+    """Return the batches of some numbers, in their order, read ahead by worker processes where there are any.
+
+    Args:
+        batches: An epoch's.
+        config: Says the seed.
+        numbers: Those to read; a number beyond the last gives `None`.
+        workers: Processes that read.
+        pin_memory: Whether batches are put where a GPU can fetch them.
+    """
+    # The loader takes its base seed from a generator of its own, else it would draw from the global one.
+    generator = torch.Generator().manual_seed(config.seed)
+    return DataLoader(
+        _Whole(batches),
+        batch_size=None,
+        sampler=numbers,
+        collate_fn=_unchanged,
+        num_workers=workers,
+        generator=generator,
+        pin_memory=pin_memory,
+    )
+
+
+def workers_for(data: object, config: TrainConfig, processes: int = 1) -> int:
+    """Return how many processes read for one of `processes` that train on this machine.
+
+    Pictures in memory need none. Files are read and decoded by one process a core, eight at most, unless the run was
+    told a number.
+
+    Example:
+        >>> workers_for(object(), TrainConfig(workers=3))
+        3
+    """
+    if config.workers is not None:
+        return config.workers
+    if isinstance(data, Annotations | Pictures | Segmentations):
+        return 0
+    return max(1, min(_MOST, (os.cpu_count() or 1) // processes))
