@@ -57,7 +57,7 @@ def _killed_at(step: int, words: list[str]) -> None:
 @pytest.mark.filterwarnings("ignore:instance consistency is left out:UserWarning")
 @pytest.mark.parametrize("layout", list(TASKS))
 def test_a_killed_run_goes_on_and_is_evaluated(layout: str, miniatures: ModuleType, tmp_path: Path) -> None:
-    miniatures.write(tmp_path, [layout], side=40, train=8, test=4)
+    miniatures.write(tmp_path, [layout], side=40, train=8, test=2)
     task, data, out = TASKS[layout], f"{layout}:{tmp_path / layout}", tmp_path / "run"
     words = ["train", task, "--data", data, "--filter", "adaptive", "--out", str(out), *SMALL, "--epochs", "2"]
     _killed_at(3, words)
@@ -75,7 +75,7 @@ def test_a_killed_run_goes_on_and_is_evaluated(layout: str, miniatures: ModuleTy
 @pytest.mark.filterwarnings("ignore:instance consistency is left out:UserWarning")
 @pytest.mark.parametrize("task", ["semantic", "instance"])
 def test_plain_fixed_and_adaptive_are_compared(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["train", task, *SMALL, "--size", "40", "--train-length", "4", "--test-length", "4", "--epochs", "1"]
+    words = ["train", task, *SMALL, "--size", "40", "--train-length", "4", "--test-length", "2", "--epochs", "1"]
     for filter in ("none", "fixed", "adaptive"):
         main([*words, "--filter", filter, "--out", str(tmp_path / filter)])
     capsys.readouterr()
