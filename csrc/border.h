@@ -19,22 +19,15 @@ inline int64_t source_of(int64_t i, int64_t size, const std::string& mode) {
   return folded < size ? folded : period - folded;
 }
 
-struct Border {
-  std::vector<int32_t> source;  // for each padded sample that a kept position looks at
-  std::vector<int32_t> inside;  // for each tap, the first kept position where it is inside, and one past the last
-
-  Border(int64_t size, int64_t kept, int64_t stride, int64_t kernel_size, const std::string& mode) {
-    const int64_t pad = kernel_size / 2;
-    for (int64_t i = 0; i < (kept - 1) * stride + kernel_size; ++i) {
-      source.push_back(static_cast<int32_t>(source_of(i - pad, size, mode)));
-    }
-    for (int64_t tap = 0; tap < kernel_size; ++tap) {
-      const int64_t first = std::min((std::max<int64_t>(pad - tap, 0) + stride - 1) / stride, kept);
-      const int64_t end = size + pad - tap <= 0 ? 0 : (size - 1 + pad - tap) / stride + 1;
-      inside.push_back(static_cast<int32_t>(first));
-      inside.push_back(static_cast<int32_t>(std::clamp(end, first, kept)));
-    }
+// Where each padded sample that a kept position looks at comes from.
+inline std::vector<int32_t> sources(int64_t size, int64_t kept, int64_t stride, int64_t kernel_size,
+                                    const std::string& mode) {
+  std::vector<int32_t> source;
+  if (size == 0) return source;
+  for (int64_t i = 0; i < (kept - 1) * stride + kernel_size; ++i) {
+    source.push_back(static_cast<int32_t>(source_of(i - (kernel_size - 1) / 2, size, mode)));
   }
-};
+  return source;
+}
 
 }  // namespace antialias

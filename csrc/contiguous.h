@@ -17,6 +17,9 @@ struct Contiguous {
   static constexpr int N = kLanes<A>;
   static constexpr int64_t kBlockBytes = 128 * 1024;
   static constexpr int kPhases = S == 2 ? 2 : 1;
+  // How far a tap's gradient lies from where it was computed; what lies further than a vector goes through memory.
+  static constexpr int kReach = (K - 1) / (S ? S : 1);
+  static constexpr bool kInRegisters = K != 0 && S != 0 && kReach <= N;
 
   const Problem& p;
   const int64_t k = K ? K : p.kernel_size, stride = S ? S : p.stride_w;
@@ -216,7 +219,7 @@ struct Contiguous {
     for (int64_t row = 0; row < rows_in(block); ++row, grad_y += p.out_width) {
       const int64_t offset = row * p.stride_h * row_size, tiles = row * row_of_tiles;
       add_grad_weights(copied + offset, grad_y, grad_weights + tiles);
-      if constexpr (K != 0 && S != 0) {
+      if constexpr (kInRegisters) {
         add_grads_in_registers(weights + tiles, grad_y, grads + offset);
       } else {
         add_grads(weights + tiles, grad_y, grads + offset);
@@ -261,7 +264,6 @@ struct Contiguous {
   // The same, but the taps of a row that meet in one sample are summed before memory sees them: what a tap gives to the
   // next vector is carried there.
   void add_grads_in_registers(const A* weights, const T* grad_y, A* grads) const {
-    constexpr int kReach = (K - 1) / most(S, 1);
     for (int64_t r = 0; r < K; ++r) {
       const A* of_row = weights + r * K * N;
       A* to = grads + r * row_size;
@@ -305,8 +307,8 @@ struct Contiguous {
       const auto first = load<N>(from + in_row(pad + i));
       if constexpr (kPhases == 2) {
         const auto second = load<N>(from + in_row(pad + i + 1));
-        add_some(to + i, interleave<A, N>(first, second, false), end, p.width - i);
-        if (i + N < p.width) add_some(to + i + N, interleave<A, N>(first, second, true), end, p.width - i - N);
+        add_some(to + i, interleaved_first<A, N>(first, second), end, p.width - i);
+        if (i + N < p.width) add_some(to + i + N, interleaved_last<A, N>(first, second), end, p.width - i - N);
       } else {
         add_some(to + i, first, end, p.width - i);
       }

@@ -17,8 +17,6 @@ struct Problem {
   // Where padded row (column) r comes from, for r in 0 .. (H' - 1) * stride + k - 1; -1 stands for zeros.
   const int32_t* source_row;
   const int32_t* source_column;
-  // For each horizontal tap, the first output column whose tap is inside the map, and one past the last.
-  const int32_t* inside;
   // The backward pass of a task owns this many groups. Joint normalisation needs all of them in one task.
   int64_t groups_per_task;
   const void *x, *logits, *grad_y;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifndef ANTIALIAS_ISA
 #define ANTIALIAS_ISA baseline
@@ -140,12 +141,16 @@ ALWAYS_INLINE void store_some(T* to, Vector<Sum<T>, N> v, int64_t count) {
   }
 }
 
+// 0, 1, 2, ...
+template <class A, int... Lane>
+ALWAYS_INLINE Vector<A, sizeof...(Lane)> counted(std::integer_sequence<int, Lane...>) {
+  return Vector<A, sizeof...(Lane)>{A(Lane)...};
+}
+
 // The first `count` lanes, the others zero.
 template <class A, int N>
 ALWAYS_INLINE Vector<A, N> first_lanes(Vector<A, N> v, int64_t count) {
-  Vector<A, N> lane;
-  for (int i = 0; i < N; ++i) lane[i] = A(i);
-  return lane < Vector<A, N>{} + A(count) ? v : Vector<A, N>{};
+  return counted<A>(std::make_integer_sequence<int, N>{}) < Vector<A, N>{} + A(count) ? v : Vector<A, N>{};
 }
 
 template <class A, int N>
@@ -170,43 +175,63 @@ struct LaneNumber<double> {
   using type = int64_t;
 };
 
-// Lanes of two vectors put one after the other: result lane i is lane of(i).
-template <int N, class A, class Of>
-ALWAYS_INLINE Vector<A, N> pick(Vector<A, N> first, Vector<A, N> second, Of of) {
+// Lanes of two vectors put one after the other: result lane i is lane Of::lane(i). The numbers must be constants where the
+// compiler sees the shuffle, or it goes through memory.
+template <class Of, class A, int N, int... Lane>
+ALWAYS_INLINE Vector<A, N> pick(Vector<A, N> first, Vector<A, N> second, std::integer_sequence<int, Lane...>) {
 #if defined(__clang__)
-  A both[2 * N];
-  store<N>(both, first), store<N>(both + N, second);
-  Vector<A, N> v;
-  for (int lane = 0; lane < N; ++lane) v[lane] = both[of(lane)];
-  return v;
+  return __builtin_shufflevector(first, second, Of::lane(Lane)...);
 #else
-  Vector<typename LaneNumber<A>::type, N> lanes;
-  for (int lane = 0; lane < N; ++lane) lanes[lane] = of(lane);
-  return __builtin_shuffle(first, second, lanes);
+  return __builtin_shuffle(first, second, Vector<typename LaneNumber<A>::type, N>{Of::lane(Lane)...});
 #endif
 }
 
+template <class Of, class A, int N>
+ALWAYS_INLINE Vector<A, N> pick(Vector<A, N> first, Vector<A, N> second) {
+  return pick<Of, A, N>(first, second, std::make_integer_sequence<int, N>{});
+}
+
+template <int Phase>
+struct EverySecond {
+  static constexpr int lane(int i) { return 2 * i + Phase; }
+};
+
 template <class A, int N>
 ALWAYS_INLINE Vector<A, N> evens(Vector<A, N> first, Vector<A, N> second) {
-  return pick<N, A>(first, second, [](int lane) { return 2 * lane; });
+  return pick<EverySecond<0>, A, N>(first, second);
 }
 
 template <class A, int N>
 ALWAYS_INLINE Vector<A, N> odds(Vector<A, N> first, Vector<A, N> second) {
-  return pick<N, A>(first, second, [](int lane) { return 2 * lane + 1; });
+  return pick<EverySecond<1>, A, N>(first, second);
 }
+
+template <int First>
+struct From {
+  static constexpr int lane(int i) { return First + i; }
+};
 
 // Lanes moved up by `By`, filled from the last of `before`.
 template <int By, class A, int N>
 ALWAYS_INLINE Vector<A, N> shifted_up(Vector<A, N> before, Vector<A, N> v) {
-  return pick<N, A>(before, v, [](int lane) { return N - By + lane; });
+  static_assert(By <= N, "more lanes than there are");
+  return pick<From<N - By>, A, N>(before, v);
 }
+
+template <int N, int Start>
+struct Alternating {
+  static constexpr int lane(int i) { return Start + i / 2 + i % 2 * N; }
+};
 
 // The first and the second half of a, b, a, b, ...
 template <class A, int N>
-ALWAYS_INLINE Vector<A, N> interleave(Vector<A, N> a, Vector<A, N> b, bool second_half) {
-  const int start = second_half ? N / 2 : 0;
-  return pick<N, A>(a, b, [start](int lane) { return start + lane / 2 + lane % 2 * N; });
+ALWAYS_INLINE Vector<A, N> interleaved_first(Vector<A, N> a, Vector<A, N> b) {
+  return pick<Alternating<N, 0>, A, N>(a, b);
+}
+
+template <class A, int N>
+ALWAYS_INLINE Vector<A, N> interleaved_last(Vector<A, N> a, Vector<A, N> b) {
+  return pick<Alternating<N, N / 2>, A, N>(a, b);
 }
 
 // exp(x) for x <= 0: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], within 1.5 units in the last place; 0 where the

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from antialias.ops import NORMALIZATIONS, PADDING_MODES, BackendStatus, adaptive_blur2d, backends, blur, filter_weights
 from antialias.ops import _select as select
+from antialias.ops._backend import Backend
 
 NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "zeros": "constant", "circular": "wrap"}
 NAMES = [status.name for status in backends() if not status.why_not]
@@ -138,7 +139,7 @@ def test_errors(change, message):
 
 
 def test_backends_say_which_runs_and_why_others_do_not(monkeypatch):
-    broken = select._Backend("warp", "imaginary", lambda x: ["no warp core", "no dilithium"], select._reference)
+    broken = Backend("warp", "imaginary", lambda x: ["no warp core", "no dilithium"], select._reference)
     monkeypatch.setattr(select, "_BACKENDS", (broken, *select._BACKENDS))
     warp, *others = backends(torch.empty(1, 1, 4, 4))
     assert str(warp) == "warp: cannot run (imaginary). Reasons: no warp core; no dilithium."

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antialias.ops import PADDING_MODES, binomial, blur
+from antialias.ops._blur import _BACKENDS
 
 NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "zeros": "constant", "circular": "wrap"}
 
@@ -40,6 +41,32 @@ def test_agrees_with_loops(mode, dims, seed):
     taps = torch.rand(kernels, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + 1))
     expected = brute_force(x.numpy(), taps.numpy(), stride, mode)
     assert np.allclose(blur(x, taps, stride, mode).numpy(), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", [backend.name for backend in _BACKENDS])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@settings(deadline=None)
+@given(
+    st.sampled_from(PADDING_MODES),
+    st.lists(st.tuples(st.integers(1, 40), st.integers(1, 7), st.integers(1, 4)), min_size=2, max_size=2),
+    st.integers(1, 9),
+    st.integers(0, 2**16),
+)
+def test_rows_of_taps_agree_with_loops(backend, layout, mode, dims, channels, seed):
+    sizes, kernels, stride = zip(*dims, strict=True)
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(2, channels, *sizes, dtype=torch.float64, generator=generator).to(memory_format=layout)
+    rows, columns = (torch.rand(k, dtype=torch.float64, generator=generator) for k in kernels)
+    y = blur(x, (rows, columns), stride, mode, backend)
+    assert np.allclose(y.numpy(), brute_force(x.numpy(), np.outer(rows, columns), stride, mode), atol=1e-12)
+    assert y.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+def test_rows_of_taps_in_one_and_three_dimensions(dims):
+    x, rows = torch.randn(1, 2, *[5] * dims), [torch.rand(k) for k in (3, 2, 4)[:dims]]
+    taps = rows[0] if dims == 1 else torch.einsum("i,j,k->ijk", *rows)
+    assert torch.allclose(blur(x, rows, 2), blur(x, taps, 2), atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_size", range(1, 12))
@@ -72,6 +99,21 @@ def test_gradient():
     x = torch.randn(1, 2, 5, 4, dtype=torch.float64, requires_grad=True)
     taps = torch.rand(3, 3, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: blur(x, taps, 2), x)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": torch.zeros(1, 1, 4)}, r"shape \(1, 1, 4\), but 2 spatial dimension.* 4 dimensions: \(N, C, H, W\)"),
+        ({"stride": (2, 2, 2)}, r"stride=\(2, 2, 2\) does not fit 2 dimension\(s\). Use one number >= 1, or 2 of them"),
+        ({"stride": 0}, r"stride=0 does not fit 2 dimension"),
+        ({"padding_mode": "same"}, "padding_mode='same' is unknown. Use one of 'reflect'"),
+        ({"backend": "abacus"}, "backend='abacus' is unknown. Use 'auto' or one of 'cpp', 'reference'"),
+    ],
+)
+def test_errors(change, message):
+    with pytest.raises(ValueError, match=message):
+        blur(**{"x": torch.zeros(1, 1, 4, 4), "taps": (torch.ones(3), torch.ones(3)), **change})
 
 
 def test_binomial_needs_a_tap():

@@ -72,8 +72,8 @@ def test_agrees_with_the_reference(dtype, layout, k, stride):
 
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2"])
 def test_agrees_with_the_reference_on_older_processors(instruction_set):
-    here = f"{__file__}::test_agrees_with_the_reference"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", here, "-k", "stride1 and dtype0"]
+    here, which = f"{__file__}::test_agrees_with_the_reference", "(stride0 or stride1) and dtype0"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", here, "-k", which]
     done = subprocess.run(
         command, env=os.environ | {"ANTIALIAS_INSTRUCTION_SET": instruction_set}, capture_output=True, text=True
     )

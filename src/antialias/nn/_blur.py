@@ -16,7 +16,7 @@ from ._arguments import check_binomial, check_channels, per_dimension
 
 class _BlurPool(nn.Module):
     dims: ClassVar[int]
-    taps: Tensor
+    rows: Tensor  # of taps, one for each dimension, one after another
 
     def __init__(
         self,
@@ -37,15 +37,18 @@ class _BlurPool(nn.Module):
         self.padding_mode: PaddingMode = padding_mode
         for size in self.kernel_size:
             check_binomial(size)
-        taps = torch.empty(self.kernel_size, device=device, dtype=dtype)
-        self.register_buffer("taps", taps, persistent=False)
+        self.register_buffer("rows", torch.empty(sum(self.kernel_size), device=device, dtype=dtype), persistent=False)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Write the binomial taps, as needed after `to_empty` has left a meta-device layer without values."""
-        rows = [binomial(size, dtype=torch.float64) for size in self.kernel_size]
         with torch.no_grad():
-            self.taps.copy_(reduce(lambda taps, row: taps[..., None] * row, rows))
+            self.rows.copy_(torch.cat([binomial(size, dtype=torch.float64) for size in self.kernel_size]))
+
+    @property
+    def taps(self) -> Tensor:
+        """The filter, of shape `kernel_size`: the outer product of its rows."""
+        return reduce(lambda taps, row: taps[..., None] * row, self.rows.split(self.kernel_size))
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, channels, *spatial)` to `(N, channels, *ceil(spatial / stride))`."""
@@ -54,7 +57,7 @@ class _BlurPool(nn.Module):
                 f"x has shape {tuple(x.shape)}, but this layer filters {self.channels} channels in {self.dims} "
                 f"dimension(s). Pass (N, {self.channels}, {', '.join('DHW'[-self.dims :])})."
             )
-        return blur(x, self.taps, self.stride, self.padding_mode)
+        return blur(x, self.rows.split(self.kernel_size), self.stride, self.padding_mode)
 
     def extra_repr(self) -> str:
         return (

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import _cpp
+from ._backend import Backend, pick
 from ._layout import in_layout_of
-from ._pad import PaddingMode, pad
+from ._pad import PaddingMode, check_maps, pad
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -39,31 +42,60 @@ def binomial(kernel_size: int, *, dtype: torch.dtype | None = None, device: torc
     return torch.tensor(row, dtype=dtype, device=device)
 
 
-def blur(x: Tensor, taps: Tensor, stride: int | Sequence[int] = 1, padding_mode: PaddingMode = "reflect") -> Tensor:
+def blur(
+    x: Tensor,
+    taps: Tensor | Sequence[Tensor],
+    stride: int | Sequence[int] = 1,
+    padding_mode: PaddingMode = "reflect",
+    backend: str = "auto",
+) -> Tensor:
     """Filter every channel of `x` with `taps` and keep every `stride`-th sample, phase 0.
 
     The border is padded by `(k - 1) // 2` before and `k // 2` after, so an odd filter is centred on the samples that
     a strided convolution or pool with "half" padding looks at, and an even one lies half a sample after them.
+    A filter that is a product of rows of taps is faster given as these rows.
 
     Args:
         x: Maps of shape `(N, C, *spatial)` with one to three spatial dimensions.
-        taps: Filter of shape `(k,) * len(spatial)`, or with a size of its own for each dimension.
+        taps: Filter of shape `(k,) * len(spatial)`, or with a size of its own for each dimension; or one row of taps
+            for each dimension, whose outer product is the filter.
         stride: Samples per kept sample, one number or one for each dimension.
         padding_mode: How the border is continued, see `pad`.
+        backend: `"auto"`, `"cpp"` (two-dimensional maps on the CPU, rows of up to seven taps) or `"reference"`.
 
     Returns:
         Maps of shape `(N, C, *ceil(size / stride))` in the type and memory format of `x`.
 
     Raises:
-        ValueError: The number of dimensions of `x` and `taps` do not fit.
+        ValueError: An argument is unknown, or the number of dimensions of `x` and `taps` do not fit.
+        RuntimeError: The named backend cannot run this input; the message has its reasons.
 
     Source: Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019, section 3.
 
     Example:
         >>> blur(torch.eye(4)[None, None], torch.full((3, 3), 1 / 9), stride=2).shape
         torch.Size([1, 1, 2, 2])
+        >>> blur(torch.eye(4)[None, None], (binomial(3), binomial(3)), stride=2)[0, 0].tolist()
+        [[0.375, 0.125], [0.125, 0.375]]
     """
-    x_pad = pad(x, [((k - 1) // 2, k // 2) for k in taps.shape], padding_mode)
+    dims = taps.dim() if isinstance(taps, Tensor) else len(taps)
+    check_maps(x, dims, padding_mode)
+    strides = (stride,) * dims if isinstance(stride, int) else tuple(stride)
+    if len(strides) != dims or min(strides) < 1:
+        raise ValueError(f"stride={stride} does not fit {dims} dimension(s). Use one number >= 1, or {dims} of them.")
+    return in_layout_of(x, pick(_BACKENDS, backend, x, taps).run(x, taps, strides, padding_mode))
+
+
+def _reference(x: Tensor, taps: Tensor | Sequence[Tensor], stride: tuple[int, ...], mode: PaddingMode) -> Tensor:
+    """Filter with one depthwise convolution."""
+    kernel = taps if isinstance(taps, Tensor) else reduce(lambda kernel, row: kernel[..., None] * row, taps)
+    x_pad = pad(x, [((k - 1) // 2, k // 2) for k in kernel.shape], mode)
     channels = x.shape[1]
-    weight = taps.to(x.dtype).expand(channels, 1, *taps.shape)
-    return in_layout_of(x, _CONV[taps.dim()](x_pad, weight, stride=stride, groups=channels))  # type: ignore[operator]
+    weight = kernel.to(x.dtype).expand(channels, 1, *kernel.shape)
+    return _CONV[kernel.dim()](x_pad, weight, stride=stride, groups=channels).to(x.dtype)  # type: ignore[operator]
+
+
+_BACKENDS = (
+    Backend("cpp", _cpp.describe(), _cpp.blur_why_not, _cpp.blur2d),
+    Backend("reference", "plain torch operations, any device and type", lambda x, taps: [], _reference),
+)

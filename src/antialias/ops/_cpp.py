@@ -1,23 +1,24 @@
-"""The adaptive filter as C++ kernels for the CPU (`csrc/`), forward and backward, fused from the logits.
+"""The filters as C++ kernels for the CPU (`csrc/`), forward and backward; the adaptive one is fused from the logits.
 
-Only `x` and the logits are kept for the backward pass, which computes the weights again.
+For the backward pass, the adaptive filter keeps only `x` and the logits, and computes the weights again; the fixed blur
+keeps only its taps.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ._layout import memory_format_of
+from ._operation import register_adaptive, register_blur
 from ._pad import PaddingMode
 from ._reference import Normalize
-from ._reference import adaptive_blur2d as _reference
 
 LIBRARY = Path(__file__).with_name("libantialias.so")
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
+MOST_TAPS = 7  # of one row of a fixed filter
 
 # How far results may be from the reference in float64, for inputs of unit variance: this many `eps` of the value plus
 # one. Sums are taken in float32 at least.
@@ -63,55 +64,32 @@ def adaptive_blur2d(
     return torch.ops.antialias.adaptive_blur2d(x, logits, kernel_size, *stride, normalize == "joint", mode)
 
 
+def blur_why_not(x: Tensor, taps: Sequence[Tensor] | Tensor) -> list[str]:
+    """Say why the kernels cannot filter `x` with `taps`; an empty list means that they can."""
+    reasons = why_not(x)
+    if isinstance(taps, Tensor) or len(taps) != 2:
+        return [*reasons, "the taps are not two rows of them, one for each dimension of a filter that is their product"]
+    if any(len(row) > MOST_TAPS for row in taps):
+        reasons.append(f"a row has {max(map(len, taps))} taps, more than {MOST_TAPS}")
+    if any(row.device.type != "cpu" for row in taps):
+        reasons.append("the taps are not on the CPU")
+    if torch.is_grad_enabled() and any(row.requires_grad for row in taps):
+        reasons.append("the taps need a gradient")
+    return reasons
+
+
+def blur2d(x: Tensor, taps: Sequence[Tensor], stride: tuple[int, int], mode: PaddingMode) -> Tensor:
+    rows, columns = (row if row.dtype in DTYPES else row.to(x.dtype) for row in taps)
+    return torch.ops.antialias.blur2d(x, rows, columns, *stride, mode)
+
+
 def describe() -> str:
     """Say what the kernels are, with the instruction set that was chosen for this processor."""
-    return "C++ for the CPU" if _MISSING else f"C++ for the CPU, {torch.ops.antialias.instruction_set()}"
-
-
-def _empty(like: Tensor, size: torch.Size | tuple[int, ...], x: Tensor) -> Tensor:
-    return torch.empty(size, dtype=like.dtype, device=like.device, memory_format=memory_format_of(x))
-
-
-def _fake(x: Tensor, logits: Tensor, *arguments: Any) -> Tensor:
-    return _empty(x, (*x.shape[:2], *logits.shape[2:]), x)
-
-
-def _fake_backward(grad_y: Tensor, x: Tensor, logits: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    return _empty(x, x.shape, x), _empty(logits, logits.shape, x)
-
-
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    tensors = tuple(value for value in inputs if isinstance(value, Tensor))
-    ctx.save_for_backward(*tensors)
-    ctx.arguments = inputs[len(tensors) :]
-
-
-def _backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
-    grads = torch.ops.antialias.adaptive_blur2d_backward(grad_y, *ctx.saved_tensors, *ctx.arguments)
-    return (*grads, *(None for _ in ctx.arguments))
-
-
-def _double_backward(ctx: Any, grad_grad_x: Tensor, grad_grad_logits: Tensor) -> tuple[Tensor | None, ...]:
-    """Differentiate the backward pass through the reference: second derivatives are rare, and need not be fast."""
-    kernel_size, rows, columns, joint, mode = ctx.arguments
-    with torch.enable_grad():
-        grad_y, x, logits = (tensor.detach().requires_grad_() for tensor in ctx.saved_tensors)
-        y = _reference(x, logits, kernel_size, (rows, columns), "joint" if joint else "group", mode)
-        grads = torch.autograd.grad(y, (x, logits), grad_y, create_graph=True)
-    return (
-        *torch.autograd.grad(grads, (grad_y, x, logits), (grad_grad_x, grad_grad_logits)),
-        *(None for _ in ctx.arguments),
-    )
-
-
-def _register() -> None:
-    forward, backward = torch.ops.antialias.adaptive_blur2d, torch.ops.antialias.adaptive_blur2d_backward
-    for operation, fake, gradient in ((forward, _fake, _backward), (backward, _fake_backward, _double_backward)):
-        name = operation.default.name()
-        torch.library.register_fake(name, fake)
-        torch.library.register_autograd(name, gradient, setup_context=_keep)
+    which = "" if _MISSING else f", {torch.ops.antialias.instruction_set()}"
+    return f"C++ for the CPU{which}: adaptive filter and fixed blur"
 
 
 _MISSING = _load(LIBRARY)
 if not _MISSING:
-    _register()
+    register_adaptive("antialias::adaptive_blur2d", "antialias::adaptive_blur2d_backward")
+    register_blur("antialias::blur2d", "antialias::blur2d_backward")

@@ -37,12 +37,7 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
         >>> pad(torch.tensor([[[1.0, 2.0]]]), [(3, 3)]).tolist()
         [[[2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0]]]
     """
-    check_padding_mode(mode)
-    if x.dim() != len(amounts) + 2:
-        raise ValueError(
-            f"x has shape {tuple(x.shape)}, but {len(amounts)} spatial dimension(s) are filtered. "
-            f"Pass x with {len(amounts) + 2} dimensions: (N, C, {', '.join('DHW'[-len(amounts) :])})."
-        )
+    check_maps(x, len(amounts), mode)
     if not any(before or after for before, after in amounts):
         return x
     if _torch_can(x.shape[2:], amounts, mode):
@@ -50,6 +45,16 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
     for dim, (before, after) in enumerate(amounts, start=2):
         x = x.index_select(dim, _source_index(x.shape[dim], before, after, mode, x.device))
     return x
+
+
+def check_maps(x: Tensor, dims: int, mode: str) -> None:
+    """Raise `ValueError` unless `x` has `dims` spatial dimensions and `mode` is a padding mode."""
+    check_padding_mode(mode)
+    if x.dim() != dims + 2:
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}, but {dims} spatial dimension(s) are filtered. "
+            f"Pass x with {dims + 2} dimensions: (N, C, {', '.join('DHW'[-dims:])})."
+        )
 
 
 def check_padding_mode(mode: str) -> None:

@@ -1,33 +1,24 @@
-"""Backends of the adaptive filter as data: each runs, or says why it cannot."""
+"""The adaptive filter on whichever backend is fastest, and what can be said of the backends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from . import _cpp, _triton
+from ._backend import Backend, pick
 from ._layout import in_layout_of
 from ._pad import PaddingMode, check_padding_mode
 from ._reference import NORMALIZATIONS, Normalize
 from ._reference import adaptive_blur2d as _reference
 
-
-@dataclass(frozen=True)
-class _Backend:
-    name: str
-    description: str
-    why_not: Callable[[Tensor], list[str]]
-    run: Callable[[Tensor, Tensor, int, tuple[int, int], Normalize, PaddingMode], Tensor]
-
-
 # Fastest first: "auto" takes the first that has no reason not to run.
 _BACKENDS = (
-    _Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d),
-    _Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.adaptive_blur2d),
-    _Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),
+    Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d),
+    Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.adaptive_blur2d),
+    Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),
 )
 
 
@@ -54,7 +45,10 @@ class BackendStatus:
 
 
 def backends(x: Tensor | None = None) -> list[BackendStatus]:
-    """List the kernels of the adaptive filter for an input like `x`, and why some cannot run.
+    """List the kernels of the filters for an input like `x`, and why some cannot run.
+
+    `"auto"` picks the selected one for the adaptive filter, and the first of those that have a fixed blur, as their
+    descriptions say, for that.
 
     Args:
         x: Maps of shape `(N, C, H, W)`, of which device, type and layout are looked at. `None` stands for a float32
@@ -116,22 +110,8 @@ def adaptive_blur2d(
     """
     strides = (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
     _check(x, logits, kernel_size, strides, normalize, padding_mode)
-    run = _pick(x, backend).run
+    run = pick(_BACKENDS, backend, x).run
     return in_layout_of(x, run(x, logits, kernel_size, strides, normalize, padding_mode))
-
-
-def _pick(x: Tensor, name: str) -> _Backend:
-    if name == "auto" and torch.compiler.is_exporting():
-        return _BACKENDS[-1]  # What is exported must run, or become ONNX, where this library is not installed.
-    if name == "auto":
-        return next(backend for backend in _BACKENDS if not backend.why_not(x))
-    for backend in _BACKENDS:
-        if backend.name == name:
-            if reasons := backend.why_not(x):
-                raise RuntimeError(f"backend={name!r} cannot run this input: {'; '.join(reasons)}. Use backend='auto'.")
-            return backend
-    names = ", ".join(repr(backend.name) for backend in _BACKENDS)
-    raise ValueError(f"backend={name!r} is unknown. Use 'auto' or one of {names}.")
 
 
 def _check(

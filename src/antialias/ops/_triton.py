@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from ._layout import memory_format_of
-from ._operation import empty_gradients, empty_output, register
+from ._operation import empty_gradients, empty_output, register_adaptive
 from ._pad import PaddingMode
 from ._reference import Normalize
 from ._reference import adaptive_blur2d as _reference
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-DESCRIPTION = "Triton for CUDA"
+DESCRIPTION = "Triton for CUDA: adaptive filter"
 
 # How far results may be from the reference in float64, for inputs of unit variance: this many `eps` of the value plus
 # one. Sums are taken in float32 at least.
@@ -253,4 +253,4 @@ _OPERATIONS = (
     torch.library.custom_op("antialias::triton_adaptive_blur2d", _forward, mutates_args=()),
     torch.library.custom_op("antialias::triton_adaptive_blur2d_backward", _gradients, mutates_args=()),
 )
-register("antialias::triton_adaptive_blur2d", "antialias::triton_adaptive_blur2d_backward")
+register_adaptive("antialias::triton_adaptive_blur2d", "antialias::triton_adaptive_blur2d_backward")
