@@ -44,12 +44,13 @@ class Taps {
   int64_t kernel_size() const { return static_cast<int64_t>(taps_.size()); }
   int64_t pad() const { return (kernel_size() - 1) / 2; }
 
-  // A sample that no tap of a full window reaches from the border.
+  // The longest run: a reflection may meet the second sample and not the first.
   void find_regular(bool transposed) {
     const int64_t outputs = transposed ? size_ : kept_;
-    while (regular_first_ < outputs && !is_regular(regular_first_, transposed)) ++regular_first_;
-    regular_end_ = regular_first_;
-    while (regular_end_ < outputs && is_regular(regular_end_, transposed)) ++regular_end_;
+    for (int64_t first = 0, end; first < outputs; first = end + 1) {
+      for (end = first; end < outputs && is_regular(end, transposed);) ++end;
+      if (end - first > regular_end_ - regular_first_) regular_first_ = first, regular_end_ = end;
+    }
   }
 
   bool is_regular(int64_t output, bool transposed) const {
