@@ -63,6 +63,20 @@ def test_differences_are_paired_by_picture(runs: list[Evaluation]) -> None:
     assert Comparison.of(runs[:1]).differences() is None
 
 
+def test_scores_of_no_picture_in_common_are_left_out(runs: list[Evaluation]) -> None:
+    def with_halves(run: Evaluation, kept: int) -> Evaluation:
+        values = torch.where(torch.arange(200) % 2 == kept, 1.0, torch.nan)
+        return replace(run, scores=run.scores | {"if_correct": Score.from_pictures("if correct", values)})
+
+    plain, adaptive, again = (with_halves(run, kept) for run, kept in zip(runs, (0, 1, 0), strict=True))
+    comparison = Comparison.of([plain, adaptive])
+    assert "if_correct" in comparison.keys
+    assert "if_correct" not in dict(comparison.differences_of(comparison.contenders[1]))
+    assert [column.key for column in comparison.differences().columns] == ["accuracy", "top1_change"]
+    seeds = Comparison.of([plain, adaptive, again])
+    assert [contender.keys[-1] for contender in seeds.contenders] == ["if_correct", "top1_change"]
+
+
 def test_unequal_numbers_of_seeds_compare_those_that_both_have(runs: list[Evaluation]) -> None:
     cells = Comparison.of(runs).differences().rows[0].cells
     assert cells[0].value == pytest.approx(0.25)

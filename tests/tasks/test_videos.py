@@ -38,7 +38,9 @@ def vid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_network_with_real_weights_is_measured(vid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["antialias:EfficientNetLite0", "--data", f"vid:{vid}", "--size", "256", "--window", "224"]
     main(["evaluate", *words, "--accelerator", "cpu", "--no-cost", "--out", str(tmp_path)])
-    assert "accuracy on videos 50.0 % (95 % interval 9.5 to 90.5; 2 videos, 2 classes," in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "accuracy on videos 50.0 % (95 % interval 9.5 to 90.5; 2 videos, 2 classes," in shown
+    assert "2 test videos" in " ".join(shown.split())
     (written,) = tmp_path.iterdir()
     scores = Evaluation.read(written).scores
     assert list(scores) == ["video_accuracy"]

@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import torch
+
 from antialias.metrics import Score, average, difference
 from antialias.report import Line, Report, Reproduction, Table, Value, versions
 from antialias.tasks import Cost, Evaluation
@@ -36,8 +38,11 @@ class Contender:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Names of the scores that every run has."""
-        return tuple(key for key in self.runs[0].scores if all(key in run.scores for run in self.runs))
+        """Names of the scores that every run has, of some pictures in common."""
+        return tuple(key for key in self.runs[0].scores if self._has(key))
+
+    def _has(self, key: str) -> bool:
+        return all(key in run.scores for run in self.runs) and _share_pictures([run.scores[key] for run in self.runs])
 
     def score(self, key: str) -> Score:
         """Return a score: the mean of the seeds, picture by picture, with its interval over pictures."""
@@ -145,14 +150,17 @@ class Comparison:
         )
 
     def differences_of(self, other: Contender) -> Iterator[tuple[str, Score]]:
-        """Yield each score of a contender minus the baseline's, paired by picture."""
+        """Yield each score of a contender minus the baseline's, paired by picture, where some count in both."""
         for key in other.keys:
             if key in self.baseline.keys:
-                yield key, _paired(other, self.baseline, key)
+                both = [run.scores[key] for one in (other, self.baseline) for run in one.runs]
+                if _share_pictures(both):
+                    yield key, _paired(other, self.baseline, key)
 
     def _caption(self) -> str:
-        config, first = self.baseline.runs[0].config, self.keys[0]
-        return f"{config.data}, {self.baseline.runs[0].scores[first].images:,} test pictures"
+        run = self.baseline.runs[0]
+        score = run.scores[self.keys[0]]
+        return f"{run.config.data}, {score.images:,} test {score.protocol.get('unit', 'picture')}s"
 
 
 _TASKS = {"semantic": "Semantic segmentation", "instance": "Instance segmentation", "classification": "Classification"}
@@ -197,6 +205,14 @@ def _costs(cost: Cost | None) -> dict[str, Value]:
     if cost is None:
         return {}
     return {"parameters": cost.parameters / 1e6, "macs": cost.macs / 1e9, "time": cost.time, "memory": cost.memory}
+
+
+def _share_pictures(scores: Sequence[Score]) -> bool:
+    """Say whether some picture counts in all scores; sets that differ in length are not compared, but refused later."""
+    values = [score.per_image for score in scores if len(score.per_image)]
+    if len({len(each) for each in values}) != 1:
+        return True
+    return bool((~torch.stack(values).isnan()).all(0).any())
 
 
 def _paired(one: Contender, other: Contender, key: str) -> Score:
