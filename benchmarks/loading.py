@@ -26,7 +26,7 @@ from antialias.data import photographs
 from antialias.tasks import TrainConfig, network, task_named
 from antialias.tasks._loading import batch_loader
 
-SIDES, PICTURES = (375, 500), 64
+SIDES, PICTURES = (375, 500), 48
 OUT = Path(__file__).parent / "results" / "loading.csv"
 
 
@@ -41,9 +41,9 @@ class Case:
 def cases(folder: Path) -> list[Case]:
     """Return what is measured."""
     imagenet = TrainConfig(
-        model="torchvision:resnet50", data=f"images:{folder}", size=256, window=224, batch_size=16, crop="resized"
+        model="torchvision:resnet18", data=f"images:{folder}", size=256, window=224, batch_size=8, crop="resized"
     )
-    scenes = TrainConfig(train_length=512, batch_size=64)
+    scenes = TrainConfig(train_length=256, batch_size=64)
     return [
         Case("JPEG, random part of the whole picture", imagenet),
         Case("JPEG, central square of 256", replace(imagenet, crop="window")),
