@@ -46,7 +46,7 @@ def cases(folder: Path) -> list[Case]:
     scenes = TrainConfig(train_length=256, batch_size=64)
     return [
         Case("JPEG, random part of the whole picture", imagenet),
-        Case("JPEG, central square of 256", replace(imagenet, crop="window")),
+        Case("JPEG, central squares of 256, in memory", replace(imagenet, crop="window")),
         Case("scenes, in memory", scenes),
         Case("scenes with masks, in memory", replace(scenes, task="semantic", size=80, batch_size=16)),
         Case("scenes with instances, in memory", replace(scenes, task="instance", size=80, batch_size=8)),
