@@ -121,7 +121,10 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_pictures(Path(folder))
-        seeds.write(args.out, rows(Path(folder), args.rounds))
+        found: list[dict[str, Any]] = []
+        for row in rows(Path(folder), args.rounds):
+            found.append(row)
+            seeds.write(args.out, found)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ BROKEN = {
     "its bbox [1, 2, 3] is not x, y, width and height": {"bbox": [1, 2, 3]},
     "its bbox ['a', 3, 5, 8] is not x, y, width and height": {"bbox": ["a", 3, 5, 8]},
     "its bbox [30, 3, 5, 8] lies outside of the picture, which is (20, 30)": {"bbox": [30, 3, 5, 8]},
+    "its bbox [-9, 3, 9, 8] lies outside of the picture, which is (20, 30)": {"bbox": [-9, 3, 9, 8]},
     "its segmentation is None": {"segmentation": None},
     "a polygon is no list of numbers": {"segmentation": [4, 3, 14, 3, 14, 11]},
     "its run lengths lack size or counts": {"segmentation": {"size": [HEIGHT, WIDTH]}},
