@@ -180,3 +180,34 @@ def test_the_large_one_on_any_backbone_with_frozen_norms() -> None:
     freeze_(agnostic.backbone.body)
     aa.convert_(agnostic, aa.Adaptive(), example=[PICTURES[0]], placement="paper")
     assert not any(type(m) is nn.BatchNorm2d for m in agnostic.modules())
+
+
+def test_classes_whose_masks_were_never_seen_get_masks_from_their_box_weights() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        predictor, masks, truth = FastRCNNPredictor(4, 100), TransferredMasks(8, 3, 4, hidden=64), torch.randn(20, 8)
+        nn.init.normal_(predictor.cls_score.weight)
+        nn.init.normal_(predictor.bbox_pred.weight)
+
+        def objects(first: int, last: int, number: int) -> tuple[Tensor, Tensor, Tensor]:
+            """Draw objects whose masks follow from their features and from what detects their class."""
+            labels, features = torch.randint(first, last + 1, (number,)), torch.randn(number, 8, 3, 3)
+            weights = (detecting_weights(predictor) @ truth)[labels]
+            return features, labels, torch.einsum("nchw,nc->nhw", masks.upsample(features).relu(), weights).detach() > 0
+
+        learnt = torch.optim.Adam([*masks.transfer.parameters(), *masks.whole.parameters()], lr=0.01)
+        for _ in range(150):
+            features, labels, drawn = objects(1, 79, 256)
+            learnt.zero_grad()
+            logits = masks(features, labels, predictor)
+            nn.functional.binary_cross_entropy_with_logits(logits, drawn.float()).backward()
+            learnt.step()
+        features, labels, drawn = objects(80, 99, 300)
+    own, others = (masks(features, of, predictor) > 0 for of in (labels, 80 + (labels - 79) % 20))
+    assert _iou(own, drawn) > 0.75
+    assert _iou(torch.ones_like(drawn), drawn) < 0.55
+    assert _iou(others, drawn) < 0.4
+
+
+def _iou(first: Tensor, second: Tensor) -> float:
+    return float(((first & second).sum((1, 2)) / (first | second).sum((1, 2)).clamp(min=1)).mean())
