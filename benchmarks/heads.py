@@ -4,21 +4,20 @@
     python benchmarks/heads.py table [--runs runs/heads]               # writes benchmarks/heads.csv
 
 TinyResNet at output stride 8 learns the scenes from scratch, each head on its last map and an auxiliary one on the map
-before. The heads have 166,000 to 219,000 parameters. A row is a head with or without filters; scores are means over its
-seeds, with intervals over test pictures, and differences are from PSPNet's head without filters, paired by picture and
-seed.
+before. The heads have 166,000 to 219,000 parameters. A row is a head, with or without filters, and a score: the mean
+over its seeds with an interval over test pictures, and the difference from PSPNet's head without filters, paired by
+picture and seed.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import seeds
 import torch
-from methods import cells, folder_of, runs_of
 
 from antialias.data import Segmented
 from antialias.metrics import Score
@@ -50,13 +49,13 @@ SCORES = ("mean_iou", "pixel_accuracy", "segmentation_consistency", "segmentatio
 OUT = Path(__file__).with_suffix(".csv")
 
 
-def train(runs: Path, seeds: int) -> None:
+def train(runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every head first."""
     task = task_named(BASE.task)
     learnt, test = task.open(BASE, "train"), task.open(BASE, "test")
-    for seed in range(seeds):
+    for seed in range(count):
         for method in METHODS:
-            folder = folder_of(runs, method, seed)
+            folder = seeds.folder_of(runs, method, seed)
             if not (folder / "scores.json").exists():
                 scores = one(method, seed, folder, learnt, test)
                 print(method, seed, *(f"{name} {100 * scores[name].value:.1f}" for name in SCORES), flush=True)
@@ -76,24 +75,16 @@ def one(method: str, seed: int, folder: Path, learnt: Segmented, test: Segmented
 
 
 def rows(runs: Path) -> Iterator[dict[str, object]]:
-    """Yield the table's rows."""
-    found = {method: runs_of(runs, method) for method in METHODS}
-    for method, evaluations in found.items():
-        model = load(folder_of(runs, method, 0) / "model.safetensors").eval()
-        cost = inspect(model, torch.zeros(1, 3, BASE.window, BASE.window))
-        row: dict[str, object] = {"method": method, "seeds": len(evaluations)}
-        for name in SCORES:
-            scores, others = ([each.scores[name] for each in of] for of in (evaluations, found[REFERENCE]))
-            row |= cells(name, scores, others)
-        yield row | {"parameters": cost.parameters, "macs": cost.macs}
-
-
-def write(lines: Sequence[dict[str, object]], out: Path) -> None:
-    """Write a table whose rows may lack cells."""
-    with out.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for line in lines for name in line)))
-        writer.writeheader()
-        writer.writerows(lines)
+    """Yield the table's rows, one for each head and score with a finished run."""
+    reference = seeds.runs_of(runs, REFERENCE)
+    for method in METHODS:
+        if found := seeds.runs_of(runs, method):
+            model = load(seeds.folder_of(runs, method, found[0].config.seed) / "model.safetensors").eval()
+            cost = inspect(model, torch.zeros(1, 3, BASE.window, BASE.window))
+            for name in SCORES:
+                of, plain = ([run.scores[name] for run in each] for each in (found, reference))
+                said = {"method": method, "score": name, "seeds": len(found)}
+                yield said | seeds.cells(of, plain) | {"parameters": cost.parameters, "macs": cost.macs}
 
 
 def main() -> None:
@@ -105,7 +96,7 @@ def main() -> None:
     if args.step == "train":
         train(args.runs, args.seeds)
     else:
-        write(list(rows(args.runs)), OUT)
+        seeds.write(OUT, rows(args.runs))
 
 
 if __name__ == "__main__":

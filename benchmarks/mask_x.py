@@ -5,9 +5,9 @@
 
 The twenty classes of the scenes are split into two times ten, drawn with seed 0. One tiny detector first learns the
 boxes of all; every run starts from it and learns boxes of all classes and masks of one half, the oracle those of both.
-The adaptive one is the same detector, converted without changing its function. A row is a method and a direction;
-scores are means over its seeds (start values of the mask head, order, augmentation), with intervals over test pictures,
-and differences from the class-agnostic baseline are paired by picture and seed.
+The adaptive one is the same detector, converted without changing its function. A row is a method, a direction and a
+score: the mean over its seeds (start values of the mask head, order, augmentation) with an interval over test pictures,
+and the difference from the class-agnostic baseline, paired by picture and seed.
 
 `mask_iou` asks the mask head alone: the IoU of the masks it gives objects in their true boxes, of their true class.
 `filled_iou` is that of the boxes themselves.
@@ -21,9 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import seeds
 import torch
-from heads import write
-from methods import cells
 from torch import Tensor, nn
 
 from antialias.data import Annotated, ClassSplit, PartlyMasked, class_split, filled, hold, open_data
@@ -36,8 +35,8 @@ from antialias.tasks import Evaluation, TrainConfig, network, task_named, train_
 
 AGNOSTIC, ORACLE = "class-agnostic", "oracle"
 METHODS: dict[str, tuple[str, Filter | None]] = {
-    "Mask^X": ("antialias:TinyMaskX", None),
     AGNOSTIC: ("antialias:TinyAgnosticMaskRCNN", None),
+    "Mask^X": ("antialias:TinyMaskX", None),
     ORACLE: ("antialias:TinyMaskX", None),
     "Mask^X, adaptive k3 G8": ("antialias:TinyMaskX", Adaptive()),
 }
@@ -51,13 +50,13 @@ BASE = TrainConfig(
     learning_rate=0.04,
     clip_norm=5.0,
     channels_last=False,
+    detection_score=0.05,
     train_length=4000,
     test_length=200,
 )
 DETECTOR_EPOCHS, STEPS = 3, 300
 PARTS = ("", "_masked", "_unmasked")
 SCORES = tuple(f"{name}{part}" for name in ("mask_ap", "mask_ap50", "box_ap", "mask_iou") for part in PARTS)
-SOMETIMES = tuple(f"mask_consistency{part}" for part in PARTS)
 OUT = Path(__file__).with_suffix(".csv")
 
 
@@ -81,8 +80,7 @@ class Bench:
 
     def folder(self, method: str, direction: str, seed: int) -> Path:
         """Return where a run lies: the oracle's is the same in both directions."""
-        words = "".join(letter if letter.isalnum() else "-" for letter in method.lower())
-        return self.runs / (f"{words}-{seed}" if method == ORACLE else f"{words}-{direction}-{seed}")
+        return seeds.folder_of(self.runs, method if method == ORACLE else f"{method} {direction}", seed)
 
     def scores(self, method: str, direction: str, seed: int) -> Path:
         """Return the file of a run's scores on one direction's halves."""
@@ -150,9 +148,9 @@ def _iou(first: Tensor, second: Tensor) -> Tensor:
     return (first & second).sum((1, 2)) / (first | second).sum((1, 2))
 
 
-def train(bench: Bench, seeds: int) -> None:
+def train(bench: Bench, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
-    for seed in range(seeds):
+    for seed in range(count):
         for direction in DIRECTIONS:
             for method in METHODS:
                 if not bench.scores(method, direction, seed).exists():
@@ -161,22 +159,22 @@ def train(bench: Bench, seeds: int) -> None:
                     print(method, direction, seed, *shown, flush=True)
 
 
-def rows(bench: Bench, seeds: int) -> Iterator[dict[str, object]]:
-    """Yield the table's rows."""
+def rows(bench: Bench) -> Iterator[dict[str, object]]:
+    """Yield the table's rows, one for each method, direction and score with a finished run."""
     for direction in DIRECTIONS:
-        found = {method: runs_of(bench, method, direction, seeds) for method in METHODS}
-        for method, runs in found.items():
-            row: dict[str, object] = {"method": method, "direction": direction, "seeds": len(runs)}
-            for name in (*SCORES, *SOMETIMES):
-                scores, others = ([run[name] for run in of if name in run] for of in (runs, found[AGNOSTIC]))
-                row |= cells(name, scores, others) if len(scores) == len(runs) <= len(others) else {}
-            row["filled_iou_unmasked"] = f"{100 * runs[0]['filled_iou_unmasked'].value:.2f}"
-            yield row
+        baseline = runs_of(bench, AGNOSTIC, direction)
+        for method in METHODS:
+            found = runs_of(bench, method, direction)
+            for name in found[0] if found else ():
+                scores, plain = ([run[name] for run in of if name in run] for of in (found, baseline))
+                said = {"method": method, "direction": direction, "score": name, "seeds": len(scores)}
+                if len(scores) == len(found) <= len(plain):
+                    yield said | seeds.cells(scores, plain)
 
 
-def runs_of(bench: Bench, method: str, direction: str, seeds: int) -> list[dict[str, Score]]:
+def runs_of(bench: Bench, method: str, direction: str) -> list[dict[str, Score]]:
     """Read the scores of a method in one direction, by seed."""
-    paths = (bench.scores(method, direction, seed) for seed in range(seeds))
+    paths = (bench.scores(method, direction, seed) for seed in range(seeds.MOST))
     return [Evaluation.read(path).scores for path in paths if path.exists()]
 
 
@@ -190,7 +188,7 @@ def main() -> None:
     if args.step == "train":
         train(bench, args.seeds)
     else:
-        write(list(rows(bench, args.seeds)), OUT)
+        seeds.write(OUT, rows(bench))
 
 
 if __name__ == "__main__":
