@@ -21,6 +21,7 @@ def test_it_survives_toml(filter: Filter | None, tmp_path: Path) -> None:
         milestones=(3, 5),
         learning_rate=1e-5,
         ema=0.99,
+        scales=(0.5, 2),
     )
     config.write(tmp_path / "deep" / "config.toml")
     assert TrainConfig.read(tmp_path / "deep" / "config.toml") == config
@@ -61,6 +62,9 @@ def test_it_cannot_be_changed() -> None:
         ({"schedule": "step"}, r"schedule='step' does not go with milestones=\[\]. Use schedule='step' with one"),
         ({"milestones": (3,)}, r"schedule='onecycle' does not go with milestones=\[3\]"),
         ({"schedule": "step", "milestones": (6, 3)}, r"milestones=\[6, 3\] do not rise. Use whole numbers such as"),
+        ({"scales": (2.0, 0.5)}, r"scales=\[2.0, 0.5\] is no range of factors. Use two such as 0.5, 2."),
+        ({"scales": (0.0, 2.0)}, r"scales=\[0.0, 2.0\] is no range of factors."),
+        ({"scales": (1.0,)}, r"scales=\[1.0\] is no range of factors."),
         ({"warmup": 2}, "warmup=2, but schedule='onecycle' rises by itself. Use warmup=0 or 'poly'."),
         ({"warmup": 8, "schedule": "poly"}, "warmup=8 is as long as the run, 8. Use a shorter one."),
     ],
@@ -68,6 +72,10 @@ def test_it_cannot_be_changed() -> None:
 def test_impossible_settings_are_named(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainConfig(**arguments)
+
+
+def test_masked_pictures_may_be_smaller_than_the_window() -> None:
+    assert TrainConfig(task="semantic", size=375, window=513).window == 513
 
 
 def test_unknown_settings_are_named() -> None:

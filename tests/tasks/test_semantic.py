@@ -79,6 +79,7 @@ def test_masks_are_scaled_cut_mirrored_and_continued_with_their_pictures(sizes: 
         sides.update((32 / batches.scales).round().int().tolist())
     assert sum(shares) > 0.2
     assert (min(sides) >= 16, max(sides) <= 64, len(sides) > 20) == (True, True, True)
+    assert (MaskBatches(sizes, replace(CONFIG, scales=(1.0, 1.0)), 0).scales == 1).all()
 
 
 def test_mirroring_swaps_left_and_right_of_both(sizes: Segmentations) -> None:

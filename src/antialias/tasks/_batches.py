@@ -21,6 +21,12 @@ def draws_of(config: TrainConfig, epoch: int) -> Generator:
     return torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
 
 
+def scales_of(config: TrainConfig, own: tuple[float, float], draws: Tensor) -> Tensor:
+    """Return factors in the run's range, or the task's own, whose logarithms are as uniform as draws from [0, 1)."""
+    low, high = config.scales or own
+    return low * (high / low) ** draws
+
+
 class ShuffledBatches(Dataset[B]):
     """Deal numbers of pictures in random order, whole batches at a time; an incomplete last batch is left out.
 

@@ -53,6 +53,8 @@ class TrainConfig:
         window: Height and width that the network sees in training, and for classification in testing.
         crop: How a classifier's training windows are cut: `"window"`, at the scale of `size`, or `"resized"`: 8 to
             100 % of the whole picture, its sides 3:4 to 4:3, resized to the window, as networks for ImageNet learn.
+        scales: Smallest and largest factor by which training pictures with masks are scaled; the task's own if `None`:
+            0.5 and 2 for semantic, 0.8 and 1.25 for instance segmentation.
         train_length: Number of generated training pictures; the data set's own default if `None`.
         test_length: Number of generated test pictures; the data set's own default if `None`.
         detection_score: For instance segmentation: predictions below this score do not count for consistency.
@@ -104,6 +106,7 @@ class TrainConfig:
     size: int | None = None
     window: int = 64
     crop: Crop = "window"
+    scales: tuple[float, float] | None = None
     train_length: int | None = None
     test_length: int | None = None
     detection_score: float = 0.5
@@ -130,12 +133,14 @@ class TrainConfig:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in (None, *choices):
                 raise ValueError(f"{name}={getattr(self, name)!r} is unknown. Use one of: {', '.join(choices)}.")
-        if self.size is not None and self.window > self.size:
+        if self.task == "classification" and self.size is not None and self.window > self.size:
             raise ValueError(
                 f"window={self.window} does not fit pictures of size={self.size}. Use window<={self.size}."
             )
         if self.masked_classes is not None and self.task != "instance":
             raise ValueError(f"masked_classes is given, but task={self.task!r} learns no objects. Use task='instance'.")
+        if self.scales is not None and not (len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1]):
+            raise ValueError(f"scales={list(self.scales)} is no range of factors. Use two such as 0.5, 2.")
         self._check_learning()
 
     def _check_learning(self) -> None:
@@ -166,7 +171,8 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
         filter = None if self.filter is None else self.filter.to_dict()
-        return asdict(self) | {"filter": filter, "milestones": list(self.milestones)}
+        scales = None if self.scales is None else list(self.scales)
+        return asdict(self) | {"filter": filter, "milestones": list(self.milestones), "scales": scales}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -178,9 +184,10 @@ class TrainConfig:
         known = [field.name for field in fields(cls)]
         if unknown := sorted(values.keys() - set(known)):
             raise ValueError(f"{unknown[0]} is no setting of a training run. Use some of: {', '.join(known)}.")
-        filter, milestones = values.get("filter"), tuple(values.get("milestones", ()))
+        filter = values.get("filter")
+        ranges = {name: tuple(values[name]) for name in ("milestones", "scales") if values.get(name) is not None}
         made = filter_from_dict(filter) if isinstance(filter, Mapping) else filter
-        given: dict[str, Any] = {**values, "filter": made, "milestones": milestones}
+        given: dict[str, Any] = {**values, "filter": made, **ranges}
         return cls(**given)
 
     def write(self, path: Path) -> None:

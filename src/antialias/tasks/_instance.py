@@ -26,7 +26,7 @@ from antialias.data import (
 )
 from antialias.metrics import Kind, SameInstance, Score, detections, instance_consistencies_of_classes, of_classes
 
-from ._batches import ShuffledBatches, draws_of
+from ._batches import ShuffledBatches, draws_of, scales_of
 from ._config import TrainConfig
 from ._task import Task, register_task
 
@@ -63,10 +63,10 @@ def _class_split(data: Annotated, config: TrainConfig) -> ClassSplit:
 class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
     """Serve one epoch, whole batches at a time: pictures in random order, scaled, cut and mirrored.
 
-    A picture is scaled by a factor between 0.8 and 1.25, a window of it is cut where it is larger than `window`, and
-    half of the pictures are mirrored. Everything random is drawn when the epoch begins, from `(seed, epoch)`, so a
-    batch is the same in any worker. Crowds are not shown. An incomplete last batch is left out. Where only some
-    classes' masks are learnt, a target says which: `has_mask`.
+    A picture is scaled by a factor between 0.8 and 1.25 (`scales`), a window of it is cut where it is larger than
+    `window`, and half of the pictures are mirrored. Everything random is drawn when the epoch begins, from
+    `(seed, epoch)`, so a batch is the same in any worker. Crowds are not shown. An incomplete last batch is left out.
+    Where only some classes' masks are learnt, a target says which: `has_mask`.
     """
 
     def __init__(self, data: Annotated, config: TrainConfig, epoch: int) -> None:
@@ -75,7 +75,7 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
         self.data, self.window = data, config.window
         draws = torch.rand(4, len(data), generator=generator)
         self.mirrored, self.corners = draws[0] < 0.5, draws[1:3]
-        self.scales = _SCALES[0] * (_SCALES[1] / _SCALES[0]) ** draws[3]
+        self.scales = scales_of(config, _SCALES, draws[3])
 
     def __getitem__(self, index: int) -> tuple[list[Tensor], list[Target]]:
         shown = [self._augmented(number) for number in self.numbers(index).tolist()]

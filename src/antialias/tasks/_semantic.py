@@ -27,7 +27,7 @@ from antialias.metrics import (
     side_multiple_of,
 )
 
-from ._batches import IN_MEMORY, ShuffledBatches, draws_of
+from ._batches import IN_MEMORY, ShuffledBatches, draws_of, scales_of
 from ._config import TrainConfig
 from ._network import expecting, normalizer_of
 from ._task import Task, register_task
@@ -55,10 +55,10 @@ def _open(config: TrainConfig, split: str) -> Segmented:
 class MaskBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
     """Serve one epoch, whole batches at a time: pictures in random order, scaled, cut and mirrored.
 
-    A picture is scaled by a factor between 0.5 and 2, of which the logarithm is uniform, a window is cut where it fits,
-    and half of the pictures are mirrored. Windows that are larger than the picture are continued to the right and below
-    by a grey whose class is 255. Everything random is drawn when the epoch begins, from `(seed, epoch)`, so a batch is
-    the same in any worker.
+    A picture is scaled by a factor between 0.5 and 2 (`scales`), of which the logarithm is uniform, a window is cut
+    where it fits, and half of the pictures are mirrored. Windows that are larger than the picture are continued to the
+    right and below by a grey whose class is 255. Everything random is drawn when the epoch begins, from
+    `(seed, epoch)`, so a batch is the same in any worker.
     """
 
     def __init__(self, data: Segmented, config: TrainConfig, epoch: int) -> None:
@@ -67,7 +67,7 @@ class MaskBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
         self.data, self.window = data, config.window
         draws = torch.rand(4, len(data), generator=generator)
         self.mirrored, self.corners = draws[0] < 0.5, draws[1:3]
-        self.scales = _SCALES[0] * (_SCALES[1] / _SCALES[0]) ** draws[3]
+        self.scales = scales_of(config, _SCALES, draws[3])
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         images, masks = zip(*map(self._augmented, self.numbers(index).tolist()), strict=True)
