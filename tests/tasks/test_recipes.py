@@ -23,7 +23,7 @@ def test_the_papers_settings_and_the_small_ones_are_there() -> None:
     named = {path.stem for path in RECIPES}
     paper = {"imagenet_resnet101", "imagenet_resnet50", "imagenet_vid"}
     assert named >= paper | {"voc_deeplab", "cityscapes_deeplab", "coco_mask_rcnn"}
-    assert named >= {"scenes_classification", "scenes_instance"}
+    assert named >= {"scenes_classification", "scenes_semantic", "scenes_instance"}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
