@@ -1,6 +1,6 @@
 """How many pictures a second the loader gives, beside how many a training step takes.
 
-    python benchmarks/loading.py [--out benchmarks/results/loading.csv]      # two minutes; on an idle machine
+    python benchmarks/loading.py [--out benchmarks/loading.csv]      # two minutes; on an idle machine
 
 JPEGs of 500 x 375 pixels, ImageNet's usual size, are written to a temporary folder: windows of photographs. Each row is
 a way to read with the network that learns from it: pictures a second of the loader with 0, 1 and 2 worker processes and
@@ -27,7 +27,7 @@ from antialias.tasks import TrainConfig, network, task_named
 from antialias.tasks._loading import batch_loader
 
 SIDES, PICTURES = (375, 500), 48
-OUT = Path(__file__).parent / "results" / "loading.csv"
+OUT = Path(__file__).with_suffix(".csv")
 
 
 @dataclass(frozen=True)
