@@ -160,3 +160,14 @@ def test_a_part_of_a_large_jpeg_is_decoded_smaller_and_is_the_same_part(tmp_path
     assert (turned.int() - expected.int()).abs().max() <= 3
     smallest = read_crop(tmp_path / "upright.jpg", lambda *_: (319, 399, 1, 1), 4)
     assert (smallest[:2].int() - 254).abs().max() <= 3
+
+
+def test_a_part_decoded_smaller_is_nearly_what_it_would_be_of_the_whole(tmp_path: Path) -> None:
+    coarse = torch.randint(256, (3, 40, 40), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    pixels = coarse.repeat_interleave(8, 1).repeat_interleave(8, 2)
+    Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(tmp_path / "a.jpg", quality=95)
+    for length, side in ((64, 32), (128, 32), (256, 32)):
+        found = read_crop(tmp_path / "a.jpg", lambda *_, length=length: (32, 64, length, length), side)
+        whole = read_picture(tmp_path / "a.jpg")[:, 32 : 32 + length, 64 : 64 + length]
+        expected = resize(whole, [side, side], antialias=True)
+        assert (found.int() - expected.int()).abs().float().mean() < 4
