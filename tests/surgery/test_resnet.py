@@ -226,3 +226,14 @@ def test_frozen_norms_get_filters_with_frozen_norms():
     layers = list(done.filters().values())
     assert all(isinstance(layer, AdaptiveBlurPool2d) for layer in layers)
     assert all(type(layer.bn).__name__ == "FrozenBatchNorm2d" for layer in layers)
+
+
+@pytest.mark.parametrize("placement", ["exact", "paper"])
+def test_a_pool_that_slides_keeps_no_indices_and_becomes_what_it_was(resnet18, placement):
+    done, kept = convert_(resnet18, Fixed(), example=torch.zeros(1, 3, 64, 64), placement=placement), []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.dtype) or tensor, lambda t: t):
+        resnet18.maxpool(torch.rand(1, 64, 32, 32, requires_grad=True))
+    assert set(kept) == {torch.float32}
+    done.revert_()
+    assert type(resnet18.maxpool) is torch.nn.MaxPool2d
+    assert vars(resnet18.maxpool).keys() == vars(torch.nn.MaxPool2d(3, 2, 1)).keys()

@@ -13,6 +13,7 @@ from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
 from ._pad import check_padding_mode as check_padding_mode
 from ._pad import pad as pad
+from ._pool import max_pool2d as max_pool2d
 from ._reference import NORMALIZATIONS as NORMALIZATIONS
 from ._reference import Normalize as Normalize
 from ._reference import filter_weights as filter_weights
@@ -34,5 +35,6 @@ __all__ = [
     "dynamic_filter2d",
     "filter_weights",
     "in_layout_of",
+    "max_pool2d",
     "pad",
 ]

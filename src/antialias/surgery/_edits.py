@@ -68,7 +68,7 @@ class Retune(Edit):
 
 @dataclass(frozen=True, kw_only=True)
 class Slide(Edit):
-    """Let the window of a `ceil_mode` pool slide by one and keep the extent of the strided map."""
+    """Let the window of a pool slide by one; with `ceil_mode`, the map keeps the extent that it had with the stride."""
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         pool: Any = model.get_submodule(self.module)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from antialias.ops import max_pool2d
+
 from ._sites import both
 
 
@@ -15,9 +17,8 @@ def sliding_max_pool2d(
     x: Tensor, kernel_size: Any, stride: Any, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
 ) -> Tensor:
     """Max pool at stride 1; keeping every `stride`-th position gives the pool with `stride`."""
-    if ceil_mode:
-        x = F.pad(x, _overhang(x, kernel_size, stride, padding, dilation), value=float("-inf"))
-    return F.max_pool2d(x, kernel_size, 1, padding, dilation)
+    _, columns, _, rows = _overhang(x, kernel_size, stride, padding, dilation) if ceil_mode else [0] * 4
+    return max_pool2d(x, both(kernel_size), both(padding), both(dilation), (rows, columns))
 
 
 def sliding_avg_pool2d(
@@ -59,7 +60,7 @@ def _overhang_1d(size: int, kernel_size: int, stride: int, padding: int, dilatio
 
 
 class SlidingMaxPool2d(nn.MaxPool2d):
-    """A `MaxPool2d` at stride 1 with the extent of the strided `ceil_mode` pool it was.
+    """A `MaxPool2d` at stride 1 that keeps nothing but its input, with the extent of the strided pool it was.
 
     Attributes:
         kept_stride: The former stride.
@@ -69,7 +70,9 @@ class SlidingMaxPool2d(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool maps of shape `(N, C, H, W)`."""
-        return sliding_max_pool2d(input, self.kernel_size, self.kept_stride, self.padding, self.dilation, True)
+        return sliding_max_pool2d(
+            input, self.kernel_size, self.kept_stride, self.padding, self.dilation, self.ceil_mode
+        )
 
 
 class SlidingAvgPool2d(nn.AvgPool2d):

@@ -208,14 +208,23 @@ def _at_stride_1(found: Found, rules: Rules) -> list[Edit]:
         return [Retune(module=name, attributes={"kernel_size": 1, "stride": 1, "padding": 0, "ceil_mode": False})]
     if placement == "paper" and found.kind == "max pool" and max(both(module.padding)) > 0:
         kernel = [k - p for k, p in zip(both(module.kernel_size), both(module.padding), strict=True)]
-        return [Retune(module=name, attributes={"kernel_size": tuple(kernel), "stride": 1, "padding": 0})]
+        smaller = Retune(module=name, attributes={"kernel_size": tuple(kernel), "padding": 0})
+        return [smaller, *_slid(module, name, {"stride": 1})]
     if "pool" in found.kind and module.ceil_mode:
         # In a circle no window hangs over the end.
         circular = rules.filter.phase is not None and rules.filter.padding_mode == "circular"
         return [Retune(module=name, attributes={"stride": 1, "ceil_mode": False}) if circular else Slide(module=name)]
     one = 1 if isinstance(module.stride, int) else (1, 1)
+    if found.kind == "max pool":
+        return _slid(module, name, {"stride": one})
     retune = Retune(module=name, attributes={"stride": one})
     return [retune, KeepPhase(module=name, stride=stride)] if _pads_for_stride(found) else [retune]
+
+
+def _slid(pool: nn.Module, name: str, attributes: dict[str, Any]) -> list[Edit]:
+    """Let a max pool's window slide by one: torch's own as the kind that keeps only its input, others as they are."""
+    own = type(pool) is nn.MaxPool2d and not (pool.ceil_mode or pool.return_indices)
+    return [Slide(module=name) if own else Retune(module=name, attributes=attributes)]
 
 
 def _pads_for_stride(found: Found) -> bool:

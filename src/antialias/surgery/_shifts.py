@@ -11,7 +11,7 @@ from torch import nn
 from antialias.nn import Filter, PolyphasePool2d
 
 from ._borders import circular_borders
-from ._edits import Edit, FilterEdit, Insert, Retune, ReturnPhase, SharePhase
+from ._edits import Edit, FilterEdit, Insert, Retune, ReturnPhase, SharePhase, Slide
 from ._graph import Graph, Op
 from ._grids import Grids, follow_grids, is_upsampling, where
 from ._plan import Site
@@ -141,7 +141,9 @@ def _index(graph: Graph, op: Op) -> int:
 
 
 def _retuned(sites: Sequence[Site]) -> dict[str, Mapping[str, Any]]:
-    return {e.module: e.attributes for site in sites for e in site.edits if isinstance(e, Retune)}
+    edits = [edit for site in sites for edit in site.edits]
+    slid: dict[str, Mapping[str, Any]] = {edit.module: {} for edit in edits if isinstance(edit, Slide)}
+    return slid | {edit.module: edit.attributes for edit in edits if isinstance(edit, Retune)}
 
 
 def _without_judges(sites: Sequence[Site], edits: Sequence[Edit], config: Filter) -> Iterator[Site]:
