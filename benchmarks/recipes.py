@@ -3,9 +3,10 @@
     python benchmarks/recipes.py train [TASK ...] [--runs runs/recipes] [--seeds 3]   # goes on where it stopped
     python benchmarks/recipes.py table [--runs runs/recipes]                          # writes benchmarks/recipes.csv
 
-A run is `antialias train --config recipes/scenes_TASK.toml --filter FILTER --seed SEED` on the CPU. A row is a score of
-a method: the mean over its seeds, with an interval over test pictures, and the difference from the plain network,
-paired by picture and seed.
+A run is `antialias train --config recipes/scenes_TASK.toml --filter FILTER --seed SEED` on the CPU; segmenters and
+detectors start from the body of the classifier of the same filter and seed (`--backbone`). A row is a score of a
+method: the mean over its seeds, with an interval over test pictures, and the difference from the plain network, paired
+by picture and seed.
 """
 
 from __future__ import annotations
@@ -25,23 +26,29 @@ from antialias.tasks import TrainConfig, fit
 METHODS: dict[str, Filter | None] = {"plain": None, "fixed 3x3": Fixed(), "adaptive k3 G8": Adaptive()}
 HERE = Path(__file__).parent
 RECIPES = {path.stem.removeprefix("scenes_"): path for path in sorted((HERE.parent / "recipes").glob("scenes_*.toml"))}
+FIRST = "classification"
 OUT = HERE / "recipes.csv"
 
 
-def config_of(task: str, method: str, seed: int, out: Path) -> TrainConfig:
+def config_of(task: str, method: str, seed: int, runs: Path) -> TrainConfig:
     """Return what a run is told."""
-    recipe = TrainConfig.read(RECIPES[task])
-    return replace(recipe, filter=METHODS[method], seed=seed, accelerator="cpu", devices=1, out=str(out))
+    out, classifier = (seeds.folder_of(runs / name, method, seed) for name in (task, FIRST))
+    backbone = None if task == FIRST else str(classifier / "model.safetensors")
+    device = {"accelerator": "cpu", "devices": 1}
+    return replace(
+        TrainConfig.read(RECIPES[task]), filter=METHODS[method], seed=seed, backbone=backbone, out=str(out), **device
+    )
 
 
 def train(task: str, runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
     for seed in range(count):
         for method in METHODS:
-            out = seeds.folder_of(runs / task, method, seed)
+            config = config_of(task, method, seed, runs)
+            out = Path(config.out)
             if not (out / "scores.json").exists():
                 start = time.process_time()
-                run = fit(config_of(task, method, seed, out), resume=(out / "last.ckpt").exists())
+                run = fit(config, resume=(out / "last.ckpt").exists())
                 shares = (f"{name} {seeds.percent(score.value)}" for name, score in run.scores.items())
                 print(task, method, seed, *shares, f"in {time.process_time() - start:.0f} CPU seconds", flush=True)
 

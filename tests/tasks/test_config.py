@@ -65,6 +65,10 @@ def test_it_cannot_be_changed() -> None:
         ({"scales": (2.0, 0.5)}, r"scales=\[2.0, 0.5\] is no range of factors. Use two such as 0.5, 2."),
         ({"scales": (0.0, 2.0)}, r"scales=\[0.0, 2.0\] is no range of factors."),
         ({"scales": (1.0,)}, r"scales=\[1.0\] is no range of factors."),
+        (
+            {"weights": "default", "backbone": "b.pt"},
+            "weights='default' and backbone='b.pt' both say where to start. Use",
+        ),
         ({"warmup": 2}, "warmup=2, but schedule='onecycle' rises by itself. Use warmup=0 or 'poly'."),
         ({"warmup": 8, "schedule": "poly"}, "warmup=8 is as long as the run, 8. Use a shorter one."),
     ],

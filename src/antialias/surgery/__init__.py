@@ -17,11 +17,13 @@ from ._convert import inspect as inspect
 from ._convert import replay_ as replay_
 from ._convert import unconverted_copy as unconverted_copy
 from ._example import input_size as input_size
+from ._plan import Placement as Placement
 from ._plan import Plan as Plan
 from ._plan import Site as Site
 
 __all__ = [
     "Conversion",
+    "Placement",
     "Plan",
     "Site",
     "conversion_of",

@@ -15,8 +15,8 @@ from ._cost import network_macs
 from ._edits import Edit, FilterEdit, edit_from_dict
 from ._example import arguments
 from ._observe import fork_rng, observe
-from ._plan import Plan, Site, counted, noted, site_from_dict, table
-from ._rules import Placement, Rules, Where, plan_sites
+from ._plan import Placement, Plan, Site, counted, noted, site_from_dict, table
+from ._rules import Rules, Where, plan_sites
 
 _RECORD = "_antialias"
 
@@ -26,7 +26,7 @@ class _Step:
     """What one `convert_` did, as plain data that is copied and pickled with the network."""
 
     filter: Filter
-    placement: str
+    placement: Placement
     sites: tuple[Site, ...]
     rest: tuple[Edit, ...] = ()
     notes: tuple[str, ...] = ()
@@ -174,6 +174,11 @@ class Conversion:
     def filter(self) -> Filter:
         """The filter that was placed last."""
         return self._steps[-1].filter
+
+    @property
+    def placement(self) -> Placement:
+        """How the filters were placed last, see `convert_`."""
+        return self._steps[-1].placement
 
     def filters(self) -> dict[str, nn.Module]:
         """Return the filters by their names in the network."""

@@ -11,6 +11,8 @@ from antialias.nn import Filter
 
 from ._edits import Edit, edit_from_dict
 
+Placement = Literal["exact", "paper"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
@@ -78,7 +80,7 @@ class Plan:
 
     network: str
     filter: Filter
-    placement: str
+    placement: Placement
     sites: tuple[Site, ...]
     macs: int
     parameters: int

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,11 +18,10 @@ from ._dilated import find_dilated
 from ._edits import CHILD, Edit, FilterEdit, Insert, KeepPhase, Redirect, Retune, Slide
 from ._graph import Call, Graph, Op, Value
 from ._place import Port, place
-from ._plan import Site
+from ._plan import Placement, Site
 from ._shifts import Arrangement, arrange
 from ._sites import Found, both, find
 
-Placement = Literal["exact", "paper"]
 Where = str | Sequence[str] | Callable[[Site], bool] | None
 
 

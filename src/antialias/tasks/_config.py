@@ -11,9 +11,9 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from antialias.nn import Filter, filter_from_dict
+from antialias.surgery import Placement
 
 Schedule = Literal["onecycle", "poly", "step", "constant"]
-Placement = Literal["exact", "paper"]
 OnBroken = Literal["stop", "skip"]
 Crop = Literal["window", "resized"]
 
@@ -29,9 +29,12 @@ class TrainConfig:
         task: Name of a registered task: classification, semantic or instance.
         model: Name of a network, as `models.build` takes it; the task's own small one if `None`.
         weights: Plain weights to start from: a file, or `"default"` for the library's own; start values if `None`.
+        backbone: Trained classifier whose body the network's body starts from, with the filters it was trained with: a
+            file of `antialias.save`, such as a run's `model.safetensors`, or of plain weights.
         data: Name of a data set, as `open_data` takes it.
         filter: Filter after each downsampling, or `None`.
-        placement: `"exact"` or `"paper"`, see `convert_`; exact with `weights`, paper without if `None`.
+        placement: `"exact"` or `"paper"`, see `convert_`. If `None`: that of the `backbone`'s filters; else exact with
+            plain weights to start from, paper without.
         epochs: Passes over the training pictures.
         max_steps: Length of the run in optimiser steps, in place of `epochs`.
         batch_size: Pictures a batch, on each device.
@@ -85,6 +88,7 @@ class TrainConfig:
     task: str = "classification"
     model: str | None = None
     weights: str | None = None
+    backbone: str | None = None
     data: str = "scenes"
     filter: Filter | None = None
     placement: Placement | None = None
@@ -141,7 +145,14 @@ class TrainConfig:
             raise ValueError(f"masked_classes is given, but task={self.task!r} learns no objects. Use task='instance'.")
         if self.scales is not None and not (len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1]):
             raise ValueError(f"scales={list(self.scales)} is no range of factors. Use two such as 0.5, 2.")
+        self._check_start()
         self._check_learning()
+
+    def _check_start(self) -> None:
+        if self.weights is not None and self.backbone is not None:
+            raise ValueError(
+                f"weights={self.weights!r} and backbone={self.backbone!r} both say where to start. Use one of them."
+            )
 
     def _check_learning(self) -> None:
         for name in ("momentum", "ema"):

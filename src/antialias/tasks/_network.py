@@ -16,6 +16,7 @@ from antialias.models import build, freeze_as_, load, read_weights
 from antialias.nn import Filter
 from antialias.surgery import conversion_of, convert_
 
+from ._body import TrainedBody
 from ._config import TrainConfig
 from ._task import task_named
 
@@ -25,14 +26,15 @@ def network(config: TrainConfig, num_classes: int) -> nn.Module:
 
     From start values, adaptive filters whose config leaves `init` open start at the binomial blur, a low-pass filter
     from the first step. From plain weights, the network is built, filled and then converted without changing its
-    function. The global random state is left as it was.
+    function; so it is where the body starts from a plain classifier's. A body that was trained with filters starts with
+    these. The global random state is left as it was.
 
     Args:
         config: The run. A `model` that is a file is taken as it is, filters included, whatever its classes.
         num_classes: Number of outputs.
 
     Raises:
-        ValueError: The model or its weights do not fit.
+        ValueError: The model, its weights, or what its body starts from do not fit.
 
     Example:
         >>> from antialias.nn import Fixed
@@ -42,8 +44,15 @@ def network(config: TrainConfig, num_classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = _plain(config, num_classes)
+        body = None if config.backbone is None else TrainedBody.read(config.backbone)
+        if body is not None:
+            body.check_filter(config.filter)
+        if body is not None and body.filter is None:
+            body.fill_(model)
         if config.filter is not None and conversion_of(model) is None:
-            _convert_(model, config.filter, config)
+            _convert_(model, config.filter, config, body)
+        if body is not None and body.filter is not None:
+            body.fill_(model)
     return model.to(memory_format=torch.channels_last) if config.channels_last else model  # type: ignore[call-overload]
 
 
@@ -82,11 +91,12 @@ def fill_(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     model.load_state_dict({name: own[name] if name in anew else state[name] for name in own})
 
 
-def _convert_(model: nn.Module, filter: Filter, config: TrainConfig) -> None:
-    trained = config.weights is not None
+def _convert_(model: nn.Module, filter: Filter, config: TrainConfig, body: TrainedBody | None) -> None:
+    trained = config.weights is not None or (body is not None and body.filter is None)
     side = side_for(model, config.window)
     example = torch.zeros(1, 3, side, side)
-    placement = config.placement or ("exact" if trained else "paper")
+    learnt = None if body is None else body.placement
+    placement = config.placement or learnt or ("exact" if trained else "paper")
     convert_(model, filter if trained else filter.from_scratch(), example=example, placement=placement)
 
 

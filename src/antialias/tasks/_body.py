@@ -1,0 +1,83 @@
+"""A network's body that starts as that of a trained classifier, filters included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from antialias.models import load, read_weights
+from antialias.nn import Filter
+from antialias.surgery import Placement, conversion_of
+
+
+@dataclass(frozen=True)
+class TrainedBody:
+    """Hold what a classifier learnt.
+
+    Attributes:
+        source: The file it came from.
+        state: Its tensors by name.
+        filter: The filter it was trained with, or `None`.
+        placement: Where its filters are.
+    """
+
+    source: str
+    state: dict[str, Tensor] = field(repr=False)
+    filter: Filter | None = None
+    placement: Placement | None = None
+
+    @classmethod
+    def read(cls, source: str) -> TrainedBody:
+        """Read a file of `antialias.save`, or plain weights.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        state = read_weights(source)
+        if not _says_what_it_holds(Path(source)):
+            return cls(source, state)
+        conversion = conversion_of(load(source))
+        return cls(source, state) if conversion is None else cls(source, state, conversion.filter, conversion.placement)
+
+    def check_filter(self, filter: Filter | None) -> None:
+        """Refuse a run whose filter is another than the one that the classifier was trained with.
+
+        Raises:
+            ValueError: They differ; plain weights go with any.
+        """
+        if self.filter is not None and _without_start(filter) != _without_start(self.filter):
+            raise ValueError(f"{self.source} was trained with {self.filter}, the run has {filter}. Use equal filters.")
+
+    def fill_(self, model: nn.Module) -> None:
+        """Fill the largest part of a network that these tensors fill completely, by name and shape.
+
+        Raises:
+            ValueError: No part takes half of the tensors.
+        """
+        part = max(model.modules(), key=self._taken)
+        if 2 * self._taken(part) < len(self.state):
+            raise ValueError(
+                f"{self.source} fits no body of {type(model).__name__}: the largest part that it fills takes "
+                f"{self._taken(part)} of {len(self.state)} tensors. Use a classifier of the same body."
+            )
+        part.load_state_dict({name: self.state[name] for name in part.state_dict()})
+
+    def _taken(self, part: nn.Module) -> int:
+        own = part.state_dict()
+        fits = all(name in self.state and self.state[name].shape == tensor.shape for name, tensor in own.items())
+        return len(own) if fits else 0
+
+
+def _says_what_it_holds(path: Path) -> bool:
+    if path.suffix != ".safetensors":
+        return False
+    with safe_open(path, framework="pt") as file:
+        return "antialias" in (file.metadata() or {})
+
+
+def _without_start(filter: Filter | None) -> Any:
+    return replace(filter, init=None) if hasattr(filter, "init") else filter  # type: ignore[type-var, call-arg]
