@@ -17,6 +17,7 @@ from antialias.metrics import average_precision
 from antialias.nn import Fixed
 from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
+from antialias.tasks._evaluate import measured
 from antialias.tasks._instance import ObjectBatches, WholeBatches
 
 CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1, max_steps=3, learning_rate=0.02)
@@ -163,7 +164,7 @@ def _coco_of(scenes: Annotations, root: Path) -> Path:
     return root
 
 
-@pytest.mark.filterwarnings("ignore:instance consistency is left out:UserWarning")
+@pytest.mark.filterwarnings("ignore:instance consistency of:UserWarning")
 def test_a_run_on_cocos_layout_is_the_run_on_the_same_pictures(scenes: Annotations, tmp_path: Path) -> None:
     data = f"coco:{_coco_of(scenes, tmp_path)}"
     config = replace(CONFIG, data=data, size=None, accelerator="cpu", devices=1, max_steps=2, out=str(tmp_path / "run"))
@@ -250,7 +251,8 @@ class BoxesForMasks(Oracle):
 def test_both_sides_are_scored_by_themselves(scenes: Annotations, split: str) -> None:
     task, sides = task_named("instance"), class_split(scenes.classes, 10)
     model = BoxesForMasks(scenes, sides.unmasked)
-    with pytest.warns(UserWarning, match="instance consistency of 10 masked classes is left out: nothing was detected"):
+    left_out = "instance consistency of masks of 10 masked .* boxes of 10 masked classes: left out, since nothing was"
+    with pytest.warns(UserWarning, match=left_out):
         scores = task.evaluate(model, scenes, replace(CONFIG, masked_classes=split))
     plain = task.evaluate(model, scenes, CONFIG)
     assert [scores[name].value for name in plain] == [score.value for score in plain.values()]
@@ -263,3 +265,25 @@ def test_both_sides_are_scored_by_themselves(scenes: Annotations, split: str) ->
     assert scores["mask_ap"].value == pytest.approx(sum(n * v for n, v in zip(counts, both, strict=True)) / sum(counts))
     assert str(scores["mask_ap_unmasked"]).startswith("mask AP of 10 unmasked classes ")
     assert scores["mask_ap_unmasked"].protocol["labels"] == [scenes.classes.index(name) + 1 for name in sides.unmasked]
+
+
+def test_parts_are_those_of_the_whole(scenes: Annotations, split: str, tmp_path: Path) -> None:
+    config, model = replace(CONFIG, masked_classes=split), BoxesForMasks(scenes, Scenes.classes[:10])
+    task, seen = replace(task_named("instance"), part=3), list[tuple[int, int]]()
+
+    def crash(done: int, total: int) -> None:
+        seen.append((done, total))
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="nothing was detected"):
+        whole = task.evaluate(model, scenes, config)
+    with pytest.raises(KeyboardInterrupt):
+        measured(model, task, scenes, config, partial=tmp_path / "partial", progress=crash)
+    assert seen == [(3, 10), (6, 10)]
+    with pytest.warns(UserWarning, match="nothing was detected"):
+        scores = measured(model, task, scenes, config, partial=tmp_path / "partial")
+    assert scores == whole
+    for name, score in whole.items():
+        assert torch.equal(scores[name].per_image.nan_to_num(-1), score.per_image.nan_to_num(-1))
+        assert torch.equal(scores[name].resampled, score.resampled)

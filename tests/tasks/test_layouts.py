@@ -54,7 +54,7 @@ def _killed_at(step: int, words: list[str]) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
-@pytest.mark.filterwarnings("ignore:instance consistency is left out:UserWarning")
+@pytest.mark.filterwarnings("ignore:instance consistency of:UserWarning")
 @pytest.mark.parametrize("layout", list(TASKS))
 def test_a_killed_run_goes_on_and_is_evaluated(layout: str, miniatures: ModuleType, tmp_path: Path) -> None:
     miniatures.write(tmp_path, [layout], side=40, train=8, test=2)
@@ -72,7 +72,7 @@ def test_a_killed_run_goes_on_and_is_evaluated(layout: str, miniatures: ModuleTy
     assert Evaluation.read(again).scores == Evaluation.read(out).scores
 
 
-@pytest.mark.filterwarnings("ignore:instance consistency is left out:UserWarning")
+@pytest.mark.filterwarnings("ignore:instance consistency of:UserWarning")
 @pytest.mark.parametrize("task", ["semantic", "instance"])
 def test_plain_fixed_and_adaptive_are_compared(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", task, *SMALL, "--size", "40", "--train-length", "4", "--test-length", "2", "--epochs", "1"]

@@ -18,8 +18,10 @@ from antialias.metrics._crops import Crops as Crops
 from antialias.metrics._crops import random_crops as random_crops
 from antialias.metrics._detection import Detections as Detections
 from antialias.metrics._detection import Kind as Kind
+from antialias.metrics._detection import Matches as Matches
 from antialias.metrics._detection import average_precision as average_precision
 from antialias.metrics._detection import of_classes as of_classes
+from antialias.metrics._detection import score_of_matches as score_of_matches
 from antialias.metrics._detection_model import DetectorOptions as DetectorOptions
 from antialias.metrics._detection_model import detections as detections
 from antialias.metrics._flips import Direction as Direction
@@ -31,12 +33,15 @@ from antialias.metrics._flips import one_pixel_changes as one_pixel_changes
 from antialias.metrics._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics._flips import top1_change as top1_change
 from antialias.metrics._instance import InstanceConsistencies as InstanceConsistencies
+from antialias.metrics._instance import InstanceShares as InstanceShares
 from antialias.metrics._instance import NothingDetected as NothingDetected
 from antialias.metrics._instance import SameInstance as SameInstance
 from antialias.metrics._instance import instance_consistencies as instance_consistencies
 from antialias.metrics._instance import instance_consistencies_of_classes as instance_consistencies_of_classes
 from antialias.metrics._instance import instance_consistency as instance_consistency
 from antialias.metrics._instance import instance_crops as instance_crops
+from antialias.metrics._instance import instance_shares_of_classes as instance_shares_of_classes
+from antialias.metrics._instance import score_of_instance_shares as score_of_instance_shares
 from antialias.metrics._instance_shift import worst_shift_average_precision as worst_shift_average_precision
 from antialias.metrics._matching import Matching as Matching
 from antialias.metrics._mean_iou import SegmentationScores as SegmentationScores
@@ -102,7 +107,9 @@ __all__ = [
     "Direction",
     "Images",
     "InstanceConsistencies",
+    "InstanceShares",
     "Kind",
+    "Matches",
     "Matching",
     "MeanStd",
     "Model",
@@ -137,6 +144,7 @@ __all__ = [
     "instance_consistencies_of_classes",
     "instance_consistency",
     "instance_crops",
+    "instance_shares_of_classes",
     "joined",
     "logits_in",
     "mean_absolute_change",
@@ -147,6 +155,8 @@ __all__ = [
     "one_pixel_changes",
     "one_pixel_frames",
     "random_crops",
+    "score_of_instance_shares",
+    "score_of_matches",
     "scores_of_overlaps",
     "scores_of_shares",
     "segmentation_consistencies",

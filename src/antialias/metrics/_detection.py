@@ -249,6 +249,22 @@ def point_of(matches: Matches) -> float:
     return float(statistic_of(matches)(torch.ones(1, len(matches.pictures))))
 
 
+def score_of_matches(
+    matches: Matches,
+    kind: Kind = "mask",
+    *,
+    at: float | None = None,
+    level: float = 0.95,
+    protocol: Mapping[str, Any] | None = None,
+) -> Score:
+    """Return average precision of matches, such as `AveragePrecision.matches` gives of a part of a set.
+
+    Raises:
+        ValueError: No picture has an object, or one was matched twice.
+    """
+    return score_of(name_of(kind, at), matches, at, level, protocol)
+
+
 def name_of(kind: Kind, at: float | None) -> str:
     """Return a score's name, such as `mask AP50`."""
     return f"{kind} AP{'' if at is None else format(100 * at, 'g')}"

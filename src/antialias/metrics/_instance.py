@@ -14,6 +14,7 @@ from antialias.metrics._detection import KINDS, Detections, Kind, areas, of_clas
 from antialias.metrics._detection_model import Detector, DetectorOptions, DetectorSettings
 from antialias.metrics._matching import MATCHINGS, Matching
 from antialias.metrics._measure import Model, check_positive, evaluating
+from antialias.metrics._picture_values import PictureValues
 from antialias.metrics._pictures import Images, Picture, Pictures
 from antialias.metrics._score import Score
 
@@ -146,15 +147,52 @@ def instance_consistencies_of_classes(
     Returns:
         Both scores by the sets' names; a set of which nothing was detected is left out.
     """
-    pairs = _Pairs(passes, crop, seed, same or SameInstance())
-    parts = [_Part(kind, frozenset(labels)) for labels in classes.values() for kind in KINDS]
-    scores = _scores_of_some(model, images, parts, pairs, DetectorSettings(**options))
-    both = zip(classes, scores[::2], scores[1::2], strict=True)
+    how: Any = {"passes": passes, "crop": crop, "same": same, "seed": seed, **options}
+    shares = instance_shares_of_classes(model, images, classes, **how)
+    scores = {name: [score_of_instance_shares(kind) for kind in both] for name, both in shares.items()}
     return {
         name: InstanceConsistencies(mask, box)
-        for name, mask, box in both
+        for name, (mask, box) in scores.items()
         if isinstance(mask, Score) and isinstance(box, Score)
     }
+
+
+class InstanceShares(NamedTuple):
+    """What instance consistency is made of, `(N,)` a picture, NaN where it has no instance that counts."""
+
+    mask: PictureValues
+    box: PictureValues
+
+
+def instance_shares_of_classes(
+    model: Model,
+    images: Images,
+    classes: Mapping[str, Collection[int]],
+    *,
+    passes: int = 5,
+    crop: float = 0.875,
+    same: SameInstance | None = None,
+    seed: int = 0,
+    **options: Unpack[DetectorOptions],
+) -> dict[str, InstanceShares]:
+    """Return what `instance_consistencies_of_classes` measures of each picture.
+
+    Parts of a set, each with its `first`, can be measured apart and joined.
+    """
+    pairs = _Pairs(passes, crop, seed, same or SameInstance())
+    parts = [_Part(kind, frozenset(labels)) for labels in classes.values() for kind in KINDS]
+    shares = _shares(model, images, parts, pairs, DetectorSettings(**options))
+    return {name: InstanceShares(*shares[2 * k :][:2]) for k, name in enumerate(classes)}
+
+
+def score_of_instance_shares(shares: PictureValues) -> Score | NothingDetected:
+    """Return the score of shares, or the reason why there is none."""
+    if bool(shares.values.isnan().all()):
+        return NothingDetected(
+            f"nothing was detected in {len(shares.values)} pictures with a score of "
+            f"{shares.protocol['same_instance']['score']:g} or more. Train longer, or use same=SameInstance(score=...)."
+        )
+    return Score.from_pictures(shares.name, shares.values, shares.protocol, shares.level)
 
 
 class _Part(NamedTuple):
@@ -207,17 +245,17 @@ def _scores(
     model: Model, images: Images, parts: Sequence[_Part], pairs: _Pairs, settings: DetectorSettings
 ) -> list[Score]:
     """Score each part, or raise."""
-    scores = _scores_of_some(model, images, parts, pairs, settings)
+    scores = [score_of_instance_shares(part) for part in _shares(model, images, parts, pairs, settings)]
     for score in scores:
         if isinstance(score, NothingDetected):
             raise score
     return [score for score in scores if isinstance(score, Score)]
 
 
-def _scores_of_some(
+def _shares(
     model: Model, images: Images, parts: Sequence[_Part], pairs: _Pairs, settings: DetectorSettings
-) -> list[Score | NothingDetected]:
-    """Score each part, or say why there is no score."""
+) -> list[PictureValues]:
+    """Return each part's shares, `(N,)`."""
     check_positive(passes=pairs.passes)
     ask, pictures = Detector.of(model, settings), Pictures(images, first=settings.first)
     values: list[Tensor] = []
@@ -226,19 +264,11 @@ def _scores_of_some(
             values.append(pairs.shares(ask, picture, parts))
             if settings.progress is not None:
                 settings.progress(len(values), pictures.total)
-    of = {"pictures": pictures.protocol(), "normalisation": ask.normalization.protocol}
-    columns = zip(parts, torch.stack(values).unbind(1), strict=True)
-    said = {**pairs.protocol(), **of}
-    return [_scored(part, column, {**said, **part.protocol()}, settings.level) for part, column in columns]
-
-
-def _scored(part: _Part, shares: Tensor, protocol: dict[str, Any], level: float) -> Score | NothingDetected:
-    if bool(shares.isnan().all()):
-        return NothingDetected(
-            f"nothing was detected in {len(shares)} pictures with a score of {protocol['same_instance']['score']:g} or "
-            "more. Train longer, or use same=SameInstance(score=...)."
-        )
-    return Score.from_pictures(consistency_name(part.kind), shares, protocol, level)
+    said = {**pairs.protocol(), "pictures": pictures.protocol(), "normalisation": ask.normalization.protocol}
+    return [
+        PictureValues(consistency_name(part.kind), column, {**said, **part.protocol()}, settings.level)
+        for part, column in zip(parts, torch.stack(values).unbind(1), strict=True)
+    ]
 
 
 def consistency_name(kind: Kind) -> str:

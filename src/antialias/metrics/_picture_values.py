@@ -18,7 +18,7 @@ class PictureValues:
 
     Attributes:
         name: What was measured.
-        values: `(N, ...)`, one row a picture.
+        values: `(N, ...)`, one row a picture, or rows that say themselves whose they are.
         protocol: Every free choice.
         level: Confidence level of the scores to come.
 

@@ -26,8 +26,8 @@ def evaluate(
 ) -> Scores:
     """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
 
-    Classifiers are measured in parts of 512 pictures and segmenters in parts of 32, which the processes of a process
-    group share. The scores are those of the whole at once, to the last bit.
+    Classifiers are measured in parts of 512 pictures, segmenters and detectors in parts of 32, which the processes of a
+    process group share. The scores are those of the whole at once, to the last bit.
 
     Args:
         model: The network; its own normalisation is applied.
@@ -137,6 +137,7 @@ def _from_dict(values: Mapping[str, Any]) -> Joinable:
 
 def _fingerprint(model: nn.Module, config: TrainConfig) -> str:
     asked = [config.task, config.data, config.picture_side, config.window, config.test_length, config.on_broken]
+    asked += [config.size, config.masked_classes, config.detection_score]
     found = hashlib.sha256(json.dumps(asked).encode())
     for name, tensor in model.state_dict().items():
         found.update(name.encode() + _bytes(tensor))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,18 @@ from antialias.data import (
     open_data,
     scaled,
 )
-from antialias.metrics import Kind, SameInstance, Score, detections, instance_consistencies_of_classes, of_classes
+from antialias.metrics import (
+    Kind,
+    Matches,
+    PictureValues,
+    SameInstance,
+    Score,
+    detections,
+    instance_shares_of_classes,
+    of_classes,
+    score_of_instance_shares,
+    score_of_matches,
+)
 
 from ._batches import ShuffledBatches, draws_of, scales_of
 from ._config import TrainConfig
@@ -151,9 +162,25 @@ def _meter(_: int) -> Metric:
     return PlainAveragePrecision("mask")
 
 
+def _evaluate_part(model: nn.Module, data: Annotated, config: TrainConfig, numbers: range) -> dict[str, PictureValues]:
+    parts, pictures = _parts(data, config), _Whole(data, numbers)
+    return _matches(model, pictures, config, parts) | _shares(model, pictures, config, parts)
+
+
+def _derive(measured: dict[str, Any]) -> dict[str, Score]:
+    """Return average precision of what was matched, and consistency where something was detected."""
+    names = dict.fromkeys(name.partition("/")[0] for name in measured if "/" in name)
+    precisions = {name: _precision(name, measured) for name in names}
+    found = {name: score_of_instance_shares(shares) for name, shares in measured.items() if "/" not in name}
+    missing = {name: reason for name, reason in found.items() if not isinstance(reason, Score)}
+    if missing:
+        left_out = ", ".join(measured[name].name for name in missing)
+        warnings.warn(f"{left_out}: left out, since {next(iter(missing.values()))}", stacklevel=2)
+    return precisions | {name: score for name, score in found.items() if isinstance(score, Score)}
+
+
 def _evaluate(model: nn.Module, data: Annotated, config: TrainConfig) -> dict[str, Score]:
-    parts = _parts(data, config)
-    return _average_precision(model, data, config, parts) | _consistencies(model, data, config, parts)
+    return _derive(_evaluate_part(model, data, config, range(len(data))))
 
 
 class _Part(NamedTuple):
@@ -169,9 +196,9 @@ class _Part(NamedTuple):
     words: str
     labels: tuple[int, ...]
 
-    def named(self, score: Score) -> Score:
-        """Say of a score whose it is."""
-        return replace(score, name=score.name + self.words) if self.suffix else score
+    def protocol(self) -> dict[str, Any]:
+        """Say whose scores these are."""
+        return {"labels": list(self.labels)} if self.suffix else {}
 
 
 def _parts(data: Annotated, config: TrainConfig) -> list[_Part]:
@@ -190,52 +217,59 @@ def _parts(data: Annotated, config: TrainConfig) -> list[_Part]:
     ]
 
 
-def _consistencies(model: nn.Module, data: Annotated, config: TrainConfig, parts: Sequence[_Part]) -> dict[str, Score]:
-    images, labels = _Whole(data).images(), {part.suffix: part.labels for part in parts}
-    rule = SameInstance(score=config.detection_score)
-    found = instance_consistencies_of_classes(model, images, labels, same=rule, batch_size=config.batch_size)
-    for part in parts:
-        if part.suffix not in found:
-            reason = f"nothing was detected with a score of {rule.score:g} or more"
-            warnings.warn(f"instance consistency{part.words} is left out: {reason}.", stacklevel=2)
-    there = [(part, found[part.suffix]) for part in parts if part.suffix in found]
+def _shares(
+    model: nn.Module, pictures: _Whole, config: TrainConfig, parts: Sequence[_Part]
+) -> dict[str, PictureValues]:
+    how: Any = {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
+    labels = {part.suffix: part.labels for part in parts}
+    found = instance_shares_of_classes(model, pictures.images(), labels, first=pictures.numbers.start, **how)
     return {
-        f"{kind}_consistency{part.suffix}": part.named(score)
-        for part, both in there
-        for kind, score in both._asdict().items()
+        f"{kind}_consistency{part.suffix}": replace(values, name=values.name + part.words)
+        for part in parts
+        for kind, values in found[part.suffix]._asdict().items()
     }
 
 
 class _Whole:
     """Whole pictures with their targets, as often as they are asked for: what the metrics read."""
 
-    def __init__(self, data: Annotated) -> None:
-        self.data = data
+    def __init__(self, data: Annotated, numbers: range) -> None:
+        self.data, self.numbers = data, numbers
 
     def __iter__(self) -> Iterator[tuple[Tensor, Target]]:
-        return (shown(self.data.annotated(number), learnt=False) for number in range(len(self.data)))
+        return (shown(self.data.annotated(number), learnt=False) for number in self.numbers)
 
     def images(self) -> Iterator[Tensor]:
         return (image for image, _ in self)
 
 
-def _average_precision(
-    model: nn.Module, data: Annotated, config: TrainConfig, parts: Sequence[_Part]
-) -> dict[str, Score]:
+def _matches(
+    model: nn.Module, pictures: _Whole, config: TrainConfig, parts: Sequence[_Part]
+) -> dict[str, PictureValues]:
+    """Return what each average precision is made of, a column at a time."""
     from antialias.metrics import AveragePrecision
 
-    said = {part: {"labels": list(part.labels)} if part.suffix else None for part in parts}
-    meters = {
-        (name, part): AveragePrecision(kind, at, protocol=said[part])
-        for part in parts
-        for name, (kind, at) in _PRECISIONS.items()
-    }
-    for output, target in detections(model, _Whole(data), batch_size=config.batch_size):
-        _check_classes(output["labels"], len(data.classes))
+    meters = {(name, part): AveragePrecision(*how) for part in parts for name, how in _PRECISIONS.items()}
+    for output, target in detections(model, pictures, batch_size=config.batch_size, first=pictures.numbers.start):
+        _check_classes(output["labels"], len(pictures.data.classes))
         shown = {part: ([of_classes(output, part.labels)], [of_classes(target, part.labels)]) for part in parts}
         for (_, part), meter in meters.items():
             meter.update(*shown[part])
-    return {name + part.suffix: part.named(meter.compute()) for (name, part), meter in meters.items()}
+    return {
+        f"{name}{part.suffix}/{column}": PictureValues(name + part.words, rows, part.protocol())
+        for (name, part), meter in meters.items()
+        for column, rows in meter.matches()._asdict().items()
+    }
+
+
+def _precision(name: str, measured: Mapping[str, PictureValues]) -> Score:
+    columns = {column: measured[f"{name}/{column}"] for column in Matches._fields}
+    said = columns["pictures"]
+    which, _, words = said.name.partition(" ")
+    kind, at = _PRECISIONS[which]
+    matches = Matches(*(values.values for values in columns.values()))
+    score = score_of_matches(matches, kind, at=at, protocol=said.protocol)
+    return replace(score, name=f"{score.name} {words}".strip())
 
 
 def _check_classes(labels: Tensor, classes: int) -> None:
@@ -260,5 +294,8 @@ register_task(
         predict=_predict,
         meter=_meter,
         evaluate=_evaluate,
+        evaluate_part=_evaluate_part,
+        derive=_derive,
+        part=32,
     )
 )
