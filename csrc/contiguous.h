@@ -57,17 +57,26 @@ struct Contiguous {
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
       const auto* end = logits + p.batch * p.groups * taps * out_map;
       const auto* from = logits + (image * p.groups + group) * taps * out_map + first_row(block) * p.out_width;
-      for (int64_t row = 0; row < rows_in(block); ++row, from += p.out_width) {
-        for (int64_t i = 0; i < p.out_width; i += N, weights += tile) {
-          for (int64_t t = 0; t < span * taps; ++t) {
-            fetch_soon(from + t * out_map + i);
-            store<N>(weights + t * N, load_before(from + t * out_map + i, end, p.out_width - i));
-          }
-          softmax<A>(weights, span * taps);
-          if (p.out_width - i < N) keep_first(weights, p.out_width - i);
-        }
+      for (int64_t t = 0; t < span * taps; ++t, from += out_map) {
+        for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
+          fetch_soon(from + first);
+          store<N>(weights + at + t * N, load_before(from + first, end, count));
+        });
       }
     });
+    for_each_tile(block, [&](int64_t at, int64_t, int64_t count) {
+      softmax<A>(weights + at, span * taps);
+      if (count < N) keep_first(weights + at, count);
+    });
+  }
+
+  // Calls `use` with where a tile of a block begins, its first position, and the positions from there to the row's end.
+  template <class Use>
+  ALWAYS_INLINE void for_each_tile(int64_t block, Use use) const {
+    int64_t at = 0;
+    for (int64_t row = 0; row < rows_in(block); ++row) {
+      for (int64_t i = 0; i < p.out_width; i += N, at += tile) use(at, row * p.out_width + i, p.out_width - i);
+    }
   }
 
   void keep_first(A* weights, int64_t count) const {
@@ -181,15 +190,23 @@ struct Contiguous {
       for (int64_t c = 0; c < span * per_group; ++c) {
         const int64_t channel = image * p.channels + group * per_group + c, of_group = c / per_group * taps * N;
         T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
-        std::memset(grad_x + cleared * p.width, 0, (needed - cleared) * p.width * sizeof(T));
-        backward_channel(channel, block, weights + of_group, grad_weights + of_group, rest);
+        for (int64_t row = cleared; row < needed; ++row) {
+          if (!writes(block, row)) std::memset(grad_x + row * p.width, 0, p.width * sizeof(T));
+        }
+        backward_channel(channel, block, cleared, weights + of_group, grad_weights + of_group, rest);
       }
       cleared = needed;
       write_grad(image, group, block, weights, grad_weights);
     }
   }
 
-  // One past the last row of grad_x that must be clear before the block is added.
+  // Whether the block looks at a row where it lies, not only at its image in the border.
+  bool writes(int64_t block, int64_t source) const {
+    const int64_t row = source + pad - first_row(block) * p.stride_h;
+    return row >= 0 && row < copied_rows(block) && looked_at(row);
+  }
+
+  // One past the last row of grad_x that the block writes or adds to.
   int64_t rows_until(int64_t block) const {
     int64_t end = 0;
     for (int64_t row = 0; row < copied_rows(block); ++row) end = most(end, source_row(block, row) + 1);
@@ -197,21 +214,23 @@ struct Contiguous {
   }
 
   void write_grad(int64_t image, int64_t group, int64_t block, const A* weights, A* grad_weights) const {
+    for_each_tile(block, [&](int64_t at, int64_t, int64_t) {
+      softmax_backward<A>(weights + at, grad_weights + at, span * taps);
+    });
     with_logits_type<A>(p.logits_type, [&](auto type) {
       auto* to = static_cast<decltype(type)*>(p.grad_logits) + (image * p.groups + group) * taps * out_map;
       to += first_row(block) * p.out_width;
-      for (int64_t row = 0; row < rows_in(block); ++row, to += p.out_width) {
-        for (int64_t i = 0; i < p.out_width; i += N, weights += tile, grad_weights += tile) {
-          softmax_backward<A>(weights, grad_weights, span * taps);
-          for (int64_t t = 0; t < span * taps; ++t) {
-            store_some<N>(to + t * out_map + i, load<N>(grad_weights + t * N), p.out_width - i);
-          }
-        }
+      // Plane by plane: memory likes few streams.
+      for (int64_t t = 0; t < span * taps; ++t, to += out_map) {
+        for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
+          store_some<N>(to + first, load<N>(grad_weights + at + t * N), count);
+        });
       }
     });
   }
 
-  void backward_channel(int64_t channel, int64_t block, const A* weights, A* grad_weights, A* scratch) const {
+  // Rows of grad_x from `fresh` on have not been written before.
+  void backward_channel(int64_t channel, int64_t block, int64_t fresh, const A* weights, A* grad_weights, A* scratch) const {
     A *copied = scratch, *grads = copied + all_copied_rows() * row_size;
     copy_rows(static_cast<const T*>(p.x) + channel * map, block, copied);
     clear(grads, copied_rows(block) * row_size);
@@ -227,9 +246,18 @@ struct Contiguous {
     }
     T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
     const T* end_of_task = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
-    for (int64_t row = 0; row < copied_rows(block); ++row, grads += row_size) {
-      const int64_t source = source_row(block, row);
-      if (source >= 0 && looked_at(row)) add_row(grads, grad_x + source * p.width, end_of_task);
+    for (const bool images : {false, true}) {
+      for (int64_t row = 0; row < copied_rows(block); ++row) {
+        const int64_t source = source_row(block, row);
+        const bool image = source != first_row(block) * p.stride_h + row - pad;
+        if (source < 0 || image != images || !looked_at(row)) continue;
+        T* to = grad_x + source * p.width;
+        if (image || source < fresh) {
+          add_row<true>(grads + row * row_size, to, end_of_task);
+        } else {
+          add_row<false>(grads + row * row_size, to, end_of_task);
+        }
+      }
     }
   }
 
@@ -297,20 +325,23 @@ struct Contiguous {
     }
   }
 
+  template <bool Add>
   ALWAYS_INLINE static void add_some(T* to, Vector<A, N> v, const T* end, int64_t count) {
-    store_some<N>(to, load_before<T>(to, end, count) + v, count);
+    if constexpr (Add) v += load_before<T>(to, end, count);
+    store_some<N>(to, v, count);
   }
 
-  // Adds the gradients of a row in scratch to where it was copied from.
-  ALWAYS_INLINE void add_row(const A* from, T* to, const T* end) const {
+  // Adds the gradients of a row in scratch to where it was copied from, or writes them there.
+  template <bool Add>
+  void add_row(const A* from, T* to, const T* end) const {
     for (int64_t i = 0; i < p.width; i += kPhases * N) {
       const auto first = load<N>(from + in_row(pad + i));
       if constexpr (kPhases == 2) {
         const auto second = load<N>(from + in_row(pad + i + 1));
-        add_some(to + i, interleaved_first<A, N>(first, second), end, p.width - i);
-        if (i + N < p.width) add_some(to + i + N, interleaved_last<A, N>(first, second), end, p.width - i - N);
+        add_some<Add>(to + i, interleaved_first<A, N>(first, second), end, p.width - i);
+        if (i + N < p.width) add_some<Add>(to + i + N, interleaved_last<A, N>(first, second), end, p.width - i - N);
       } else {
-        add_some(to + i, first, end, p.width - i);
+        add_some<Add>(to + i, first, end, p.width - i);
       }
     }
     for (int64_t q = 0; q < pad; ++q) add_border(from, q, to);
