@@ -249,6 +249,8 @@ def test_says_why_there_is_no_library(tmp_path, monkeypatch):
     assert _cpp._load(missing).startswith("there was no C++ compiler when this was installed. Install a C++ compiler")
     missing.write_text("not a library")
     assert "libantialias.so does not load: " in _cpp._load(missing)
+    monkeypatch.setattr(_cpp, "_OPERATIONS", (*_cpp._OPERATIONS, "blur9d"))
+    assert _cpp._load(_cpp.LIBRARY).startswith("libantialias.so has no blur9d: it was built from an older source. ")
     monkeypatch.setattr(_cpp, "_MISSING", "it is gone")
     assert "Reasons: it is gone." in str(backends()[0])
     assert backends()[-1].selected

@@ -24,6 +24,11 @@ MOST_TAPS = 7  # of one row of a fixed filter
 # one. Sums are taken in float32 at least.
 TOLERANCE = {torch.float64: 16.0, torch.float32: 16.0, torch.bfloat16: 2.0}
 
+_OPERATIONS = (
+    *("adaptive_blur2d", "adaptive_blur2d_backward", "blur2d", "blur2d_backward"),
+    *("max_pool2d", "max_pool2d_backward", "instruction_set"),
+)
+
 _REMEDY = (
     "Install a C++ compiler (Debian: apt-get install g++) and torch, then run `make` in the source tree, "
     "or `pip install --no-build-isolation --force-reinstall --no-deps` on it"
@@ -40,6 +45,8 @@ def _load(library: Path) -> str:
         torch.ops.load_library(str(library))
     except OSError as error:
         return f"{library.name} does not load: {error}. {_REMEDY}"
+    if missing := [name for name in _OPERATIONS if not hasattr(torch.ops.antialias, name)]:
+        return f"{library.name} has no {missing[0]}: it was built from an older source. {_REMEDY}"
     return ""
 
 
