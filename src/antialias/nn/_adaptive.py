@@ -8,10 +8,11 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, check_padding_mode, filter_weights, pad
+from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, check_padding_mode, filter_weights
 
 from ._arguments import check_channels, check_groups, check_odd, per_dimension
 from ._frozen import FrozenBatchNorm2d
+from ._padded import PaddedConv2d
 
 Init = Literal["paper", "identity", "binomial"]
 INITS: tuple[str, ...] = get_args(Init)
@@ -81,7 +82,7 @@ class AdaptiveBlurPool2d(nn.Module):
         self.padding_mode: PaddingMode = padding_mode
         taps = groups * kernel_size**2
         norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
-        self.conv = nn.Conv2d(channels, taps, kernel_size, self.stride, bias=False, device=device, dtype=dtype)
+        self.conv = PaddedConv2d(channels, taps, kernel_size, self.stride, padding_mode, device=device, dtype=dtype)
         self.bn = norm(taps, device=device, dtype=dtype)
         self.reset_parameters()
 
@@ -109,8 +110,7 @@ class AdaptiveBlurPool2d(nn.Module):
                 f"x has shape {tuple(x.shape)}, but this layer filters {self.channels} channels. "
                 f"Pass (N, {self.channels}, H, W)."
             )
-        border = (self.kernel_size // 2, self.kernel_size // 2)
-        return self.bn(self.conv(pad(x, [border, border], self.padding_mode)))
+        return self.bn(self.conv(x))
 
     def filters(self, x: Tensor) -> Tensor:
         """Return the filters `(N, G, k*k, ceil(H / s_h), ceil(W / s_w))` that `forward` applies to `x`."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from antialias.ops import PaddingMode, pad
+from antialias.ops import PaddingMode
 
 from ._frozen import FrozenBatchNorm2d
+from ._padded import PaddedConv2d
 
 _SCALE = 0.1
 
@@ -42,9 +43,8 @@ class Predictor(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        self.border, self.padding_mode = (kernel_size // 2, kernel_size // 2), padding_mode
         norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
-        self.conv = nn.Conv2d(channels, outputs, kernel_size, stride, bias=False, device=device, dtype=dtype)
+        self.conv = PaddedConv2d(channels, outputs, kernel_size, stride, padding_mode, device=device, dtype=dtype)
         self.bn = norm(outputs, device=device, dtype=dtype)
 
     @torch.no_grad()
@@ -60,4 +60,4 @@ class Predictor(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from maps `(N, channels, H, W)`."""
-        return self.bn(self.conv(pad(x, [self.border, self.border], self.padding_mode)))
+        return self.bn(self.conv(x))

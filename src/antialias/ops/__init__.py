@@ -13,6 +13,7 @@ from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
 from ._pad import check_padding_mode as check_padding_mode
 from ._pad import pad as pad
+from ._padded import padded_conv2d as padded_conv2d
 from ._pool import max_pool2d as max_pool2d
 from ._reference import NORMALIZATIONS as NORMALIZATIONS
 from ._reference import Normalize as Normalize
@@ -37,4 +38,5 @@ __all__ = [
     "in_layout_of",
     "max_pool2d",
     "pad",
+    "padded_conv2d",
 ]

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ._layout import in_layout_of
+
 PaddingMode = Literal["reflect", "replicate", "zeros", "circular"]
 PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
 
@@ -47,6 +49,22 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
     return x
 
 
+def pad_adjoint(grad_y: Tensor, x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode) -> Tensor:
+    """Add the border of `grad_y` to the samples of `x` it came from: the gradient of `pad`, itself differentiable."""
+    if mode == "reflect" and len(amounts) == 2 and _torch_can(x.shape[2:], amounts, mode):
+        sides = [side for pair in reversed(amounts) for side in pair]
+        return torch.ops.aten.reflection_pad2d_backward(grad_y, x, sides)
+    for dim, (before, after) in enumerate(amounts, start=2):
+        size = x.shape[dim]
+        grad_x = grad_y.narrow(dim, before, size)
+        if mode != "zeros":
+            index = _source_index(size, before, after, mode, x.device)
+            for start, length in ((0, before), (before + size, after)):
+                grad_x = grad_x.index_add(dim, index.narrow(0, start, length), grad_y.narrow(dim, start, length))
+        grad_y = grad_x
+    return in_layout_of(x, grad_y)
+
+
 def check_maps(x: Tensor, dims: int, mode: str) -> None:
     """Raise `ValueError` unless `x` has `dims` spatial dimensions and `mode` is a padding mode."""
     check_padding_mode(mode)
@@ -72,6 +90,8 @@ def _torch_can(sizes: Sequence[int], amounts: Sequence[tuple[int, int]], mode: P
 
 def _source_index(size: int, before: int, after: int, mode: PaddingMode, device: torch.device) -> Tensor:
     index = torch.arange(-before, size + after, device=device)
+    if mode == "replicate":
+        return index.clamp(0, size - 1)
     if mode == "circular" or size == 1:
         return index % size
     period = 2 * (size - 1)

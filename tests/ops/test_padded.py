@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from antialias.ops import PADDING_MODES, _pad, pad, padded_conv2d
+
+SIZES = ((9, 6), (2, 5), (1, 3), (1, 1))
+WINDOWS = ((3, (2, 2)), (7, (3, 1)), ((1, 5), (1, 2)))
+
+
+def plain(x, weight, stride, border, mode):
+    return F.conv2d(pad(x, [(side, side) for side in border], mode), weight, stride=stride)
+
+
+def case(size, kernel_size=3, dtype=torch.float64, n=2, channels=3):
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    x = torch.randn(n, channels, *size, generator=generator).to(dtype).requires_grad_()
+    weight = torch.randn(4, channels, rows, columns, generator=generator).to(dtype).requires_grad_()
+    return x, weight, (rows // 2, columns // 2)
+
+
+@pytest.mark.parametrize(("mode", "size", "window"), list(itertools.product(PADDING_MODES, SIZES, WINDOWS)))
+def test_equals_the_plain_form_and_its_gradients(mode, size, window):
+    kernel_size, stride = window
+    x, weight, border = case(size, kernel_size)
+    y, expected = (form(x, weight, stride, border, mode) for form in (padded_conv2d, plain))
+    assert torch.allclose(y, expected, atol=1e-12)
+    grad_y = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=y.dtype)
+    for inputs in ((x, weight), (x,), (weight,)):
+        for ours, torchs in zip(*(torch.autograd.grad(z, inputs, grad_y, True) for z in (y, expected)), strict=True):
+            assert torch.allclose(ours, torchs, atol=1e-12)
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_what_is_frozen_gets_no_gradient(frozen):
+    x, weight, border = case((6, 5))
+    (x, weight)[frozen].requires_grad_(False)
+    y = padded_conv2d(x, weight, (2, 2), border, "reflect")
+    y.sum().backward()
+    assert [tensor.grad is None for tensor in (x, weight)] == [frozen == 0, frozen == 1]
+    with torch.no_grad():
+        assert torch.equal(padded_conv2d(x, weight, (2, 2), border, "reflect"), y)
+
+
+@pytest.mark.parametrize(("mode", "size"), list(itertools.product(PADDING_MODES, ((5, 4), (1, 2)))))
+def test_first_and_second_derivatives(mode, size):
+    x, weight, border = case(size, n=1, channels=1)
+    assert torch.autograd.gradcheck(lambda *given: padded_conv2d(*given, (2, 1), border, mode), (x, weight))
+    assert torch.autograd.gradgradcheck(lambda *given: padded_conv2d(*given, (2, 1), border, mode), (x, weight))
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_keeps_its_input_and_no_padded_copy(mode):
+    x, weight, border = case((8, 9))
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()), lambda t: t):
+        padded_conv2d(x, weight, (2, 2), border, mode)
+    assert set(kept) == {x.data_ptr(), weight.data_ptr()}
+
+
+@pytest.mark.parametrize(("mode", "dynamic"), [("reflect", True), ("circular", False)])
+def test_compiles_forward_and_backward(mode, dynamic):
+    compiled = torch.compile(padded_conv2d, fullgraph=True, backend="aot_eager", dynamic=dynamic)
+    for size in ((8, 8), (11, 6))[: 1 + dynamic]:
+        x, weight, border = case(size)
+        ours, expected = (
+            torch.autograd.grad(form(x, weight, (2, 2), border, mode).square().sum(), (x, weight))
+            for form in (compiled, plain)
+        )
+        assert all(torch.allclose(*pair, atol=1e-12) for pair in zip(ours, expected, strict=True))
+
+
+def test_exports_as_torch_operations():
+    class Convolution(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            _, self.weight, self.border = case((8, 8), dtype=torch.float32)
+            self.weight = torch.nn.Parameter(self.weight.detach())
+
+        def forward(self, x):
+            return padded_conv2d(x, self.weight, (2, 2), self.border, "reflect")
+
+    x = torch.randn(1, 3, 8, 8)
+    exported = torch.export.export(Convolution(), (x,))
+    calls = [str(node.target) for node in exported.graph.nodes if node.op == "call_function"]
+    assert calls == ["aten.pad.default", "aten.conv2d.default"]
+    assert torch.equal(exported.module()(x), Convolution()(x))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")  # torch's own, in jacfwd
+def test_transforms_of_torch_func():
+    x, weight, border = case((5, 4))
+    x = x.detach()
+
+    def norm(weight, x, form):
+        return form(x[None], weight, (2, 2), border, "reflect").square().sum()
+
+    for transform in (torch.func.grad, torch.func.jacfwd):
+        ours, expected = (
+            torch.func.vmap(transform(norm), (None, 0, None))(weight, x, form) for form in (padded_conv2d, plain)
+        )
+        assert torch.allclose(ours, expected, atol=1e-12)
+
+
+def test_autocast_keeps_types_and_remembers_no_weight_without_history():
+    x, weight, border = case((8, 7), dtype=torch.float32)
+    grads = []
+    for form in (padded_conv2d, plain):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = form(x, weight, (2, 2), border, "reflect")
+            then = plain(x, weight, (2, 2), border, "reflect")
+        assert y.dtype == torch.bfloat16
+        grads.append(torch.autograd.grad(y.square().sum() + then.sum(), (x, weight)))
+    for ours, torchs in zip(*grads, strict=True):
+        assert ours.dtype == torch.float32
+        assert (ours - torchs).norm() < 0.01 * torchs.norm()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert padded_conv2d(x.double(), weight.double(), (2, 2), border, "reflect").dtype == torch.float64
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_channels_last_stays_forward_and_backward(mode):
+    x, weight, border = case((8, 7), dtype=torch.float32)
+    x_last = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    y, y_last = (padded_conv2d(maps, weight, (2, 2), border, mode) for maps in (x, x_last))
+    assert y_last.stride() == plain(x_last, weight, (2, 2), border, mode).stride()
+    assert torch.allclose(y_last, y, atol=1e-5)
+    (grad,), (grad_last,) = (torch.autograd.grad(*pair) for pair in ((y.sum(), x), (y_last.sum(), x_last)))
+    assert grad_last.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(grad_last, grad, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_the_adjoint_of_padding_is_its_gradient(mode):
+    x = torch.randn(2, 3, 4, 2, dtype=torch.float64, requires_grad=True)
+    amounts = [(5, 1), (0, 3)]
+    y = pad(x, amounts, mode)
+    grad_y = torch.randn_like(y)
+    assert torch.allclose(_pad.pad_adjoint(grad_y, x, amounts, mode), torch.autograd.grad(y, x, grad_y)[0], atol=1e-12)
