@@ -47,7 +47,7 @@ class _PaddedConv2d(torch.autograd.Function):
     def forward(
         x: Tensor, weight: Tensor, stride: _Pair, border: _Pair, mode: PaddingMode, dtype: torch.dtype | None
     ) -> Tensor:
-        # Autocast would cast here, but also remember a weight without its history for whoever uses it next.
+        # Cast by hand: some releases of torch remember autocast's cast of a weight, here without its history.
         x_pad = _padded(x if dtype is None else x.to(dtype), border, mode)
         return F.conv2d(x_pad, weight if dtype is None else weight.to(dtype), stride=stride)
 
