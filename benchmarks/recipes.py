@@ -54,13 +54,13 @@ def train(task: str, runs: Path, count: int) -> None:
 
 
 def rows(runs: Path) -> Iterator[dict[str, object]]:
-    """Yield the table's rows; a score is in it if every run of its task has it, on the same pictures."""
+    """Yield the table's rows; a score is in it if every run of its task has it, on pictures that count in every run."""
     for task in RECIPES:
         found = {method: seeds.runs_of(runs / task, method) for method in METHODS}
         every = [run for evaluations in found.values() for run in evaluations]
         for name in every[0].scores if every else ():
-            if len({run.scores[name].images if name in run.scores else 0 for run in every}) > 1:
-                print(f"{task}: {name} is left out, since the runs do not all have it on the same pictures")
+            if not all(name in run.scores for run in every):
+                print(f"{task}: {name} is left out, since not every run has it")
                 continue
             scores = {method: [run.scores[name] for run in evaluations] for method, evaluations in found.items()}
             for method, of_method in scores.items():
