@@ -76,7 +76,7 @@ def blur(
         >>> blur(torch.eye(4)[None, None], torch.full((3, 3), 1 / 9), stride=2).shape
         torch.Size([1, 1, 2, 2])
         >>> blur(torch.eye(4)[None, None], (binomial(3), binomial(3)), stride=2)[0, 0].tolist()
-        [[0.375, 0.125], [0.125, 0.375]]
+        [[0.5, 0.125], [0.125, 0.375]]
     """
     dims = taps.dim() if isinstance(taps, Tensor) else len(taps)
     check_maps(x, dims, padding_mode)

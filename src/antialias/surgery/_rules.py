@@ -193,8 +193,10 @@ def _described(found: Found) -> Site:
 
 def _maps(found: Found) -> tuple[Value, Value]:
     """Return the maps before and after the whole module, which may pad before it subsamples."""
-    if found.module is not None and found.call.module is found.module:
-        return found.call.input or found.op.input, found.call.output or found.op.output
+    around = found.call.chain() if found.module is not None else ()
+    for call in around:
+        if call.module is found.module:
+            return call.input or found.op.input, call.output or found.op.output
     return found.op.input, found.op.output
 
 
@@ -214,7 +216,7 @@ def _at_stride_1(found: Found, rules: Rules) -> list[Edit]:
         circular = rules.filter.phase is not None and rules.filter.padding_mode == "circular"
         return [Retune(module=name, attributes={"stride": 1, "ceil_mode": False}) if circular else Slide(module=name)]
     one = 1 if isinstance(module.stride, int) else (1, 1)
-    if found.kind == "max pool":
+    if found.kind == "max pool" and not _pads_for_stride(found):
         return _slid(module, name, {"stride": one})
     retune = Retune(module=name, attributes={"stride": one})
     return [retune, KeepPhase(module=name, stride=stride)] if _pads_for_stride(found) else [retune]
