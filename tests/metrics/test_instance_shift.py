@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from antialias.metrics import average_precision, detections, worst_shift_average_precision
+from antialias.metrics import (
+    WorstShiftAveragePrecision,
+    average_precision,
+    detections,
+    worst_shift_average_precision,
+    worst_shift_windows,
+)
 from antialias.metrics._instance_shift import shifted, shifts_of
 
 Found = dict[str, Tensor]
@@ -94,3 +100,25 @@ def test_a_picture_without_objects_counts_its_false_alarms() -> None:
     assert worst_shift_average_precision(find, pictures, distances=(1,)).value == 1
     # Of equal scores the earlier picture's come first, so here the false alarm outranks the object.
     assert worst_shift_average_precision(find, pictures[::-1], distances=(1,)).value == 0.5
+
+
+def test_the_object_is_the_function() -> None:
+    pictures = [_picture(10 + i, 12 + 2 * i) for i in range(12)]
+
+    def fails_once(shown: list[Tensor]) -> list[Found]:
+        return find(shown, wrong_at=20)
+
+    metric, halves = WorstShiftAveragePrecision("box"), [WorstShiftAveragePrecision("box") for _ in range(2)]
+    for number, (image, target) in reversed(list(enumerate(pictures))):
+        windows, targets = worst_shift_windows(image, target, (1, 2))
+        for each in (metric, halves[number % 2]):
+            each.update(fails_once(windows), targets, number)
+    score = worst_shift_average_precision(fails_once, pictures, "box", distances=(1, 2))
+    found = metric.compute()
+    assert 0 < found.value < 1
+    assert (found.name, found.value, found.interval) == (score.name, score.value, score.interval)
+    for mine, others in zip(halves[0].metric_state.values(), halves[1].metric_state.values(), strict=True):
+        mine.extend(others)
+    assert halves[0].compute() == found
+    with pytest.raises(ValueError, match="1 outputs and 0 targets. Use one of each a window."):
+        metric.update(find([pictures[0][0]]), [])

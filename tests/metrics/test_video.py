@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from antialias.metrics import Score, difference, grouped_answer, video_accuracy
+from antialias.metrics import Score, VideoAccuracy, difference, grouped_answer, video_accuracy
 
 GROUPS = [[1, 4], [0], [3]]
 
@@ -86,3 +86,21 @@ def test_frames_may_come_in_any_batches_and_as_a_central_window() -> None:
 def test_truths_of_another_number_of_frames_are_refused() -> None:
     with pytest.raises(ValueError, match=r"truths have shape \(5, 3\) for 6 frames and 3 groups. Use \(frames, groups"):
         video_accuracy(_says, FRAMES, TRUTHS[1:], VIDEOS, GROUPS)
+
+
+def test_the_object_is_the_function_whatever_the_batches() -> None:
+    brightness = torch.tensor([0.1, 0.4, 0.0, 0.3, 0.1, 0.0])
+    frames = brightness.view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
+    truths = torch.eye(3).bool()[[0, 1, 1, 2, 0, 0]]
+    truths[4] = False
+    videos = torch.tensor([0, 0, 1, 1, 2, 2])
+    expected = video_accuracy(_says, frames, truths, videos, GROUPS, normalize=None)
+    assert 0 < expected.value < 1
+    metric = VideoAccuracy(GROUPS)
+    for part in torch.tensor([5, 0, 3, 1, 4, 2]).split(4):
+        metric.update(_says(frames[part]), truths[part], videos[part])
+    found = metric.compute()
+    assert (found.name, found.value, found.interval) == (expected.name, expected.value, expected.interval)
+    assert found.per_image.tolist() == expected.per_image.tolist()
+    with pytest.raises(ValueError, match=r"truths have shape \(6, 3\) for 5 logits, 6 videos and 3 groups. Use"):
+        metric.update(_says(frames[:5]), truths, videos)

@@ -13,6 +13,8 @@ from antialias.tasks import TrainConfig, fit, is_main_process, read_settings
 from ._options import TrainedFilterOptions
 from ._progress import progress_bar
 
+_ALIASES = {"num_nodes": "--nodes"}
+
 
 def _settings() -> type:
     """Make a flag of each setting of a run: `None` is one that was not given."""
@@ -20,7 +22,12 @@ def _settings() -> type:
     flags: list[Any] = []
     for setting in fields(TrainConfig):
         if setting.name not in ("task", "filter"):
-            shown = Parameter(consume_multiple=True, negative_iterable=(), show_default=_showing(setting.default))
+            shown = Parameter(
+                alias=_ALIASES.get(setting.name),
+                consume_multiple=True,
+                negative_iterable=(),
+                show_default=_showing(setting.default),
+            )
             flags.append((setting.name, Annotated[hints[setting.name] | None, shown], field(default=None)))
     about = {"__doc__": TrainConfig.__doc__, "__module__": __name__}
     return Parameter(name="*")(make_dataclass("Settings", flags, frozen=True, kw_only=True, namespace=about))

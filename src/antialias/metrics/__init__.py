@@ -43,6 +43,7 @@ from antialias.metrics._instance import instance_crops as instance_crops
 from antialias.metrics._instance import instance_shares_of_classes as instance_shares_of_classes
 from antialias.metrics._instance import score_of_instance_shares as score_of_instance_shares
 from antialias.metrics._instance_shift import worst_shift_average_precision as worst_shift_average_precision
+from antialias.metrics._instance_shift import worst_shift_windows as worst_shift_windows
 from antialias.metrics._matching import Matching as Matching
 from antialias.metrics._mean_iou import SegmentationScores as SegmentationScores
 from antialias.metrics._mean_iou import mean_iou as mean_iou
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from antialias.metrics._detection_stateful import AveragePrecision as AveragePrecision
     from antialias.metrics._detection_stateful import InstanceConsistency as InstanceConsistency
     from antialias.metrics._detection_stateful import PlainAveragePrecision as PlainAveragePrecision
+    from antialias.metrics._detection_stateful import WorstShiftAveragePrecision as WorstShiftAveragePrecision
     from antialias.metrics._segmentation_stateful import DataSetMeanIoU as DataSetMeanIoU
     from antialias.metrics._segmentation_stateful import PlainDataSetMeanIoU as PlainDataSetMeanIoU
     from antialias.metrics._segmentation_stateful import SegmentationConsistency as SegmentationConsistency
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from antialias.metrics._stateful import FractionalConsistency as FractionalConsistency
     from antialias.metrics._stateful import MeanAbsoluteChange as MeanAbsoluteChange
     from antialias.metrics._stateful import Top1Change as Top1Change
+    from antialias.metrics._stateful import VideoAccuracy as VideoAccuracy
     from antialias.metrics._stateful import WorstOfGrid as WorstOfGrid
 
 __all__ = [
@@ -173,6 +176,7 @@ __all__ = [
     "windows",
     "worst_of_grid",
     "worst_shift_average_precision",
+    "worst_shift_windows",
 ]
 
 _STATEFUL = {
@@ -190,7 +194,9 @@ _STATEFUL = {
     "PlainDataSetMeanIoU": "_segmentation_stateful",
     "SegmentationConsistency": "_segmentation_stateful",
     "Top1Change": "_stateful",
+    "VideoAccuracy": "_stateful",
     "WorstOfGrid": "_stateful",
+    "WorstShiftAveragePrecision": "_detection_stateful",
 }
 
 

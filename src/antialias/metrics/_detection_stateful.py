@@ -11,6 +11,7 @@ from torch import Tensor
 from antialias.metrics import _detection
 from antialias.metrics._detection import Detections, Kind, Matches
 from antialias.metrics._instance import SameInstance, consistency_name, consistent_share, likely
+from antialias.metrics._instance_shift import worst_matches, worst_name
 from antialias.metrics._score import Score
 from antialias.metrics._stateful import PictureMetric, ScoreMetric
 
@@ -56,10 +57,12 @@ class AveragePrecision(PictureMetric):
             ValueError: An output and its target do not fit each other.
         """
         for output, target in zip(outputs, targets, strict=True):
-            matched = _detection.match(output, target, self.kind, self.thresholds)
-            for state, kept in zip(Matches._fields, matched, strict=True):
-                # Flat, because torchmetrics gathers a process without pictures as an empty vector.
-                getattr(self, state).append(kept.flatten().to(self.device))
+            self._keep_matches(_detection.match(output, target, self.kind, self.thresholds))
+
+    def _keep_matches(self, matched: Matches) -> None:
+        for state, kept in zip(Matches._fields, matched, strict=True):
+            # Flat, because torchmetrics gathers a process without pictures as an empty vector.
+            getattr(self, state).append(kept.flatten().to(self.device))
 
     def matches(self) -> Matches:
         """Return what is left of the pictures, in all processes while they are synchronised."""
@@ -84,6 +87,37 @@ class PlainAveragePrecision(AveragePrecision):
     def compute(self) -> Any:
         """Return the value `()` of all pictures seen since the last reset, in all processes, without its interval."""
         return torch.tensor(_detection.point_of(self.matches()))
+
+
+class WorstShiftAveragePrecision(AveragePrecision):
+    """Average precision at the worst shift: the state of `worst_shift_average_precision`.
+
+    `worst_shift_windows(image, target)` makes the windows that the function would.
+
+    Args:
+        kind: `"mask"` or `"box"`.
+        at: One IoU threshold; COCO's ten if `None`.
+        **kwargs: Of `PictureMetric`.
+    """
+
+    def update(self, outputs: Sequence[Detections], targets: Sequence[Detections], number: int = 0) -> None:
+        """Add one picture by what is found, and what there is to see, in each of its windows.
+
+        Args:
+            outputs: Of each window, in the order of the windows.
+            targets: Of each window; without an `image_id`.
+            number: Number of the picture in its set, a different one for each.
+
+        Raises:
+            ValueError: There is another number of outputs than of targets, or they do not fit each other.
+        """
+        if len(outputs) != len(targets) or not len(outputs):
+            raise ValueError(f"{len(outputs)} outputs and {len(targets)} targets. Use one of each a window.")
+        self._keep_matches(worst_matches(outputs, targets, self.kind, self.thresholds, number))
+
+    def compute(self) -> Score:
+        """Return the score of all pictures seen since the last reset, in all processes."""
+        return _detection.score_of(worst_name(self.kind, self.at), self.matches(), self.at, self.level, self.protocol)
 
 
 class InstanceConsistency(ScoreMetric):

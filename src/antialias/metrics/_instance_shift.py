@@ -61,12 +61,17 @@ def worst_shift_average_precision(
     with evaluating(model):
         for number, (image, target) in enumerate(pictures, settings.first):
             check_pixels(image, number)
-            shifts = shifts_of(min(image.shape[-2:]), distances)
-            worst.append(_renumbered(_at_worst(ask, image, target, shifts, kind, at), number))
+            frames, targets = worst_shift_windows(image, target, distances)
+            worst.append(worst_matches(ask(frames), targets, kind, iou_thresholds(at), number))
             if settings.progress is not None:
                 settings.progress(len(worst), 0)
     said = {**_protocol(distances), "normalisation": ask.normalization.protocol}
-    return score_of(f"worst-case-shift {name_of(kind, at)}", join(worst), at, settings.level, said)
+    return score_of(worst_name(kind, at), join(worst), at, settings.level, said)
+
+
+def worst_name(kind: Kind, at: float | None) -> str:
+    """Return the score's name."""
+    return f"worst-case-shift {name_of(kind, at)}"
 
 
 def _protocol(distances: Sequence[int] | None) -> dict[str, Any]:
@@ -114,22 +119,40 @@ def shifted(image: Tensor, target: Detections, y: int, x: int, free: int) -> tup
     return image[:, rows, columns], {name: seen[name][kept] for name in each if name in seen}
 
 
-def _at_worst(
-    ask: Detector,
-    image: Tensor,
-    target: Detections,
-    shifts: Sequence[tuple[int, int]],
-    kind: Kind,
-    at: float | None,
+def worst_shift_windows(
+    image: Tensor, target: Detections, distances: Sequence[int] | None = None
+) -> tuple[list[Tensor], list[Detections]]:
+    """Return the windows that `worst_shift_average_precision` shows of a picture, and what there is to see in each.
+
+    Args:
+        image: `(3, H, W)`.
+        target: As in `average_precision`.
+        distances: In pixels, as there.
+
+    Raises:
+        ValueError: A window does not fit the picture.
+
+    Example:
+        >>> target = {"boxes": torch.tensor([[8.0, 8.0, 20.0, 20.0]]), "labels": torch.tensor([1])}
+        >>> windows, targets = worst_shift_windows(torch.zeros(3, 32, 32), target, distances=(2,))
+        >>> len(windows), windows[0].shape, targets[0]["boxes"].tolist()
+        (4, torch.Size([3, 28, 28]), [[4.0, 6.0, 16.0, 18.0]])
+    """
+    shifts = shifts_of(min(image.shape[-2:]), distances)
+    shown = [shifted(image, target, *shift, margin(shifts)) for shift in shifts]
+    return [frame for frame, _ in shown], [seen for _, seen in shown]
+
+
+def worst_matches(
+    outputs: Iterable[Detections], targets: Iterable[Detections], kind: Kind, thresholds: Tensor, number: int
 ) -> Matches:
     """Return the matches of the window on which average precision is lowest, its number for the picture's."""
-    frames, there = zip(*(shifted(image, target, *shift, margin(shifts)) for shift in shifts), strict=True)
     matched = [
-        match(output, {**seen, "image_id": torch.tensor(place)}, kind, iou_thresholds(at))
-        for place, (output, seen) in enumerate(zip(ask(frames), there, strict=True))
+        match(output, {**seen, "image_id": torch.tensor(place)}, kind, thresholds)
+        for place, (output, seen) in enumerate(zip(outputs, targets, strict=True))
     ]
     precision = statistic_of(join(matched))(torch.eye(len(matched), dtype=torch.int64))
-    return matched[int(precision.nan_to_num(torch.inf).argmin())]
+    return _renumbered(matched[int(precision.nan_to_num(torch.inf).argmin())], number)
 
 
 def _renumbered(matches: Matches, number: int) -> Matches:

@@ -12,6 +12,7 @@ from torchmetrics import Metric
 
 from antialias.metrics import _formulas
 from antialias.metrics._score import Curve, Score
+from antialias.metrics._video import by_video, grouped_answer
 
 
 class PictureMetric(Metric):
@@ -228,3 +229,52 @@ def _as_pairs(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 def _check_ndim(logits: Tensor, wanted: str, ndim: int) -> None:
     if logits.ndim != ndim:
         raise ValueError(f"logits are {tuple(logits.shape)}. Pass {wanted}.")
+
+
+class VideoAccuracy(PictureMetric):
+    """Accuracy on frames of videos by a network of other, finer classes: the state of `video_accuracy`.
+
+    Args:
+        groups: Outputs of the network that mean each of the G classes.
+        **kwargs: Of `PictureMetric`.
+
+    Example:
+        >>> metric = VideoAccuracy([[0, 2], [1]])
+        >>> truths = torch.tensor([[True, False], [False, True]])
+        >>> metric.update(torch.tensor([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]), truths, torch.tensor([0, 1]))
+        >>> metric.compute().value
+        0.5
+    """
+
+    higher_is_better = True
+
+    def __init__(self, groups: Sequence[Sequence[int]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groups = [list(group) for group in groups]
+
+    def update(self, logits: Tensor, truths: Tensor, videos: Tensor) -> None:
+        """Add frames.
+
+        Args:
+            logits: `(F, K)`.
+            truths: Classes of each frame's objects `(F, G)` `bool`; a frame without any does not count.
+            videos: Number of each frame's video `(F,)`, from 0.
+
+        Raises:
+            ValueError: `groups` do not fit the logits, or the shapes each other.
+        """
+        if not len(logits) == len(truths) == len(videos) or truths.shape[1:] != (len(self.groups),):
+            raise ValueError(
+                f"truths have shape {tuple(truths.shape)} for {len(logits)} logits, {len(videos)} videos and "
+                f"{len(self.groups)} groups. Use (frames, groups)."
+            )
+        right = truths.gather(1, grouped_answer(logits, self.groups).to(truths.device)[:, None])[:, 0]
+        values = torch.where(truths.any(1), right.float(), torch.nan)
+        # Flat, because torchmetrics gathers a process without frames as an empty vector.
+        self._keep(torch.stack([videos.to(values).float(), values], 1).flatten().to(self.device))
+
+    def compute(self) -> Score:
+        """Return the score of all frames seen since the last reset, in all processes."""
+        videos, values = self._seen().view(-1, 2).unbind(1)
+        protocol = {"unit": "video", "classes": self.groups, **self.protocol}
+        return Score.from_pictures("accuracy on videos", by_video(values, videos), protocol, self.level)

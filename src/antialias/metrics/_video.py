@@ -102,9 +102,9 @@ def video_accuracy(
     values = torch.where(truths.any(1), measured.values.float(), torch.nan)
     view = "whole pictures" if window is None else f"central windows of {window} pixels"
     about = {"unit": "video", "classes": [list(group) for group in groups], "view": view}
-    return measured.score("accuracy on videos", f"{len(groups)} classes, {view}", _by_video(values, videos), **about)
+    return measured.score("accuracy on videos", f"{len(groups)} classes, {view}", by_video(values, videos), **about)
 
 
-def _by_video(values: Tensor, videos: Tensor) -> Tensor:
+def by_video(values: Tensor, videos: Tensor) -> Tensor:
     """Return each video's mean over the frames that count, NaN where none does."""
     return torch.stack([values[videos == number].nanmean() for number in range(int(videos.max()) + 1)])
