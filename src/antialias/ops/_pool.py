@@ -10,6 +10,7 @@ from torch import Tensor
 
 from . import _cpp
 from ._layout import memory_format_of
+from ._operation import register
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -100,12 +101,6 @@ def _double_backward(ctx: Any, grad_grad_x: Tensor) -> tuple[Tensor | None, ...]
     return (grad_grad_y, None, *(None for _ in ctx.window))
 
 
-def _register() -> None:
-    torch.library.register_fake("antialias::max_pool2d", _fake)
-    torch.library.register_fake("antialias::max_pool2d_backward", _fake_backward)
-    torch.library.register_autograd("antialias::max_pool2d", _backward, setup_context=_keep)
-    torch.library.register_autograd("antialias::max_pool2d_backward", _double_backward, setup_context=_keep_both)
-
-
 if not _cpp.why_not(torch.empty(0)):
-    _register()
+    register("antialias::max_pool2d", _fake, _backward, _keep)
+    register("antialias::max_pool2d_backward", _fake_backward, _double_backward, _keep_both)
