@@ -88,7 +88,8 @@ def test_another_filter_than_the_classifiers_is_refused(filter: Filter | None, t
 
 def test_start_values_do_not_make_filters_differ(tmp_path: Path) -> None:
     _classifier(tmp_path / "c.safetensors", Adaptive(init="paper"))
-    network(_task("semantic", filter=Adaptive(), backbone=str(tmp_path / "c.safetensors")), 21)
+    model = network(_task("semantic", filter=Adaptive(), backbone=str(tmp_path / "c.safetensors")), 21)
+    assert conversion_of(model).filter == Adaptive(init="binomial")
 
 
 def test_a_classifier_of_another_body_is_refused(tmp_path: Path) -> None:

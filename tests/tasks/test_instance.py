@@ -18,7 +18,7 @@ from antialias.nn import Fixed
 from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks._evaluate import measured
-from antialias.tasks._instance import ObjectBatches, WholeBatches
+from antialias.tasks._instance import ObjectBatches, WholeObjects
 
 CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1, max_steps=3, learning_rate=0.02)
 
@@ -71,7 +71,7 @@ def test_crowds_and_boxes_without_an_inside_are_not_learnt_but_kept_for_the_scor
     crowd = item._replace(crowd=torch.ones_like(item.crowd))
     data = Annotations([crowd], ["crowd"], scenes.classes)
     assert len(ObjectBatches(data, CONFIG, 0)[0][1][0]["labels"]) == 0
-    (image,), (target,) = WholeBatches(data, CONFIG)[0]
+    (image,), (target,) = WholeObjects(data, CONFIG)[0]
     assert torch.equal(image, item.image.float() / 255)
     assert target["iscrowd"].tolist() == [1] * len(item.labels)
     assert target["labels"].tolist() == [label + 1 for label in item.labels.tolist()]
@@ -109,7 +109,7 @@ class Oracle(nn.Module):
 
 
 def _batches(data: Annotations) -> list[Any]:
-    batches = WholeBatches(data, CONFIG)
+    batches = WholeObjects(data, CONFIG)
     return [batches[i] for i in range(len(batches))]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from antialias._extras import require
 from antialias.data import (
@@ -37,7 +36,7 @@ from antialias.metrics import (
     score_of_matches,
 )
 
-from ._batches import ShuffledBatches, draws_of, scales_of
+from ._batches import Pictures, ShuffledBatches, WholeBatches, draws_of, scales_of
 from ._config import TrainConfig
 from ._task import Task, register_task
 
@@ -120,19 +119,13 @@ def shown(item: Annotation, *, learnt: bool) -> tuple[Tensor, Target]:
     return item.image.float() / 255, target
 
 
-class WholeBatches(Dataset[tuple[list[Tensor], list[Target]]]):
-    """Serve the pictures of a data set in order and as they are, whole batches at a time."""
+class WholeObjects(WholeBatches):
+    """Serve whole pictures with their objects."""
 
-    def __init__(self, data: Annotated, config: TrainConfig) -> None:
-        self.data = data
-        self.parts = torch.arange(len(data)).split(config.batch_size)
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, index: int) -> tuple[list[Tensor], list[Target]]:
-        items = [shown(self.data.annotated(number), learnt=False) for number in self.parts[index].tolist()]
-        return [image for image, _ in items], [target for _, target in items]
+    @staticmethod
+    def picture(data: Annotated, number: int) -> tuple[Tensor, Target]:
+        """Return one picture and its target, crowds included."""
+        return shown(data.annotated(number), learnt=False)
 
 
 def _loss(model: nn.Module, images: list[Tensor], targets: list[Target]) -> Tensor:
@@ -163,7 +156,7 @@ def _meter(_: int) -> Metric:
 
 
 def _evaluate_part(model: nn.Module, data: Annotated, config: TrainConfig, numbers: range) -> dict[str, PictureValues]:
-    parts, pictures = _parts(data, config), _Whole(data, numbers)
+    parts, pictures = _parts(data, config), WholeObjects.pictures(data, numbers)
     return _matches(model, pictures, config, parts) | _shares(model, pictures, config, parts)
 
 
@@ -218,7 +211,7 @@ def _parts(data: Annotated, config: TrainConfig) -> list[_Part]:
 
 
 def _shares(
-    model: nn.Module, pictures: _Whole, config: TrainConfig, parts: Sequence[_Part]
+    model: nn.Module, pictures: Pictures, config: TrainConfig, parts: Sequence[_Part]
 ) -> dict[str, PictureValues]:
     how: Any = {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
     labels = {part.suffix: part.labels for part in parts}
@@ -230,21 +223,8 @@ def _shares(
     }
 
 
-class _Whole:
-    """Whole pictures with their targets, as often as they are asked for: what the metrics read."""
-
-    def __init__(self, data: Annotated, numbers: range) -> None:
-        self.data, self.numbers = data, numbers
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Target]]:
-        return (shown(self.data.annotated(number), learnt=False) for number in self.numbers)
-
-    def images(self) -> Iterator[Tensor]:
-        return (image for image, _ in self)
-
-
 def _matches(
-    model: nn.Module, pictures: _Whole, config: TrainConfig, parts: Sequence[_Part]
+    model: nn.Module, pictures: Pictures, config: TrainConfig, parts: Sequence[_Part]
 ) -> dict[str, PictureValues]:
     """Return what each average precision is made of, a column at a time."""
     from antialias.metrics import AveragePrecision
@@ -289,7 +269,7 @@ register_task(
         open=_open,
         outputs=lambda data: len(data.classes) + 1,
         training_batches=ObjectBatches,
-        test_batches=WholeBatches,
+        test_batches=WholeObjects,
         loss=_loss,
         predict=_predict,
         meter=_meter,

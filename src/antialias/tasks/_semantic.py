@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from antialias._conventions import IGNORED
 from antialias._extras import require
@@ -27,7 +26,7 @@ from antialias.metrics import (
     side_multiple_of,
 )
 
-from ._batches import IN_MEMORY, ShuffledBatches, draws_of, scales_of
+from ._batches import IN_MEMORY, ShuffledBatches, WholeBatches, draws_of, scales_of
 from ._config import TrainConfig
 from ._network import expecting, normalizer_of
 from ._task import Task, register_task
@@ -81,19 +80,14 @@ class MaskBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
         return (image.flip(-1), mask.flip(-1)) if self.mirrored[number] else (image, mask)
 
 
-class WholeMasks(Dataset[tuple[list[Tensor], list[Tensor]]]):
-    """Serve the pictures of a data set in order and as they are, whole batches at a time."""
+class WholeMasks(WholeBatches):
+    """Serve whole pictures with their classes."""
 
-    def __init__(self, data: Segmented, config: TrainConfig) -> None:
-        self.data = data
-        self.parts = torch.arange(len(data)).split(config.batch_size)
-
-    def __len__(self) -> int:
-        return len(self.parts)
-
-    def __getitem__(self, index: int) -> tuple[list[Tensor], list[Tensor]]:
-        images, masks = zip(*map(self.data.segmented, self.parts[index].tolist()), strict=True)
-        return [image.float() / 255 for image in images], list(masks)
+    @staticmethod
+    def picture(data: Segmented, number: int) -> tuple[Tensor, Tensor]:
+        """Return one picture and its classes `(H, W)`."""
+        image, mask = data.segmented(number)
+        return image.float() / 255, mask
 
 
 def _loss(model: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
@@ -134,19 +128,8 @@ def _meter(num_classes: int) -> Metric:
     return PlainDataSetMeanIoU(num_classes)
 
 
-class _Whole:
-    """Whole pictures with their classes, as often as they are asked for: what the metrics read."""
-
-    def __init__(self, data: Segmented, numbers: range) -> None:
-        self.data, self.numbers = data, numbers
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for image, mask in map(self.data.segmented, self.numbers):
-            yield image.float() / 255, mask
-
-
 def _evaluate_part(model: nn.Module, data: Segmented, config: TrainConfig, numbers: range) -> dict[str, PictureValues]:
-    pictures = _Whole(data, numbers)
+    pictures = WholeMasks.pictures(data, numbers)
     how: Any = {"batch_size": min(config.batch_size, _PICTURES), "first": numbers.start}
     with expecting(model, len(data.classes)):
         return {
