@@ -1,13 +1,14 @@
 """Masks for classes that were only ever seen with boxes: Mask^X R-CNN, its baseline and its oracle, both directions.
 
-    python benchmarks/mask_x.py train [--runs runs/mask_x] [--seeds 3]   # an hour; goes on where it stopped
-    python benchmarks/mask_x.py table [--runs runs/mask_x]               # writes benchmarks/mask_x.csv
+    python benchmarks/recipes.py train classification [--runs runs/recipes]        # once: the body
+    python benchmarks/mask_x.py train [--runs runs/mask_x] [--bodies runs/recipes]   # goes on where it stopped
+    python benchmarks/mask_x.py table [--runs runs/mask_x]                           # writes benchmarks/mask_x.csv
 
-The twenty classes of the scenes are split into two times ten, drawn with seed 0. One tiny detector first learns the
-boxes of all; every run starts from it and learns boxes of all classes and masks of one half, the oracle those of both.
-The adaptive one is the same detector, converted without changing its function. A row is a method, a direction and a
-score: the mean over its seeds (start values of the mask head, order, augmentation) with an interval over test pictures,
-and the difference from the class-agnostic baseline, paired by picture and seed.
+The twenty classes of the scenes are split into two times ten, drawn with seed 0. One tiny detector, whose body is that
+of a classifier, first learns the boxes of all; every run starts from it and learns boxes of all classes and masks of
+one half, the oracle those of both. The adaptive one is the same detector, converted without changing its function. A
+row is a method, a direction and a score: the mean over its seeds (start values of the mask head, order, augmentation)
+with an interval over test pictures, and the difference from the class-agnostic baseline, paired by picture and seed.
 
 `mask_iou` asks the mask head alone: the IoU of the masks it gives objects in their true boxes, of their true class.
 `filled_iou` is that of the boxes themselves.
@@ -21,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import recipes
 import seeds
 import torch
 from torch import Tensor, nn
@@ -47,14 +49,14 @@ BASE = TrainConfig(
     window=64,
     batch_size=8,
     epochs=1,
-    learning_rate=0.04,
+    learning_rate=0.03,
     clip_norm=5.0,
     channels_last=False,
     detection_score=0.05,
     train_length=4000,
     test_length=200,
 )
-DETECTOR_EPOCHS, STEPS = 3, 300
+DETECTOR_EPOCHS, STEPS = 2, 400
 PARTS = ("", "_masked", "_unmasked")
 SCORES = tuple(f"{name}{part}" for name in ("mask_ap", "mask_ap50", "box_ap", "mask_iou") for part in PARTS)
 OUT = Path(__file__).with_suffix(".csv")
@@ -63,8 +65,9 @@ OUT = Path(__file__).with_suffix(".csv")
 class Bench:
     """The pictures, the split, and where runs lie."""
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, bodies: Path) -> None:
         self.runs, self.task = runs, task_named("instance")
+        self.body = str(seeds.folder_of(bodies / recipes.FIRST, "plain", 0) / "model.safetensors")
         self.learnt, self.test = (
             hold(open_data("scenes", split, want="instances", size=BASE.size, length=length))
             for split, length in (("train", BASE.train_length), ("test", BASE.test_length))
@@ -90,7 +93,7 @@ class Bench:
         """Return the detector that has learnt boxes only."""
         path = self.runs / "detector.safetensors"
         if not path.exists():
-            config = replace(BASE, model="antialias:TinyMaskX", epochs=DETECTOR_EPOCHS)
+            config = replace(BASE, model="antialias:TinyMaskX", epochs=DETECTOR_EPOCHS, backbone=self.body)
             model = network(config, self.task.outputs(self.learnt))
             train_(model, PartlyMasked(self.learnt, ClassSplit((), self.learnt.classes)), config)
             save(model, path)
@@ -122,7 +125,7 @@ class Bench:
         """Train and measure one network."""
         model, filter = METHODS[method]
         told = {"model": model, "filter": filter, "masked_classes": str(self.split_file(direction))}
-        config = replace(BASE, **told, max_steps=STEPS, learning_rate=0.06, seed=seed)
+        config = replace(BASE, **told, max_steps=STEPS, seed=seed)
         made = self.trained(method, direction, config)
         scores = self.task.evaluate(made, self.test, config) | ious(made, self.test, self.splits[direction])
         Evaluation(model=method, config=config, scores=scores).write(self.scores(method, direction, seed))
@@ -182,9 +185,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("step", choices=("train", "table"))
     parser.add_argument("--runs", type=Path, default=Path("runs/mask_x"))
+    parser.add_argument("--bodies", type=Path, default=Path("runs/recipes"))
     parser.add_argument("--seeds", type=int, default=3)
     args = parser.parse_args()
-    bench = Bench(args.runs)
+    bench = Bench(args.runs, args.bodies)
     if args.step == "train":
         train(bench, args.seeds)
     else:

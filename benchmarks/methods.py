@@ -30,6 +30,7 @@ METHODS: dict[str, Filter | None] = {
     "plain": None,
     "fixed 3x3": Fixed(),
     "adaptive k3 G8": Adaptive(),
+    "adaptive k3 G8, separable predictor": Adaptive(predictor="separable"),
     "polyphase, norm": Polyphase(),
     "adaptive k3 G8, polyphase": Adaptive(phase="norm", padding_mode="circular"),
     "spatial only (adaptive k3 G1)": Adaptive(groups=1),

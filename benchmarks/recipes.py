@@ -44,13 +44,17 @@ def train(task: str, runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
     for seed in range(count):
         for method in METHODS:
-            config = config_of(task, method, seed, runs)
-            out = Path(config.out)
-            if not (out / "scores.json").exists():
-                start = time.process_time()
-                run = fit(config, resume=(out / "last.ckpt").exists())
-                shares = (f"{name} {seeds.percent(score.value)}" for name, score in run.scores.items())
-                print(task, method, seed, *shares, f"in {time.process_time() - start:.0f} CPU seconds", flush=True)
+            run(f"{task} {method} {seed}", config_of(task, method, seed, runs))
+
+
+def run(title: str, config: TrainConfig) -> None:
+    """Train and measure one network, from where it stopped, if it is not there yet."""
+    out = Path(config.out)
+    if not (out / "scores.json").exists():
+        start = time.process_time()
+        scores = fit(config, resume=(out / "last.ckpt").exists()).scores
+        shares = (f"{name} {seeds.percent(score.value)}" for name, score in scores.items())
+        print(title, *shares, f"in {time.process_time() - start:.0f} CPU seconds", flush=True)
 
 
 def rows(runs: Path) -> Iterator[dict[str, object]]:

@@ -63,6 +63,7 @@ def test_an_error_is_one_line_and_exit_code_2(capsys, words, message):
 
 def test_every_filter_has_its_word_and_options():
     assert FilterOptions().config() == aa.Adaptive()
+    assert FilterOptions(predictor="separable").config() == aa.Adaptive(predictor="separable")
     assert FilterOptions(filter="polyphase").config() == aa.Polyphase()
     assert FilterOptions(filter="fixed", kernel_size=5, phase="norm").config() == aa.Fixed(kernel_size=5, phase="norm")
     assert FilterOptions(filter="gaussian", width="image").config() == aa.nn.Gaussian(width="image")

@@ -31,7 +31,9 @@ def _scramble_(model: nn.Module) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("filter", [None, Fixed(kernel_size=5), Adaptive(groups=4, init="paper")], ids=str)
+@pytest.mark.parametrize(
+    "filter", [None, Fixed(kernel_size=5), Adaptive(groups=4, init="paper"), Adaptive(predictor="separable")], ids=str
+)
 @pytest.mark.parametrize("name", ["antialias:TinyResNet", "timm:resnet10t"])
 def test_a_saved_network_comes_back_bit_by_bit(name: str, filter: Filter | None, tmp_path: Path) -> None:
     model = build(name, num_classes=5)

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from antialias.nn import INITS, AdaptiveBlurPool2d, BlurPool2d, FrozenBatchNorm2d
-from antialias.ops import NORMALIZATIONS, PADDING_MODES
+from antialias.nn import INITS, PREDICTORS, AdaptiveBlurPool2d, BlurPool2d, FrozenBatchNorm2d
+from antialias.ops import NORMALIZATIONS, PADDING_MODES, adaptive_blur2d
 
 
 def randomized(layer: AdaptiveBlurPool2d) -> AdaptiveBlurPool2d:
@@ -67,8 +67,9 @@ def test_constant_in_constant_out(mode):
 
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("frozen_norm", [True, False])
-def test_identity_hands_its_input_on_whatever_it_is(train, frozen_norm):
-    layer = AdaptiveBlurPool2d(8, 3, 1, init="identity", frozen_norm=frozen_norm).train(train)
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_identity_hands_its_input_on_whatever_it_is(train, frozen_norm, predictor):
+    layer = AdaptiveBlurPool2d(8, 3, 1, init="identity", frozen_norm=frozen_norm, predictor=predictor).train(train)
     x = 1000 * torch.randn(4, 8, 9, 9)
     assert (layer(x) - x).norm() / x.norm() < 2e-3
 
@@ -83,9 +84,10 @@ def test_binomial_starts_as_the_fixed_blur(kernel_size):
 
 @pytest.mark.parametrize("init", INITS)
 @pytest.mark.parametrize("frozen_norm", [True, False])
-def test_every_start_can_learn(init, frozen_norm):
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_every_start_can_learn(init, frozen_norm, predictor):
     torch.manual_seed(0)
-    layer = AdaptiveBlurPool2d(8, init=init, frozen_norm=frozen_norm).train()
+    layer = AdaptiveBlurPool2d(8, init=init, frozen_norm=frozen_norm, predictor=predictor).train()
     x = torch.randn(4, 8, 8, 8)
     before = layer.filters(x).detach()
     optimizer = torch.optim.Adam([p for p in layer.parameters() if p.requires_grad], lr=1e-2)
@@ -120,6 +122,71 @@ def test_parameters_added_to_resnet50_are_those_of_the_paper():
     channels = [64, 128, 256, 512, 256, 512, 1024]
     added = sum(p.numel() for c in channels for p in AdaptiveBlurPool2d(c, device="meta").parameters())
     assert added / 25_557_032 == pytest.approx(0.070, abs=5e-4)
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_training_normalises_as_torchs_own_norm_does(predictor, momentum):
+    layer = randomized(AdaptiveBlurPool2d(8, predictor=predictor)).double()
+    layer.bn.momentum = momentum
+    twin, x = copy.deepcopy(layer), torch.randn(3, 8, 9, 9, dtype=torch.float64, requires_grad=True)
+    for _ in range(2):
+        y = layer(x)
+        expected = adaptive_blur2d(x, twin.bn(twin.conv(x)), backend="reference")
+        assert torch.allclose(y, expected, atol=1e-12)
+    ours, theirs = (
+        torch.autograd.grad(z.square().sum(), [x, *of.parameters()]) for z, of in ((y, layer), (expected, twin))
+    )
+    assert all(torch.allclose(*pair, atol=1e-10) for pair in zip(ours, theirs, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(layer.buffers(), twin.buffers(), strict=True))
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+@pytest.mark.parametrize("frozen_norm", [True, False])
+def test_fixed_statistics_are_folded_into_the_convolution_and_are_never_stale(predictor, frozen_norm):
+    layer = AdaptiveBlurPool2d(8, predictor=predictor, frozen_norm=frozen_norm).double().train(frozen_norm)
+    x = torch.randn(2, 8, 9, 9, dtype=torch.float64, requires_grad=True)
+    for _ in range(2):
+        randomized(layer)
+        nn.init.normal_(layer.bn.running_mean)
+        expected = layer.bn(layer.conv(x))
+        assert torch.allclose(layer.logits(x), expected, atol=1e-12)
+        learning = [x, *(p for p in layer.parameters() if p.requires_grad)]
+        grads = (torch.autograd.grad(z.square().sum(), learning) for z in (layer.logits(x), expected))
+        assert all(torch.allclose(*pair, atol=1e-10) for pair in zip(*grads, strict=True))
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("register", ["register_forward_hook", "register_forward_pre_hook"])
+def test_who_looks_at_the_norm_sees_it(train, register):
+    layer, seen = AdaptiveBlurPool2d(8).train(train), []
+    getattr(layer.bn, register)(lambda module, *maps: seen.append(module))
+    y = layer(torch.randn(2, 8, 8, 8))
+    assert seen == [layer.bn]
+    assert y.shape == (2, 8, 4, 4)
+
+
+def test_training_keeps_no_logits():
+    layer, x = AdaptiveBlurPool2d(16, groups=8), torch.randn(2, 16, 12, 12, requires_grad=True)
+    kept = {}
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.setdefault(t.data_ptr(), t.numel()) and t, lambda t: t
+    ):
+        layer(x)
+    parameters = {p.data_ptr() for p in layer.parameters()}
+    read = 2 * 72 * 6 * 6
+    assert [n for at, n in kept.items() if at not in parameters and n > 72] == [x.numel(), read]
+
+
+def test_a_separable_predictor_is_the_full_one_with_kernels_of_rank_one():
+    layer = randomized(AdaptiveBlurPool2d(8, 5, groups=4, predictor="separable", dtype=torch.float64)).eval()
+    full = AdaptiveBlurPool2d(8, 5, groups=4, dtype=torch.float64).eval()
+    assert sum(p.numel() for p in layer.conv.parameters()) == 8 * 25 + 8 * 100
+    depthwise, pointwise = layer.conv.depthwise.weight, layer.conv.pointwise.weight
+    state = layer.bn.state_dict(prefix="bn.") | {"conv.weight": pointwise * depthwise.transpose(0, 1)}
+    full.load_state_dict(state)
+    x = torch.randn(2, 8, 9, 7, dtype=torch.float64)
+    assert torch.allclose(layer(x), full(x), atol=1e-12)
 
 
 def test_channels_last_stays():
@@ -182,6 +249,7 @@ def test_deep_copy_is_equal_and_apart():
         ({"init": "zeros"}, "init='zeros' is unknown. Use 'paper', 'binomial' or 'identity'"),
         ({"init": "identity", "normalize": "joint"}, "init='identity' needs filters that sum to one.*init='paper'"),
         ({"padding_mode": "same"}, "padding_mode='same' is unknown"),
+        ({"predictor": "tiny"}, "predictor='tiny' is unknown. Use one of 'full', 'separable'"),
         ({"stride": (2, 2, 2)}, r"stride=\(2, 2, 2\) does not fit 2 dimension"),
     ],
 )

@@ -12,15 +12,19 @@ SIZES = ((9, 6), (2, 5), (1, 3), (1, 1))
 WINDOWS = ((3, (2, 2)), (7, (3, 1)), ((1, 5), (1, 2)))
 
 
-def plain(x, weight, stride, border, mode):
-    return F.conv2d(pad(x, [(side, side) for side in border], mode), weight, stride=stride)
+WIDE = 40  # channels: enough for the CPU to turn the padded copy
 
 
-def case(size, kernel_size=3, dtype=torch.float64, n=2, channels=3):
+def plain(x, weight, stride, border, mode, bias=None):
+    x_pad = pad(x, [(side, side) for side in border], mode)
+    return F.conv2d(x_pad, weight, bias, stride, groups=x.shape[1] // weight.shape[1])
+
+
+def case(size, kernel_size=3, dtype=torch.float64, n=2, channels=3, groups=1):
     generator = torch.Generator().manual_seed(0)
     rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
     x = torch.randn(n, channels, *size, generator=generator).to(dtype).requires_grad_()
-    weight = torch.randn(4, channels, rows, columns, generator=generator).to(dtype).requires_grad_()
+    weight = torch.randn(4 * groups, channels // groups, rows, columns, generator=generator).to(dtype).requires_grad_()
     return x, weight, (rows // 2, columns // 2)
 
 
@@ -34,6 +38,35 @@ def test_equals_the_plain_form_and_its_gradients(mode, size, window):
     for inputs in ((x, weight), (x,), (weight,)):
         for ours, torchs in zip(*(torch.autograd.grad(z, inputs, grad_y, True) for z in (y, expected)), strict=True):
             assert torch.allclose(ours, torchs, atol=1e-12)
+
+
+@pytest.mark.parametrize(("mode", "size", "window"), list(itertools.product(PADDING_MODES, SIZES, WINDOWS)))
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_many_channels_keep_their_layout(mode, size, window, layout):
+    kernel_size, stride = window
+    x, weight, border = case(size, kernel_size, channels=WIDE)
+    x = x.detach().contiguous(memory_format=layout).requires_grad_()
+    y, expected = (form(x, weight, stride, border, mode) for form in (padded_conv2d, plain))
+    grad_y = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=y.dtype)
+    grads = [torch.autograd.grad(z, (x, weight), grad_y) for z in (y, expected)]
+    with torch.no_grad():
+        assert torch.equal(padded_conv2d(x, weight, stride, border, mode), y)
+    for ours, torchs in ((y, expected), *zip(*grads, strict=True)):
+        assert torch.allclose(ours, torchs, atol=1e-11)
+    assert y.is_contiguous(memory_format=layout)
+    assert grads[0][0].is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+@pytest.mark.parametrize("channels", [4, WIDE])
+def test_channels_in_groups_and_what_is_added(mode, channels):
+    x, weight, border = case((6, 5), channels=channels, groups=channels)
+    bias = torch.randn(4 * channels, dtype=torch.float64, requires_grad=True)
+    inputs = (x, weight, bias)
+    y, expected = (form(x, weight, (2, 1), border, mode, bias) for form in (padded_conv2d, plain))
+    assert torch.allclose(y, expected, atol=1e-12)
+    grads = (torch.autograd.grad(z.square().sum(), inputs) for z in (y, expected))
+    assert all(torch.allclose(ours, torchs, atol=1e-11) for ours, torchs in zip(*grads, strict=True))
 
 
 @pytest.mark.parametrize("frozen", [0, 1])
@@ -50,8 +83,13 @@ def test_what_is_frozen_gets_no_gradient(frozen):
 @pytest.mark.parametrize(("mode", "size"), list(itertools.product(PADDING_MODES, ((5, 4), (1, 2)))))
 def test_first_and_second_derivatives(mode, size):
     x, weight, border = case(size, n=1, channels=1)
-    assert torch.autograd.gradcheck(lambda *given: padded_conv2d(*given, (2, 1), border, mode), (x, weight))
-    assert torch.autograd.gradgradcheck(lambda *given: padded_conv2d(*given, (2, 1), border, mode), (x, weight))
+    bias = torch.randn(4, dtype=torch.float64, requires_grad=True)
+
+    def run(x, weight, bias):
+        return padded_conv2d(x, weight, (2, 1), border, mode, bias)
+
+    assert torch.autograd.gradcheck(run, (x, weight, bias))
+    assert torch.autograd.gradgradcheck(run, (x, weight, bias))
 
 
 @pytest.mark.parametrize("mode", PADDING_MODES)
@@ -128,7 +166,7 @@ def test_channels_last_stays_forward_and_backward(mode):
     x, weight, border = case((8, 7), dtype=torch.float32)
     x_last = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
     y, y_last = (padded_conv2d(maps, weight, (2, 2), border, mode) for maps in (x, x_last))
-    assert y_last.stride() == plain(x_last, weight, (2, 2), border, mode).stride()
+    assert y_last.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(y_last, y, atol=1e-5)
     (grad,), (grad_last,) = (torch.autograd.grad(*pair) for pair in ((y.sum(), x), (y_last.sum(), x_last)))
     assert grad_last.is_contiguous(memory_format=torch.channels_last)

@@ -148,7 +148,8 @@ def test_files_and_copies_keep_the_function(phase: Any, tmp_path: Path) -> None:
     convert_(model, Adaptive(phase=phase, padding_mode="circular", init="paper"), example=picture().float())
     expected = model(picture().float())
     save(model, tmp_path / "model.safetensors")
-    assert torch.equal(load(tmp_path / "model.safetensors").eval()(picture().float()), expected)
+    # Torch multiplies matrices at other addresses in another order.
+    torch.testing.assert_close(load(tmp_path / "model.safetensors").eval()(picture().float()), expected)
     assert torch.equal(copy.deepcopy(model)(picture().float()), expected)
 
 

@@ -26,7 +26,7 @@ class FullResolution(nn.Module):
         """Filter and subsample maps `(N, C, H, W)`."""
         k, groups, (n, channels, height, width) = self.layer.kernel_size, self.layer.groups, x.shape
         x_pad = F.pad(x, [k // 2] * 4, mode="reflect")
-        logits = self.layer.bn(F.conv2d(x_pad, self.layer.conv.weight))
+        logits = self.layer.bn(F.conv2d(x_pad, self.layer.get_parameter("conv.weight")))
         weights = logits.view(n, groups, 1, k * k, height, width).softmax(3)
         windows = F.unfold(x_pad, k).view(n, groups, channels // groups, k * k, height, width)
         full = (windows * weights).sum(3).view(n, channels, height, width)
@@ -48,7 +48,7 @@ class Strided(nn.Module):
         """Filter and subsample maps `(N, C, H, W)`."""
         k, stride = self.layer.kernel_size, self.layer.stride
         x_pad = F.pad(x, [k // 2] * 4, mode="reflect")
-        logits = self.layer.bn(F.conv2d(x_pad, self.layer.conv.weight, stride=stride))
+        logits = self.layer.bn(F.conv2d(x_pad, self.layer.get_parameter("conv.weight"), stride=stride))
         return adaptive_blur2d(x, logits, k, stride, backend="reference")
 
 
@@ -107,7 +107,7 @@ class Unfiltered(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Subsample maps `(N, C, H, W)`."""
         (rows, columns), padding = self.layer.stride, self.layer.kernel_size // 2
-        logits = F.conv2d(x, self.layer.conv.weight, stride=self.layer.stride, padding=padding)
+        logits = F.conv2d(x, self.layer.get_parameter("conv.weight"), stride=self.layer.stride, padding=padding)
         # A sum that counts for nothing, so that the backward pass has its convolutions, too.
         return x[:, :, ::rows, ::columns] + 0.0 * logits.sum()
 

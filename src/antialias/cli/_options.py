@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from torch import Tensor, nn
 
 from antialias import nn as filters
-from antialias.nn import Filter, Init, Phase, Width
+from antialias.nn import Filter, Init, Phase, PredictorKind, Width
 from antialias.ops import Normalize, PaddingMode
 from antialias.surgery import input_size
 
@@ -30,6 +30,7 @@ class FilterOptions:
         init: Start values (adaptive, gaussian, attention); the filter's place decides where none is given.
         width: Whose width it is (gaussian).
         padding_mode: How borders are continued.
+        predictor: The convolution that predicts filters, or a cheaper one (adaptive).
         phase: How the samples to keep are chosen: by `norm` or `learned`; the first of each stride if not given.
     """
 
@@ -40,6 +41,7 @@ class FilterOptions:
     init: Init | None = None
     width: Width | None = None
     padding_mode: PaddingMode | None = None
+    predictor: PredictorKind | None = None
     phase: Phase | None = None
 
     def config(self) -> Filter:

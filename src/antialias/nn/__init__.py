@@ -22,6 +22,8 @@ from ._filter import filter_from_dict as filter_from_dict
 from ._frozen import FrozenBatchNorm2d as FrozenBatchNorm2d
 from ._gaussian import GaussianBlurPool2d as GaussianBlurPool2d
 from ._gaussian import Width as Width
+from ._padded import PREDICTORS as PREDICTORS
+from ._padded import PredictorKind as PredictorKind
 from ._polyphase import PHASES as PHASES
 from ._polyphase import Phase as Phase
 from ._polyphase import PhaseReturn2d as PhaseReturn2d
@@ -46,6 +48,7 @@ __all__ = [
     "INITS",
     "LAYERS",
     "PHASES",
+    "PREDICTORS",
     "Adaptive",
     "AdaptiveBlurPool2d",
     "Attention",
@@ -68,6 +71,7 @@ __all__ = [
     "PhaseReturn2d",
     "Polyphase",
     "PolyphasePool2d",
+    "PredictorKind",
     "Width",
     "filter_from_dict",
 ]

@@ -12,7 +12,8 @@ from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, che
 
 from ._arguments import check_channels, check_groups, check_odd, per_dimension
 from ._frozen import FrozenBatchNorm2d
-from ._padded import PaddedConv2d
+from ._padded import PREDICTORS, PaddedConv2d, PredictorKind, SeparableConv2d, draw_
+from ._predictor import predict, predict_and_source
 
 Init = Literal["paper", "identity", "binomial"]
 INITS: tuple[str, ...] = get_args(Init)
@@ -37,6 +38,8 @@ class AdaptiveBlurPool2d(nn.Module):
         init: `"paper"` (as published), `"binomial"` (starts as the fixed blur) or `"identity"` (starts by handing its
             input on, so that a trained network keeps its function). `"joint"` allows `"paper"` only.
         padding_mode: `"reflect"`, `"replicate"`, `"zeros"` or `"circular"`.
+        predictor: `"full"`, the convolution as published, or `"separable"`, a depthwise and a pointwise one instead,
+            with `channels * (k*k + groups*k*k)` multiply-adds a position for `channels * groups * k**4`.
         frozen_norm: Predict through `FrozenBatchNorm2d`, as in a detector with frozen BatchNorm.
         device: Device of the parameters.
         dtype: Type of the parameters.
@@ -63,6 +66,7 @@ class AdaptiveBlurPool2d(nn.Module):
         normalize: Normalize = "group",
         init: Init = "paper",
         padding_mode: PaddingMode = "reflect",
+        predictor: PredictorKind = "full",
         *,
         frozen_norm: bool = False,
         device: torch.device | str | None = None,
@@ -74,6 +78,7 @@ class AdaptiveBlurPool2d(nn.Module):
         check_groups(groups, channels)
         check_padding_mode(padding_mode)
         check_init(init, normalize)
+        check_predictor(predictor)
         self.channels, self.kernel_size, self.groups = channels, kernel_size, groups
         rows, columns = per_dimension(stride, 2, "stride")
         self.stride = (rows, columns)
@@ -82,13 +87,15 @@ class AdaptiveBlurPool2d(nn.Module):
         self.padding_mode: PaddingMode = padding_mode
         taps = groups * kernel_size**2
         norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
-        self.conv = PaddedConv2d(channels, taps, kernel_size, self.stride, padding_mode, device=device, dtype=dtype)
+        self.predictor: PredictorKind = predictor
+        convolution = SeparableConv2d if predictor == "separable" else PaddedConv2d
+        self.conv = convolution(channels, taps, kernel_size, self.stride, padding_mode, device=device, dtype=dtype)
         self.bn = norm(taps, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Write the start values that `init` names."""
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+        draw_(self.conv)
         self.bn.reset_parameters()
         if self.init != "paper":
             self._start_at(_start_filter(self.init, self.kernel_size))
@@ -98,19 +105,22 @@ class AdaptiveBlurPool2d(nn.Module):
         self.bn.bias.copy_(taps.log().flatten().repeat(self.groups))
         if isinstance(self.bn, FrozenBatchNorm2d):
             # A frozen scale could never grow from zero, so here the convolution is what starts at zero.
-            self.conv.weight.zero_()
+            draw_(self.conv, silent=True)
         else:
             # A zero scale makes the start exact for every input, in training and evaluation alike, and still learns.
             self.bn.weight.fill_(0.0 if self.init == "identity" else _BINOMIAL_SCALE)
 
     def logits(self, x: Tensor) -> Tensor:
         """Predict the filters' logits `(N, G*k*k, ceil(H / s_h), ceil(W / s_w))` at the kept positions of `x`."""
+        self._check(x)
+        return predict(self.conv, self.bn, x)
+
+    def _check(self, x: Tensor) -> None:
         if x.dim() != 4 or x.shape[1] != self.channels:
             raise ValueError(
                 f"x has shape {tuple(x.shape)}, but this layer filters {self.channels} channels. "
                 f"Pass (N, {self.channels}, H, W)."
             )
-        return self.bn(self.conv(x))
 
     def filters(self, x: Tensor) -> Tensor:
         """Return the filters `(N, G, k*k, ceil(H / s_h), ceil(W / s_w))` that `forward` applies to `x`."""
@@ -118,12 +128,17 @@ class AdaptiveBlurPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
-        return adaptive_blur2d(x, self.logits(x), self.kernel_size, self.stride, self.normalize, self.padding_mode)
+        self._check(x)
+        logits, source = predict_and_source(self.conv, self.bn, x)
+        return adaptive_blur2d(
+            x, logits, self.kernel_size, self.stride, self.normalize, self.padding_mode, source=source
+        )
 
     def extra_repr(self) -> str:
         return (
             f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, groups={self.groups}, "
-            f"normalize={self.normalize!r}, init={self.init!r}, padding_mode={self.padding_mode!r}"
+            f"normalize={self.normalize!r}, init={self.init!r}, padding_mode={self.padding_mode!r}, "
+            f"predictor={self.predictor!r}"
         )
 
 
@@ -138,6 +153,12 @@ def check_init(init: str | None, normalize: str) -> None:
             f"init={init!r} needs filters that sum to one, but normalize='joint' lets each sum to 1/groups. "
             "Use normalize='group' or init='paper'."
         )
+
+
+def check_predictor(predictor: str) -> None:
+    """Raise unless `predictor` is known."""
+    if predictor not in PREDICTORS:
+        raise ValueError(f"predictor={predictor!r} is unknown. Use one of {', '.join(map(repr, PREDICTORS))}.")
 
 
 def _start_filter(init: Init, kernel_size: int) -> Tensor:

@@ -12,10 +12,14 @@ from torch import nn
 
 from antialias.ops import Normalize, PaddingMode, check_padding_mode
 
-from ._adaptive import AdaptiveBlurPool2d, Init, check_init
+from ._adaptive import AdaptiveBlurPool2d, Init, check_init, check_predictor
 from ._arguments import check_binomial, check_groups_number, check_odd, largest_divisor
 from ._blur import BlurPool2d
+from ._padded import PredictorKind
 from ._polyphase import Phase, PolyphasePool2d, check_phase
+
+# What a config does not say of itself: nothing out of the ordinary.
+_UNSAID = (("phase", None), ("predictor", "full"))
 
 
 class Place(NamedTuple):
@@ -102,7 +106,7 @@ class Filter(ABC):
     def __repr__(self) -> str:
         named = {field.name: getattr(self, field.name) for field in fields(self)}
         first = {name: named[name] for name in ("kernel_size", "padding_mode") if name in named}
-        shown = first | {name: value for name, value in named.items() if (name, value) != ("phase", None)}
+        shown = first | {name: value for name, value in named.items() if (name, value) not in _UNSAID}
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def to_dict(self) -> dict[str, object]:
@@ -151,6 +155,7 @@ class Adaptive(Filter):
         init: `"paper"`, `"binomial"`, `"identity"`, or `None`: identity when a trained network is converted.
         padding_mode: How borders are continued.
         phase: Which samples are kept, see `Filter`.
+        predictor: `"full"` or, several times cheaper, `"separable"`, see `AdaptiveBlurPool2d`.
 
     Example:
         >>> Adaptive(groups=8).build(12, (2, 2)).groups
@@ -161,11 +166,13 @@ class Adaptive(Filter):
     groups: int = 8
     normalize: Normalize = "group"
     init: Init | None = None
+    predictor: PredictorKind = "full"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_odd(self.kernel_size)
         check_init(self.init, self.normalize)
+        check_predictor(self.predictor)
         check_groups_number(self.groups)
 
     def groups_for(self, channels: int) -> int:
@@ -181,6 +188,7 @@ class Adaptive(Filter):
             self.normalize,
             self.init or ("paper" if self.normalize == "joint" else place.init),
             self.padding_mode,
+            self.predictor,
             frozen_norm=place.frozen_norm,
             device=place.device,
             dtype=place.dtype,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from antialias.ops import PaddingMode
+from antialias.ops import Normalized, PaddingMode
 
 from ._frozen import FrozenBatchNorm2d
-from ._padded import PaddedConv2d
+from ._padded import Convolution, PaddedConv2d, draw_
 
 _SCALE = 0.1
 
@@ -50,14 +50,40 @@ class Predictor(nn.Module):
     @torch.no_grad()
     def start_at(self, values: Tensor, *, exactly: bool) -> None:
         """Start at `values` `(outputs,)` everywhere, exactly or with a little of the content."""
-        nn.init.kaiming_normal_(self.conv.weight, mode="fan_out", nonlinearity="relu")
+        frozen = isinstance(self.bn, FrozenBatchNorm2d)
+        draw_(self.conv, silent=frozen)  # a frozen scale could never grow from zero
         self.bn.reset_parameters()
         self.bn.bias.copy_(values)
-        if isinstance(self.bn, FrozenBatchNorm2d):
-            self.conv.weight.zero_()  # a frozen scale could never grow from zero
-        else:
+        if not frozen:
             self.bn.weight.fill_(0.0 if exactly else _SCALE)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from maps `(N, channels, H, W)`."""
-        return self.bn(self.conv(x))
+        return predict(self.conv, self.bn, x)
+
+
+def predict(conv: Convolution, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """Convolve and normalise maps: in one go where the norm's statistics are fixed, so that it costs no pass."""
+    return conv(x, norm) if _has_fixed_statistics(norm) else norm(conv(x))
+
+
+def predict_and_source(conv: Convolution, norm: nn.BatchNorm2d, x: Tensor) -> tuple[Tensor, Normalized | None]:
+    """Convolve and normalise maps; where a BatchNorm took this batch's statistics, return also what it read."""
+    mean, variance, momentum, batches = norm.running_mean, norm.running_var, norm.momentum, norm.num_batches_tracked
+    plain = type(norm) is nn.BatchNorm2d and norm.training and norm.affine and not _is_watched(norm)
+    if not plain or mean is None or batches is None or momentum is None:
+        return predict(conv, norm, x), None
+    batches.add_(1)
+    read, weight, bias = conv(x), norm.weight, norm.bias
+    logits, means, deviations = torch.native_batch_norm(read, weight, bias, mean, variance, True, momentum, norm.eps)
+    return logits, Normalized(read, weight, bias, means, deviations, norm.eps)
+
+
+def _has_fixed_statistics(norm: nn.BatchNorm2d) -> bool:
+    """Whether a norm multiplies and adds the same whatever it reads, and nobody looks at that."""
+    fixed = isinstance(norm, FrozenBatchNorm2d) or (type(norm) is nn.BatchNorm2d and not norm.training)
+    return fixed and norm.affine and norm.running_mean is not None and not _is_watched(norm)
+
+
+def _is_watched(norm: nn.BatchNorm2d) -> bool:
+    return bool(norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks or norm._backward_pre_hooks)

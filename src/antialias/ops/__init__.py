@@ -9,6 +9,7 @@ from ._blur import binomial as binomial
 from ._blur import blur as blur
 from ._dynamic import dynamic_filter2d as dynamic_filter2d
 from ._layout import in_layout_of as in_layout_of
+from ._normalized import Normalized as Normalized
 from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
 from ._pad import check_padding_mode as check_padding_mode
@@ -27,6 +28,7 @@ __all__ = [
     "PADDING_MODES",
     "BackendStatus",
     "Normalize",
+    "Normalized",
     "PaddingMode",
     "adaptive_blur2d",
     "backends",

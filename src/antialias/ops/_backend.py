@@ -19,12 +19,15 @@ class Backend:
         description: What it is, in a few words.
         why_not: Reasons why it cannot run on given inputs; empty if it can.
         run: The operation.
+        gradients: Its backward pass as an operation, if it has one: takes the gradient of the output and what `run`
+            takes.
     """
 
     name: str
     description: str
     why_not: Callable[..., list[str]]
     run: Callable[..., Tensor]
+    gradients: Callable[..., tuple[Tensor, ...]] | None = None
 
 
 def pick(backends: Sequence[Backend], name: str, *inputs: Any) -> Backend:

@@ -65,10 +65,32 @@ def why_not(x: Tensor) -> list[str]:
 def adaptive_blur2d(
     x: Tensor, logits: Tensor, kernel_size: int, stride: tuple[int, int], normalize: Normalize, mode: PaddingMode
 ) -> Tensor:
+    return torch.ops.antialias.adaptive_blur2d(
+        x, _readable(logits, x), kernel_size, *stride, normalize == "joint", mode
+    )
+
+
+def adaptive_gradients(
+    grad_y: Tensor,
+    x: Tensor,
+    logits: Tensor,
+    kernel_size: int,
+    stride: tuple[int, int],
+    normalize: Normalize,
+    mode: PaddingMode,
+) -> tuple[Tensor, Tensor]:
+    joint, readable = normalize == "joint", _readable(logits, x)
+    grad_x, grad_logits = torch.ops.antialias.adaptive_blur2d_backward(
+        grad_y, x, readable, kernel_size, *stride, joint, mode
+    )
+    return grad_x, grad_logits.to(logits.dtype)
+
+
+def _readable(logits: Tensor, x: Tensor) -> Tensor:
     precise = torch.promote_types(x.dtype, torch.float32)
-    if logits.dtype != precise and (precise == torch.float64 or logits.dtype != torch.bfloat16):
-        logits = logits.to(precise)
-    return torch.ops.antialias.adaptive_blur2d(x, logits, kernel_size, *stride, normalize == "joint", mode)
+    if logits.dtype == torch.bfloat16 and precise == torch.float32:
+        return logits
+    return logits.to(precise)
 
 
 def blur_why_not(x: Tensor, taps: Sequence[Tensor] | Tensor) -> list[str]:

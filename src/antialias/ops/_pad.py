@@ -97,3 +97,18 @@ def _source_index(size: int, before: int, after: int, mode: PaddingMode, device:
     period = 2 * (size - 1)
     folded = index % period
     return torch.minimum(folded, period - folded)
+
+
+def source_place(place: int, size: int, mode: PaddingMode) -> int:
+    """Return which of `size` samples stands at a place before, among or after them, for every mode but zeros.
+
+    Example:
+        >>> [source_place(place, 3, "reflect") for place in range(-3, 6)]
+        [1, 2, 1, 0, 1, 2, 1, 0, 1]
+    """
+    if mode == "replicate":
+        return min(max(place, 0), size - 1)
+    if mode == "circular" or size == 1:
+        return place % size
+    folded = place % (2 * (size - 1))
+    return min(folded, 2 * (size - 1) - folded)

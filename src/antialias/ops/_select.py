@@ -10,14 +10,15 @@ from torch import Tensor
 from . import _cpp, _triton
 from ._backend import Backend, pick
 from ._layout import in_layout_of
+from ._normalized import Normalized, blur_of_normalized
 from ._pad import PaddingMode, check_padding_mode
 from ._reference import NORMALIZATIONS, Normalize
 from ._reference import adaptive_blur2d as _reference
 
 # Fastest first: "auto" takes the first that has no reason not to run.
 _BACKENDS = (
-    Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d),
-    Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.adaptive_blur2d),
+    Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d, _cpp.adaptive_gradients),
+    Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.adaptive_blur2d, _triton.adaptive_gradients),
     Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),
 )
 
@@ -78,6 +79,7 @@ def adaptive_blur2d(
     normalize: Normalize = "group",
     padding_mode: PaddingMode = "reflect",
     backend: str = "auto",
+    source: Normalized | None = None,
 ) -> Tensor:
     """Filter each location and channel group of `x` with its own low-pass filter, at kept positions only.
 
@@ -93,6 +95,7 @@ def adaptive_blur2d(
         normalize: `"group"` (the taps of each filter sum to one) or `"joint"` (the taps of all groups do).
         padding_mode: How the border is continued, see `pad`.
         backend: `"auto"`, or a name from `backends()`.
+        source: What a BatchNorm made the logits of: kept for the backward pass in their place, where that works.
 
     Returns:
         Maps of shape `(N, C, ceil(H/s_h), ceil(W/s_w))` in the type and memory format of `x`.
@@ -110,8 +113,10 @@ def adaptive_blur2d(
     """
     strides = (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
     _check(x, logits, kernel_size, strides, normalize, padding_mode)
-    run = pick(_BACKENDS, backend, x).run
-    return in_layout_of(x, run(x, logits, kernel_size, strides, normalize, padding_mode))
+    chosen, arguments = pick(_BACKENDS, backend, x), (kernel_size, strides, normalize, padding_mode)
+    if source is not None and chosen.gradients is not None and not torch.compiler.is_compiling():
+        return in_layout_of(x, blur_of_normalized(x, logits, source, chosen, *arguments))
+    return in_layout_of(x, chosen.run(x, logits, *arguments))
 
 
 def _check(

@@ -114,6 +114,19 @@ def adaptive_blur2d(
     return torch.ops.antialias.triton_adaptive_blur2d(x, logits, kernel_size, *stride, normalize == "joint", mode)
 
 
+def adaptive_gradients(
+    grad_y: Tensor,
+    x: Tensor,
+    logits: Tensor,
+    kernel_size: int,
+    stride: tuple[int, int],
+    normalize: Normalize,
+    mode: PaddingMode,
+) -> tuple[Tensor, Tensor]:
+    joint = normalize == "joint"
+    return torch.ops.antialias.triton_adaptive_blur2d_backward(grad_y, x, logits, kernel_size, *stride, joint, mode)
+
+
 def forward_launch(x: Tensor, logits: Tensor, y: Tensor, settings: Settings) -> Launch:
     """Prepare the forward kernel; only shapes, strides and types are looked at, so meta tensors do."""
     sizes, constants = _sizes(x, logits, y, settings), _constants(x, settings)
