@@ -1,47 +1,22 @@
 from __future__ import annotations
 
-import importlib.util
 import math
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
+from matrix import assert_close, forward_and_gradients, make
 
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.ops import NORMALIZATIONS, PADDING_MODES, _cpp, adaptive_blur2d, backends
 from antialias.ops._select import _reference
 
-LAYOUTS = (torch.contiguous_format, torch.channels_last)
+LAYOUTS = ("contiguous", "channels last")
 SIZES = ((1, 1), (3, 2), (7, 7), (9, 33), (20, 50))
 
-
-def test_the_kernel_is_built_where_it_can_be():
-    can = (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")) and importlib.util.find_spec("torch")
-    assert not can or _cpp.LIBRARY.exists(), _cpp.why_not(torch.empty(0))
-
-
-def make(size, k=3, stride=(2, 2), groups=2, per_group=3, n=2, dtype=torch.float64, layout=LAYOUTS[0], seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    kept = [math.ceil(side / step) for side, step in zip(size, stride, strict=True)]
-    shapes = (n, groups * per_group, *size), (n, groups * k * k, *kept), (n, groups * per_group, *kept)
-    tensors = [torch.randn(shape, dtype=torch.float64, generator=generator) for shape in shapes]
-    return [tensor.to(dtype).contiguous(memory_format=layout) for tensor in tensors]
-
-
-def forward_and_gradients(run, x, logits, grad_y, *arguments):
-    x, logits = x.detach().requires_grad_(), logits.detach().requires_grad_()
-    y = run(x, logits, *arguments)
-    return y.detach(), *torch.autograd.grad(y, (x, logits), grad_y)
-
-
-def assert_close(found, expected, dtype):
-    for name, a, b in zip(("y", "grad_x", "grad_logits"), found, expected, strict=True):
-        allowed = _cpp.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
-        assert a.dtype == dtype
-        assert ((a.double() - b).abs() <= allowed).all(), (name, ((a.double() - b).abs() / allowed).max())
+pytestmark = pytest.mark.skipif(not _cpp.LIBRARY.exists(), reason="no compiler here, as test_backends.py makes sure")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
