@@ -95,7 +95,7 @@ class AttentionBlurPool2d(nn.Module):
         check_maps(x, self.channels, "filters")
         shares = self.shares(x).repeat_interleave(self.channels // self.groups, 1)
         rows = [binomial(size, dtype=x.dtype, device=x.device) for size in self.kernel_sizes]
-        filtered = [blur(x, torch.outer(row, row), self.stride, self.padding_mode) for row in rows]
+        filtered = [blur(x, (row, row), self.stride, self.padding_mode) for row in rows]
         return in_layout_of(x, torch.stack([y * shares[:, :, n] for n, y in enumerate(filtered)]).sum(0))
 
     def extra_repr(self) -> str:

@@ -99,8 +99,8 @@ class AverageBlurPool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
         check_maps(x, self.channels, "filters")
-        taps = x.new_full(self.kernel_size, 1 / (self.kernel_size[0] * self.kernel_size[1]))
-        return blur(x, taps, self.stride, self.padding_mode)
+        rows = [x.new_full((size,), 1 / size) for size in self.kernel_size]
+        return blur(x, rows, self.stride, self.padding_mode)
 
     def extra_repr(self) -> str:
         return (
