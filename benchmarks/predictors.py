@@ -1,0 +1,151 @@
+"""Cheaper predictors of adaptive filters, tried before one of them became `Adaptive(predictor="separable")`.
+
+    python benchmarks/predictors.py train [--runs runs/predictors] [--seeds 1]   # goes on where it stopped
+    python benchmarks/predictors.py table [--runs runs/predictors]               # writes benchmarks/predictors.csv
+
+The recipe is that of classification (recipes/scenes_classification.toml); another convolution stands before the
+predictor's BatchNorm:
+
+- full: C to G*k*k channels, k x k, as published;
+- grouped: each channel group predicts its own filters;
+- separable: k x k for each channel, then 1 x 1;
+- low rank: 1 x 1 to C / 4 channels at full resolution, then k x k;
+- pooled: k x k on averages of 2 x 2 samples, each prediction used for 2 x 2 kept positions;
+- pointwise: 1 x 1.
+
+A row is a predictor and a score: the mean over its seeds, an interval over test pictures, and the difference from the
+full one, paired by picture and seed. `parameters` are
+those of the filters.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import recipes
+import seeds
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from antialias.data import materialize, open_data
+from antialias.nn import Adaptive, AdaptiveBlurPool2d
+from antialias.ops import pad
+from antialias.tasks import Evaluation, TrainConfig, evaluate, network, train_
+
+SCORES = ("accuracy", "consistency", "top1_change")
+OUT = Path(__file__).with_suffix(".csv")
+
+
+class Padded(nn.Conv2d):
+    """A convolution around each kept position, which continues borders as the filter does."""
+
+    def __init__(self, layer: AdaptiveBlurPool2d, channels: int, outputs: int, size: int, **options: object) -> None:
+        super().__init__(channels, outputs, size, bias=False, **options)  # type: ignore[arg-type]
+        self.border, self.mode = [(size // 2, size // 2)] * 2, layer.padding_mode
+        nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(pad(input, self.border, self.mode))
+
+
+class Pooled(nn.Module):
+    """A prediction for each 2 x 2 kept positions."""
+
+    def __init__(self, layer: AdaptiveBlurPool2d, outputs: int) -> None:
+        super().__init__()
+        self.stride = layer.stride
+        self.conv = Padded(layer, layer.channels, outputs, layer.kernel_size, stride=layer.stride)
+
+    def forward(self, input: Tensor) -> Tensor:
+        kept = [-(-size // step) for size, step in zip(input.shape[2:], self.stride, strict=True)]
+        return F.interpolate(self.conv(F.avg_pool2d(input, 2, ceil_mode=True)), size=kept)
+
+
+def _separable(layer: AdaptiveBlurPool2d, outputs: int) -> nn.Module:
+    channels, k = layer.channels, layer.kernel_size
+    depthwise = Padded(layer, channels, channels, k, stride=layer.stride, groups=channels)
+    return nn.Sequential(depthwise, Padded(layer, channels, outputs, 1))
+
+
+def _low_rank(layer: AdaptiveBlurPool2d, outputs: int) -> nn.Module:
+    rank = max(layer.channels // 4, 4)
+    full = Padded(layer, rank, outputs, layer.kernel_size, stride=layer.stride)
+    return nn.Sequential(Padded(layer, layer.channels, rank, 1), full)
+
+
+PREDICTORS: dict[str, Callable[[AdaptiveBlurPool2d, int], nn.Module]] = {
+    "full": lambda layer, outputs: layer.conv,
+    "grouped": lambda layer, outputs: Padded(
+        layer, layer.channels, outputs, layer.kernel_size, stride=layer.stride, groups=layer.groups
+    ),
+    "separable": _separable,
+    "low rank": _low_rank,
+    "pooled": Pooled,
+    "pointwise": lambda layer, outputs: Padded(layer, layer.channels, outputs, 1, stride=layer.stride),
+}
+
+
+def config_of(seed: int) -> TrainConfig:
+    """Return what a run is told."""
+    config = TrainConfig.read(recipes.RECIPES[recipes.FIRST])
+    return replace(config, filter=Adaptive().from_scratch(), seed=seed, accelerator="cpu", devices=1)
+
+
+def train(runs: Path, count: int) -> None:
+    """Train and measure what is not there yet, the first seed of every predictor first."""
+    told = config_of(0)
+    data = materialize(open_data("scenes", "train", size=told.picture_side, length=told.train_length))
+    for seed in range(count):
+        for name in PREDICTORS:
+            folder, config = seeds.folder_of(runs, name, seed), config_of(seed)
+            if not (folder / "scores.json").exists():
+                model = swapped(network(config, len(data.classes)), name)
+                train_(model, data, config)
+                scores = evaluate(model, config)
+                folder.mkdir(parents=True, exist_ok=True)
+                Evaluation(model=name, config=config, scores=scores).write(folder / "scores.json")
+                print(name, seed, *(f"{key} {seeds.percent(scores[key].value)}" for key in SCORES), flush=True)
+
+
+def swapped(model: nn.Module, name: str) -> nn.Module:
+    """Give every adaptive filter of a network another predictor."""
+    for layer in list(model.modules()):
+        if isinstance(layer, AdaptiveBlurPool2d):
+            layer.conv = PREDICTORS[name](layer, layer.groups * layer.kernel_size**2)  # type: ignore[assignment]
+    return model
+
+
+def rows(runs: Path) -> Iterator[dict[str, object]]:
+    """Yield the table's rows, one for each predictor and score."""
+    full = seeds.runs_of(runs, "full")
+    for name in PREDICTORS:
+        found = seeds.runs_of(runs, name)
+        model = swapped(network(config_of(0), 20), name)
+        added = sum(
+            parameter.numel()
+            for layer in model.modules()
+            if isinstance(layer, AdaptiveBlurPool2d)
+            for parameter in layer.parameters()
+        )
+        for score in SCORES if found else ():
+            of, plain = ([run.scores[score] for run in each] for each in (found, full))
+            yield {"predictor": name, "score": score, "seeds": len(found), "parameters": added} | seeds.cells(of, plain)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("train", "table"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/predictors"))
+    parser.add_argument("--seeds", type=int, default=1)
+    args = parser.parse_args()
+    if args.step == "train":
+        train(args.runs, args.seeds)
+    else:
+        seeds.write(OUT, rows(args.runs))
+
+
+if __name__ == "__main__":
+    main()
