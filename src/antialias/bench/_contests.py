@@ -100,6 +100,7 @@ def _networks(base: str, peer: str = "") -> dict[str, nn.Module]:
         "placement and predictor": predictor,
         "fixed 3x3": _converted(base, Fixed()),
         "adaptive k3 G8": _converted(base, Adaptive(init="binomial")),
+        "adaptive k3 G8, separable predictor": _converted(base, Adaptive(init="binomial", predictor="separable")),
     }
     return {**networks, peer: build(peer)} if peer else networks
 

@@ -75,13 +75,10 @@ class _PaddedConv2d(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (grad_y,), (x, weight), (stride, border, mode, groups, _) = grad_outputs, ctx.saved_tensors, ctx.arguments
-        needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        needs_x, needs_weight, needs_bias = needs = ctx.needs_input_grad[:3]
         maps, kernels = x.to(grad_y.dtype), weight.to(grad_y.dtype)
-        x_pad = _padded(maps, border, mode)
-        # Size of the bias; stride, padding, dilation; not transposed, no output padding.
-        how = ([len(weight)], stride, (0, 0), (1, 1), False, (0, 0), groups)
-        grad_pad, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
-            in_layout_of(x_pad, grad_y), x_pad, kernels, *how, (needs_x, needs_weight, needs_bias)
+        grad_pad, grad_weight, grad_bias = _gradients(
+            grad_y, _padded(maps, border, mode), kernels, stride, groups, needs
         )
         grad_x = pad_adjoint(grad_pad, maps, _sides(border), mode).to(x.dtype) if needs_x else None
         return (
@@ -90,6 +87,15 @@ class _PaddedConv2d(torch.autograd.Function):
             grad_bias.to(ctx.bias_dtype) if needs_bias else None,
             *[None] * 5,
         )
+
+
+def _gradients(
+    grad_y: Tensor, x_pad: Tensor, weight: Tensor, stride: _Pair, groups: int, needs: tuple[bool, bool, bool]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the gradients of a convolution's input, weight and bias; those that are not needed are `None`."""
+    # Size of the bias; stride, padding, dilation; not transposed, no output padding.
+    how = ([len(weight)], stride, (0, 0), (1, 1), False, (0, 0), groups)
+    return torch.ops.aten.convolution_backward(in_layout_of(x_pad, grad_y), x_pad, weight, *how, needs)
 
 
 def _watched() -> bool:
