@@ -143,14 +143,6 @@ def test_what_was_measured_before_a_crash_is_not_measured_again(
     assert not partial.exists()
 
 
-def test_a_task_of_whole_sets_is_measured_by_one_process(small: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = replace(task_named("classification"), evaluate_part=None)
-    model = network(small, 20).eval()
-    expected = evaluate(model, small)
-    monkeypatch.setitem(_TASKS, "classification", whole)
-    assert evaluate(model, small) == expected
-
-
 def test_devices_are_asked_for_by_name() -> None:
     with joining("cpu") as device:
         assert device == torch.device("cpu")

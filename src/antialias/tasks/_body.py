@@ -37,10 +37,10 @@ class TrainedBody:
         Raises:
             FileNotFoundError: There is no such file.
         """
-        state = read_weights(source)
         if not _says_what_it_holds(Path(source)):
-            return cls(source, state)
-        conversion = conversion_of(load(source))
+            return cls(source, read_weights(source))
+        model = load(source)
+        conversion, state = conversion_of(model), model.state_dict()
         return cls(source, state) if conversion is None else cls(source, state, conversion.filter, conversion.placement)
 
     def check_filter(self, filter: Filter | None) -> None:
@@ -73,7 +73,7 @@ class TrainedBody:
 
 
 def _says_what_it_holds(path: Path) -> bool:
-    if path.suffix != ".safetensors":
+    if path.suffix != ".safetensors" or not path.exists():
         return False
     with safe_open(path, framework="pt") as file:
         return "antialias" in (file.metadata() or {})

@@ -111,10 +111,6 @@ class _Loader:
             yield images.float() / 255, labels
 
 
-def _evaluate(model: nn.Module, data: Labelled | VideoFrames, config: TrainConfig) -> dict[str, Score]:
-    return _with_derived(_evaluate_part(model, data, config, range(len(data))))
-
-
 def _with_derived(scores: dict[str, Score]) -> dict[str, Score]:
     """Add the consistency of the pictures that are classified correctly, if there are any."""
     if "consistency" not in scores:
@@ -172,7 +168,6 @@ register_task(
         loss=_loss,
         predict=_logits,
         meter=_meter,
-        evaluate=_evaluate,
         evaluate_part=_evaluate_part,
         derive=_with_derived,
         flips=_flips,

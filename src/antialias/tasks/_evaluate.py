@@ -69,9 +69,6 @@ def measured(
     progress: Progress | None = None,
 ) -> Scores:
     """Measure a network on data that are open."""
-    if task.evaluate_part is None:
-        scores = task.evaluate(model, data, config) if is_main_process() else None
-        return next(found for found in gathered(scores) if found is not None)
     store = None if partial is None else _Store(partial, _fingerprint(model, config))
     parts = [range(start, min(start + task.part, len(data))) for start in range(0, len(data), task.part)]
     found: dict[int, Mapping[str, Joinable]] = {}

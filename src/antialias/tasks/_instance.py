@@ -172,10 +172,6 @@ def _derive(measured: dict[str, Any]) -> dict[str, Score]:
     return precisions | {name: score for name, score in found.items() if isinstance(score, Score)}
 
 
-def _evaluate(model: nn.Module, data: Annotated, config: TrainConfig) -> dict[str, Score]:
-    return _derive(_evaluate_part(model, data, config, range(len(data))))
-
-
 class _Part(NamedTuple):
     """Classes that are scored by themselves.
 
@@ -273,7 +269,6 @@ register_task(
         loss=_loss,
         predict=_predict,
         meter=_meter,
-        evaluate=_evaluate,
         evaluate_part=_evaluate_part,
         derive=_derive,
         part=32,

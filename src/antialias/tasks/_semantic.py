@@ -149,10 +149,6 @@ def _derive(measured: dict[str, Any]) -> dict[str, Score]:
     return {name: score for name, score in found.items() if score is not None}
 
 
-def _evaluate(model: nn.Module, data: Segmented, config: TrainConfig) -> dict[str, Score]:
-    return _derive(_evaluate_part(model, data, config, range(len(data))))
-
-
 register_task(
     Task(
         name="semantic",
@@ -165,7 +161,6 @@ register_task(
         loss=_loss,
         predict=_predict,
         meter=_meter,
-        evaluate=_evaluate,
         evaluate_part=_evaluate_part,
         derive=_derive,
         part=32,

@@ -49,9 +49,8 @@ class Task:
         predict: `(model, images) -> outputs` of a network in evaluation mode.
         meter: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
             right on many processes.
-        evaluate: `(model, data, config) -> scores` by name: of the answer and of its stability.
-        evaluate_part: `(model, data, config, range of pictures) -> scores`, or what they are made of, where parts can
-            be joined: then several processes share them.
+        evaluate_part: `(model, data, config, range of pictures) -> scores` by name, of the answer and of its stability,
+            or what they are made of; parts can be joined, so several processes share them.
         derive: `(what all parts gave together) -> scores`, with those that follow from them.
         part: Pictures in a part.
         flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
@@ -67,11 +66,14 @@ class Task:
     loss: Callable[[nn.Module, Any, Any], Tensor]
     predict: Callable[[nn.Module, Any], Any]
     meter: Callable[[int], Metric]
-    evaluate: Callable[[nn.Module, Any, TrainConfig], dict[str, Score]]
-    evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], Mapping[str, Joinable]] | None = None
-    derive: Callable[[dict[str, Any]], dict[str, Score]] = lambda scores: scores
+    evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], Mapping[str, Joinable]]
+    derive: Callable[[dict[str, Any]], dict[str, Score]]
     part: int = 512
     flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
+
+    def evaluate(self, model: nn.Module, data: Any, config: TrainConfig) -> dict[str, Score]:
+        """Measure a network on all pictures, in one part."""
+        return self.derive(dict(self.evaluate_part(model, data, config, range(len(data)))))
 
 
 _TASKS: dict[str, Task] = {}
