@@ -258,6 +258,13 @@ def test_bad_arguments(arguments, message):
         AdaptiveBlurPool2d(**{"channels": 12, "groups": 4, **arguments})
 
 
+def test_training_on_one_value_a_channel_is_refused_and_changes_nothing():
+    layer = AdaptiveBlurPool2d(8)
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
+        layer(torch.randn(1, 8, 2, 2))
+    assert not layer.bn.running_mean.any()
+
+
 def test_input_that_does_not_fit():
     with pytest.raises(ValueError, match=r"shape \(1, 3, 8, 8\), but this layer filters 8 channels. Pass \(N, 8, H, W"):
         AdaptiveBlurPool2d(8)(torch.zeros(1, 3, 8, 8))

@@ -45,7 +45,7 @@ class PaddedConv2d(nn.Conv2d):
         (rows, columns), weight, bias = self.stride, self.weight, None
         if norm is not None:
             scale, bias = _scale_and_shift(norm)
-            weight = weight * scale[:, None, None, None]
+            weight, bias = (weight * scale[:, None, None, None]).to(weight.dtype), bias.to(weight.dtype)
         return padded_conv2d(input, weight, (rows, columns), self.border, self.continued, bias)
 
 
@@ -100,8 +100,10 @@ def draw_(conv: Convolution, *, silent: bool = False) -> None:
 
 
 def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None
-    assert variance is not None
-    scale = norm.weight * (variance + norm.eps).rsqrt()
-    return scale, norm.bias - mean * scale
+    """Return what a norm with fixed statistics multiplies by and adds, in float32 at least."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    statistics = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    weight, bias, mean, variance = (each.to(torch.promote_types(each.dtype, torch.float32)) for each in statistics)
+    scale = weight * (variance + norm.eps).rsqrt()
+    return scale, bias - mean * scale

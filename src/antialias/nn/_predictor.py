@@ -73,8 +73,10 @@ def predict_and_source(conv: Convolution, norm: nn.BatchNorm2d, x: Tensor) -> tu
     plain = type(norm) is nn.BatchNorm2d and norm.training and norm.affine and not _is_watched(norm)
     if not plain or mean is None or batches is None or momentum is None:
         return predict(conv, norm, x), None
-    batches.add_(1)
     read, weight, bias = conv(x), norm.weight, norm.bias
+    if read.numel() == read.shape[1]:
+        return norm(read), None  # which refuses to take statistics of one value
+    batches.add_(1)
     logits, means, deviations = torch.native_batch_norm(read, weight, bias, mean, variance, True, momentum, norm.eps)
     return logits, Normalized(read, weight, bias, means, deviations, norm.eps)
 
