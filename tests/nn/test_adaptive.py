@@ -6,6 +6,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from matrix import needs_kernel
 from torch import nn
 
 from antialias.nn import INITS, PREDICTORS, AdaptiveBlurPool2d, BlurPool2d, FrozenBatchNorm2d
@@ -166,6 +167,7 @@ def test_who_looks_at_the_norm_sees_it(train, register):
     assert y.shape == (2, 8, 4, 4)
 
 
+@needs_kernel
 def test_training_keeps_no_logits():
     layer, x = AdaptiveBlurPool2d(16, groups=8), torch.randn(2, 16, 12, 12, requires_grad=True)
     kept = {}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import pytest
 import torch
 
 from antialias.ops import adaptive_blur2d
-from antialias.ops._cpp import TOLERANCE
+from antialias.ops._cpp import LIBRARY, TOLERANCE
+
+needs_kernel = pytest.mark.skipif(not LIBRARY.exists(), reason="no compiler here, as test_backends.py makes sure")
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from antialias.ops import PADDING_MODES, binomial, blur
 from antialias.ops._blur import _BACKENDS
 
+ROWS = [binomial(3), binomial(3)]
+NAMES = [backend.name for backend in _BACKENDS if not backend.why_not(torch.empty(1, 1, 4, 4), ROWS)]
 NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "zeros": "constant", "circular": "wrap"}
 
 
@@ -43,7 +45,7 @@ def test_agrees_with_loops(mode, dims, seed):
     assert np.allclose(blur(x, taps, stride, mode).numpy(), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("backend", [backend.name for backend in _BACKENDS])
+@pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @settings(deadline=None)
 @given(

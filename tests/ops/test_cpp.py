@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from matrix import assert_close, forward_and_gradients, make
+from matrix import assert_close, forward_and_gradients, make, needs_kernel
 
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.ops import NORMALIZATIONS, PADDING_MODES, _cpp, adaptive_blur2d, backends
@@ -16,7 +16,7 @@ from antialias.ops._select import _reference
 LAYOUTS = ("contiguous", "channels last")
 SIZES = ((1, 1), (3, 2), (7, 7), (9, 33), (20, 50))
 
-pytestmark = pytest.mark.skipif(not _cpp.LIBRARY.exists(), reason="no compiler here, as test_backends.py makes sure")
+pytestmark = needs_kernel
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from matrix import needs_kernel
 
 from antialias.nn import BlurPool2d
 from antialias.ops import PADDING_MODES, _cpp, binomial, blur
@@ -15,7 +16,7 @@ from antialias.ops import PADDING_MODES, _cpp, binomial, blur
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 SIZES = ((1, 1), (3, 2), (7, 8), (9, 33), (5, 50))
 KERNEL_SIZES = ((3, 3), (2, 1), (4, 5), (7, 6))
-pytestmark = pytest.mark.skipif(not _cpp.LIBRARY.exists(), reason="no compiler here, as test_backends.py makes sure")
+pytestmark = needs_kernel
 ROWS = (binomial(3, dtype=torch.float64), torch.tensor([0.1, 0.2, 0.3, 0.25, 0.15], dtype=torch.float64))
 
 

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from matrix import needs_kernel
 
 from antialias.ops import NORMALIZATIONS, Normalized, adaptive_blur2d
 
@@ -55,6 +56,7 @@ def test_first_and_second_derivatives():
     assert torch.autograd.gradgradcheck(made_again, inputs)
 
 
+@needs_kernel
 def test_keeps_what_the_norm_reads_and_no_logits():
     inputs = case()
     pointers = []

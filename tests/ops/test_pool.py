@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 import torch.nn.functional as F
+from matrix import needs_kernel
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from antialias.ops import _cpp, _pool, max_pool2d
@@ -62,6 +63,7 @@ def test_threads_give_the_same_bits(layout):
     assert torch.equal(*found)
 
 
+@needs_kernel
 def test_keeps_nothing_but_its_input():
     x, kept = tied((9, 9)), []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t.data_ptr()), lambda t: t):
@@ -69,6 +71,7 @@ def test_keeps_nothing_but_its_input():
     assert kept == [x.data_ptr()]
 
 
+@needs_kernel
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch's own
 @pytest.mark.parametrize(("window", "layout"), [(WINDOWS[0], LAYOUTS[1]), (WINDOWS[2], LAYOUTS[0])])
 def test_registered_as_torch_wants_it(window, layout):
@@ -108,6 +111,7 @@ def test_runs_without_kernels_and_says_what_torch_says(monkeypatch):
         max_pool2d(x, (2, 2), (2, 2))
 
 
+@needs_kernel
 def test_the_kernel_guards_its_memory():
     with pytest.raises(RuntimeError, match="a window of 3 samples with padding 0 and dilation 1 cannot slide over 5"):
         torch.ops.antialias.max_pool2d(torch.zeros(1, 1, 5, 5), 2, 3, 3, 3, 0, 0, 1, 1)
