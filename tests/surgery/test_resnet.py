@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from matrix import needs_kernel
 from torch import nn
 
 from antialias.models import TinyResNet
@@ -228,6 +229,7 @@ def test_frozen_norms_get_filters_with_frozen_norms():
     assert all(type(layer.bn).__name__ == "FrozenBatchNorm2d" for layer in layers)
 
 
+@needs_kernel
 @pytest.mark.parametrize("placement", ["exact", "paper"])
 def test_a_pool_that_slides_keeps_no_indices_and_becomes_what_it_was(resnet18, placement):
     done, kept = convert_(resnet18, Fixed(), example=torch.zeros(1, 3, 64, 64), placement=placement), []
