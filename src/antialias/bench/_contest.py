@@ -53,6 +53,7 @@ class Contest:
         make: Builds the contenders for a shape, with equal weights; tests pass small ones.
         threads: Threads to run on; `None` leaves them as they are.
         peers: Packages of other people that take part where they are installed.
+        keeps_memory: Freed memory is kept by the process, as is fair among single operations that allocate alike.
     """
 
     name: str
@@ -60,3 +61,4 @@ class Contest:
     make: Callable[[Shape], Contenders]
     threads: int | None = None
     peers: tuple[str, ...] = ()
+    keeps_memory: bool = False

@@ -171,12 +171,14 @@ def _scaling(variable: str, sizes: Callable[[Shape], dict[int, Contender]], thre
     def make(shape: Shape) -> Contenders:
         return {str(size): contender for size, contender in sizes(shape).items()}
 
-    return Contest(f"scaling with {variable}, threads: {threads}", Shape(8, 128, 56, 56), make, threads)
+    return Contest(
+        f"scaling with {variable}, threads: {threads}", Shape(8, 128, 56, 56), make, threads, keeps_memory=True
+    )
 
 
 def _fixed_contest(shape: Shape, layout: str, mode: PaddingMode) -> Contest:
     make = partial(_fixed, layout=layout, mode=mode)
-    return Contest(f"fixed blur, {shape}, {layout}, {mode}", shape, make, peers=peers_with(mode))
+    return Contest(f"fixed blur, {shape}, {layout}, {mode}", shape, make, peers=peers_with(mode), keeps_memory=True)
 
 
 def _network_contest(kind: str, make: Callable[..., Contenders], side: int, layout: str) -> Contest:
@@ -200,7 +202,9 @@ CONTESTS = (
     *(Contest(f"adaptive layer, {shape}", shape, _adaptive_layer) for shape in _SHAPES),
     Contest("adaptive layer and compilers", _SHAPES[1], partial(_adaptive_layer, compiled=True)),
     *(
-        Contest(f"adaptive filter, {shape}, {layout}", shape, partial(_adaptive_filter, layout=layout))
+        Contest(
+            f"adaptive filter, {shape}, {layout}", shape, partial(_adaptive_filter, layout=layout), keeps_memory=True
+        )
         for layout in LAYOUTS
         for shape in _SHAPES
     ),

@@ -1,4 +1,4 @@
-"""Bytes: what a forward pass keeps for the backward, and what a pass needs at its peak."""
+"""Bytes: what a forward pass keeps for the backward, what a pass needs at its peak, and what freed memory costs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from ._passes import Run
 
 _PROCESS = Path("/proc/self")
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def saved_bytes(run: Run, own: Iterable[Tensor]) -> int:
@@ -28,6 +29,20 @@ def saved_bytes(run: Run, own: Iterable[Tensor]) -> int:
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         run()
     return sum(kept.values())
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep what is freed; where it is not glibc, nothing happens.
+
+    By default it gives large buffers back to the system, or not, as their sizes and order come. The pages are then new
+    in the next pass, and the first touch of them can take longer than the pass itself.
+    """
+    try:
+        allocator = ctypes.CDLL(None)
+        allocator.mallopt(_M_MMAP_MAX, 0)
+        allocator.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    except (OSError, AttributeError):
+        return
 
 
 def peak_bytes(run: Run) -> int | None:

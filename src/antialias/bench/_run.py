@@ -19,6 +19,7 @@ from ._cost import Rates
 from ._figures import draw
 from ._files import markdown, read_results, write_results
 from ._measure import Result, measure
+from ._memory import keep_freed_memory
 from ._peers import PEERS, missing, version
 
 
@@ -77,8 +78,11 @@ def run(
 def _results(contests: list[Contest], rounds: int, progress: Callable[[int, int], None]) -> list[Result]:
     results: list[Result] = []
     rates: dict[int, Rates] = {}
-    for done, contest in enumerate(contests):
+    # Those that keep memory come last, because the C library's own ways do not come back.
+    for done, contest in enumerate(sorted(contests, key=lambda contest: contest.keeps_memory)):
         progress(done, len(contests))
+        if contest.keeps_memory:
+            keep_freed_memory()
         threads = contest.threads or torch.get_num_threads()
         if threads not in rates:
             machine = measure(replace(MACHINE, threads=threads), rounds)
