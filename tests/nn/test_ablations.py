@@ -29,7 +29,7 @@ from antialias.nn import (
     IdealBlurPool2d,
     filter_from_dict,
 )
-from antialias.surgery import convert_
+from antialias.surgery import convert_, inspect
 
 CONFIGS: list[Filter] = [
     *(Gaussian(width=width) for width in ("learned", "channel", "image", "location")),
@@ -175,6 +175,7 @@ def test_configs_convert_networks_and_are_values(config: Filter) -> None:
     assert torch.equal(done.model(x), before) is False
     if config in LEARNING:
         assert (model(x) - before).norm() < 1e-3 * before.norm()
+    assert all(site.action == "leave" for site in inspect(model, x).sites)
     assert torch.equal(done.revert_()(x), before)
 
 

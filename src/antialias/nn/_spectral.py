@@ -99,7 +99,7 @@ class AverageBlurPool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
         check_maps(x, self.channels, "filters")
-        rows = [x.new_full((size,), 1 / size) for size in self.kernel_size]
+        rows = [torch.full((size,), 1 / size, dtype=x.dtype, device=x.device) for size in self.kernel_size]
         return blur(x, rows, self.stride, self.padding_mode)
 
     def extra_repr(self) -> str:
