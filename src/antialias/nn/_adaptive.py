@@ -12,14 +12,13 @@ from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, che
 
 from ._arguments import check_channels, check_groups, check_odd, per_dimension
 from ._frozen import FrozenBatchNorm2d
-from ._padded import PREDICTORS, PaddedConv2d, PredictorKind, SeparableConv2d, draw_
-from ._predictor import predict, predict_and_source
+from ._padded import PREDICTORS, PaddedConv2d, PredictorKind, SeparableConv2d
+from ._predictor import predict, predict_and_source, start_
 
 Init = Literal["paper", "identity", "binomial"]
 INITS: tuple[str, ...] = get_args(Init)
 
 _IDENTITY_CENTRE = 0.9999
-_BINOMIAL_SCALE = 0.1
 
 
 class AdaptiveBlurPool2d(nn.Module):
@@ -95,20 +94,9 @@ class AdaptiveBlurPool2d(nn.Module):
 
     def reset_parameters(self) -> None:
         """Write the start values that `init` names."""
-        draw_(self.conv)
-        self.bn.reset_parameters()
-        if self.init != "paper":
-            self._start_at(_start_filter(self.init, self.kernel_size))
-
-    @torch.no_grad()
-    def _start_at(self, taps: Tensor) -> None:
-        self.bn.bias.copy_(taps.log().flatten().repeat(self.groups))
-        if isinstance(self.bn, FrozenBatchNorm2d):
-            # A frozen scale could never grow from zero, so here the convolution is what starts at zero.
-            draw_(self.conv, silent=True)
-        else:
-            # A zero scale makes the start exact for every input, in training and evaluation alike, and still learns.
-            self.bn.weight.fill_(0.0 if self.init == "identity" else _BINOMIAL_SCALE)
+        taps = None if self.init == "paper" else _start_filter(self.init, self.kernel_size)
+        values = None if taps is None else taps.log().flatten().repeat(self.groups)
+        start_(self.conv, self.bn, values, exactly=self.init == "identity")
 
     def logits(self, x: Tensor) -> Tensor:
         """Predict the filters' logits `(N, G*k*k, ceil(H / s_h), ceil(W / s_w))` at the kept positions of `x`."""

@@ -47,19 +47,27 @@ class Predictor(nn.Module):
         self.conv = PaddedConv2d(channels, outputs, kernel_size, stride, padding_mode, device=device, dtype=dtype)
         self.bn = norm(outputs, device=device, dtype=dtype)
 
-    @torch.no_grad()
     def start_at(self, values: Tensor, *, exactly: bool) -> None:
         """Start at `values` `(outputs,)` everywhere, exactly or with a little of the content."""
-        frozen = isinstance(self.bn, FrozenBatchNorm2d)
-        draw_(self.conv, silent=frozen)  # a frozen scale could never grow from zero
-        self.bn.reset_parameters()
-        self.bn.bias.copy_(values)
-        if not frozen:
-            self.bn.weight.fill_(0.0 if exactly else _SCALE)
+        start_(self.conv, self.bn, values, exactly=exactly)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from maps `(N, channels, H, W)`."""
         return predict(self.conv, self.bn, x)
+
+
+@torch.no_grad()
+def start_(conv: Convolution, norm: nn.BatchNorm2d, values: Tensor | None, *, exactly: bool = False) -> None:
+    """Draw a predictor anew; with `values` `(outputs,)`, start at them, exactly or with a little of the content."""
+    # A frozen scale could never grow from zero, so there the convolution is what starts at zero.
+    frozen = values is not None and isinstance(norm, FrozenBatchNorm2d)
+    draw_(conv, silent=frozen)
+    norm.reset_parameters()
+    if values is not None:
+        norm.bias.copy_(values)
+        if not frozen:
+            # A zero scale makes the start exact for every input, in training and evaluation alike, and still learns.
+            norm.weight.fill_(0.0 if exactly else _SCALE)
 
 
 def predict(conv: Convolution, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -89,26 +89,21 @@ def _torch_can(sizes: Sequence[int], amounts: Sequence[tuple[int, int]], mode: P
 
 
 def _source_index(size: int, before: int, after: int, mode: PaddingMode, device: torch.device) -> Tensor:
-    index = torch.arange(-before, size + after, device=device)
-    if mode == "replicate":
-        return index.clamp(0, size - 1)
-    if mode == "circular" or size == 1:
-        return index % size
-    period = 2 * (size - 1)
-    folded = index % period
-    return torch.minimum(folded, period - folded)
+    return source_place(torch.arange(-before, size + after, device=device), size, mode)
 
 
-def source_place(place: int, size: int, mode: PaddingMode) -> int:
+def source_place(place: Any, size: int, mode: PaddingMode) -> Any:
     """Return which of `size` samples stands at a place before, among or after them, for every mode but zeros.
+
+    Places are a number or a tensor of them.
 
     Example:
         >>> [source_place(place, 3, "reflect") for place in range(-3, 6)]
         [1, 2, 1, 0, 1, 2, 1, 0, 1]
     """
+    last = size - 1
     if mode == "replicate":
-        return min(max(place, 0), size - 1)
+        return (abs(place) - abs(place - last) + last) // 2  # clamped to 0 .. last, for numbers and tensors alike
     if mode == "circular" or size == 1:
         return place % size
-    folded = place % (2 * (size - 1))
-    return min(folded, 2 * (size - 1) - folded)
+    return last - abs(place % (2 * last) - last)
