@@ -4,15 +4,17 @@
 // the nearest cache, and that one is filtered along its columns. Forward and backward are the same with other matrices.
 #include "blur.h"
 
+#include <type_traits>
+
 #include "lanes.h"
 
 namespace antialias::ANTIALIAS_ISA {
 namespace {
 
-template <class T>
+// T is the type of the maps, N the lanes of a vector.
+template <class T, int N>
 struct Blur {
   using A = Sum<T>;
-  static constexpr int N = kLanes<A>;
 
   const BlurProblem& p;
   const Resampling &rows = p.rows, &columns = p.columns;
@@ -24,7 +26,7 @@ struct Blur {
   void run(int64_t first, int64_t last, A* scratch) const {
     A taps[8];
     for (int64_t c = 0; c < columns.kernel_size; ++c) taps[c] = A(columns.taps[c]);
-    clear(scratch, this->scratch());
+    clear<N>(scratch, this->scratch());
     for (int64_t task = first; task < last; ++task) {
       const int64_t map = task / rows.out, row = task % rows.out;
       sum_rows(static_cast<const T*>(p.x) + map * rows.in * in_row, row, scratch);
@@ -55,24 +57,7 @@ struct Blur {
 
   template <class Count>
   ALWAYS_INLINE void sum_some_rows(const T* map, int32_t first, Count count, A* to) const {
-    int64_t i = 0;
-    for (; i + N <= in_row; i += N) store<N>(to + i, sum_of_rows<N>(map + i, first, count));
-    // The last vector overlaps the one before, unless there is none.
-    if (i == in_row) return;
-    if (in_row >= N) {
-      store<N>(to + in_row - N, sum_of_rows<N>(map + in_row - N, first, count));
-    } else {
-      for (i = 0; i < in_row; ++i) store<1>(to + i, sum_of_rows<1>(map + i, first, count));
-    }
-  }
-
-  template <int V, class Count>
-  ALWAYS_INLINE Vector<A, V> sum_of_rows(const T* at, int32_t first, Count count) const {
-    Vector<A, V> sum{};
-    for (int r = 0; r < count; ++r) {
-      sum += load<V>(at + rows.from[first + r] * in_row) * A(rows.weight[first + r]);
-    }
-    return sum;
+    sum_lines(map, Line{rows, first, in_row}, count, in_row, to);
   }
 
   // ---- the columns of channels_last maps
@@ -98,24 +83,59 @@ struct Blur {
 
   template <class Count>
   ALWAYS_INLINE void filter_position(const A* sums, int32_t first, Count count, T* y) const {
-    int64_t c = 0;
-    for (; c + N <= p.channels; c += N) store<N>(y + c, sum_of_columns<N>(sums + c, first, count));
-    if (c == p.channels) return;
-    if (p.channels >= N) {
-      c = p.channels - N;
-      store<N>(y + c, sum_of_columns<N>(sums + c, first, count));
-    } else {
-      for (c = 0; c < p.channels; ++c) store<1>(y + c, sum_of_columns<1>(sums + c, first, count));
-    }
+    sum_lines(sums, Line{columns, first, p.channels}, count, p.channels, y);
   }
 
-  template <int V, class Count>
-  ALWAYS_INLINE Vector<A, V> sum_of_columns(const A* at, int32_t first, Count count) const {
-    Vector<A, V> sum{};
-    for (int c = 0; c < count; ++c) {
-      sum += load<V>(at + columns.from[first + c] * p.channels) * A(columns.weight[first + c]);
+  // ---- a sum of lines, of samples that lie side by side
+
+  // The entries of one row of a sparse matrix, whose samples are lines `pitch` apart.
+  struct Line {
+    const Resampling& matrix;
+    int32_t first;
+    int64_t pitch;
+  };
+
+  // Known counts have their weights in registers: the compiler cannot know that a store leaves the matrix as it is.
+  template <class From, int Count, class To>
+  ALWAYS_INLINE static void sum_lines(const From* from, const Line& line, Constant<Count>, int64_t size, To* to) {
+    const From* at[Count];
+    A weights[Count];
+    for (int e = 0; e < Count; ++e) {
+      at[e] = from + line.matrix.from[line.first + e] * line.pitch;
+      weights[e] = A(line.matrix.weight[line.first + e]);
     }
-    return sum;
+    for_each_vector(size, [&](auto lanes, int64_t i) {
+      Vector<A, lanes> sum{};
+      for (int e = 0; e < Count; ++e) {
+        if constexpr (std::is_same_v<From, T> && lanes == N) fetch_soon(at[e] + i);
+        sum += load<lanes>(at[e] + i) * weights[e];
+      }
+      store<lanes>(to + i, sum);
+    });
+  }
+
+  template <class From, class To>
+  ALWAYS_INLINE static void sum_lines(const From* from, const Line& line, int32_t count, int64_t size, To* to) {
+    for_each_vector(size, [&](auto lanes, int64_t i) {
+      Vector<A, lanes> sum{};
+      for (int32_t e = line.first; e < line.first + count; ++e) {
+        sum += load<lanes>(from + line.matrix.from[e] * line.pitch + i) * A(line.matrix.weight[e]);
+      }
+      store<lanes>(to + i, sum);
+    });
+  }
+
+  // Calls `use` with Constant<lanes> and where a vector of so many begins.
+  template <class Use>
+  ALWAYS_INLINE static void for_each_vector(int64_t size, Use use) {
+    int64_t i = 0;
+    for (; i + N <= size; i += N) use(Constant<N>{}, i);
+    if (i == size) return;
+    if (size >= N) {
+      use(Constant<N>{}, size - N);  // overlaps the one before
+    } else {
+      for (i = 0; i < size; ++i) use(Constant<1>{}, i);
+    }
   }
 
   // ---- the columns of contiguous maps
@@ -209,15 +229,26 @@ struct Blur {
   }
 };
 
-template <class T>
+template <class T, int N>
 BlurPass pass_of() {
   using A = Sum<T>;
   return {
-      [](const BlurProblem& p) { return Blur<T>{p}.scratch() * int64_t(sizeof(A)); },
+      [](const BlurProblem& p) { return Blur<T, N>{p}.scratch() * int64_t(sizeof(A)); },
       [](const BlurProblem& p, int64_t first, int64_t last, void* scratch) {
-        Blur<T>{p}.run(first, last, static_cast<A*>(scratch));
+        Blur<T, N>{p}.run(first, last, static_cast<A*>(scratch));
       },
   };
+}
+
+// Shorter vectors where a long one would not fit between the borders, or the channels.
+template <class T, int N = kLanes<Sum<T>>>
+BlurPass for_size(const BlurProblem& p) {
+  const int64_t step = p.transposed ? p.columns.stride : 1, regular = p.columns.regular_end - p.columns.regular_first;
+  const int64_t fits = p.channels > 1 ? p.channels : (regular - 2 * (step - 1)) / step;
+  if constexpr (N > 4) {
+    if (fits < N) return for_size<T, N / 2>(p);
+  }
+  return pass_of<T, N>();
 }
 
 }  // namespace
@@ -225,11 +256,11 @@ BlurPass pass_of() {
 BlurPass blur(const BlurProblem& p) {
   switch (p.type) {
     case Scalar::bfloat16:
-      return pass_of<bfloat16>();
+      return for_size<bfloat16>(p);
     case Scalar::float64:
-      return pass_of<double>();
+      return for_size<double>(p);
     default:
-      return pass_of<float>();
+      return for_size<float>(p);
   }
 }
 

@@ -9,15 +9,15 @@
 
 namespace antialias::ANTIALIAS_ISA {
 
-// K is the kernel size, or 0 where it is known at run time only; T is the type of the maps.
-template <class T, int K>
+// K is the kernel size, or 0 where it is known at run time only; T is the type of the maps, N the lanes of a vector.
+template <class T, int K, int N>
 struct ChannelsLast {
   using A = Sum<T>;
-  static constexpr int N = kLanes<A>;
 
   const Problem& p;
-  const int64_t k = K ? K : p.kernel_size;
-  const int64_t taps = k * k, per_group = p.channels / p.groups, positions = p.out_height * p.out_width;
+  const Known<K> k{p.kernel_size};
+  const Known<K * K> taps{k * k};
+  const int64_t per_group = p.channels / p.groups, positions = p.out_height * p.out_width;
   const int64_t tiles = ceil_div(positions, N), spans = ceil_div(p.groups, p.groups_per_task);
   const int64_t image_size = p.height * p.width * p.channels;
   // grad_x is summed where it is, or, if its type is too coarse for that, in scratch.
@@ -33,45 +33,97 @@ struct ChannelsLast {
 
   Tile tile(int64_t image, int64_t index) const { return {image, index * N, least(N, positions - index * N)}; }
 
+  // The rows of a tile: one a tap, for groups first .. last - 1. A whole number of vectors of them is kept.
+  int64_t rows_of(int64_t groups) const { return groups * taps; }
+  int64_t room_of(int64_t groups) const { return round_up(rows_of(groups), N); }
+
   // Weights [tap of group][position of the tile], for groups first .. last - 1.
   void read_weights(const Tile& tile, int64_t first, int64_t last, A* weights) const {
-    const int64_t rows = (last - first) * taps;
-    if (tile.count < N) clear(weights, rows * N);
+    const int64_t rows = rows_of(last - first);
     with_logits_type<A>(p.logits_type, [&](auto type) {
+      const int64_t pitch = p.groups * taps;
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
+      logits += (tile.image * positions + tile.first) * pitch + first * taps;
       for (int64_t i = 0; i < tile.count; ++i) {
-        const auto* from = logits + ((tile.image * positions + tile.first + i) * p.groups + first) * taps;
-        for (int64_t row = 0; row < rows; row += N) fetch_soon(from + row);
-        for (int64_t row = 0; row < rows; ++row) weights[row * N + i] = get(from + row);
+        for (int64_t row = 0; row < rows; row += N) fetch_soon(logits + i * pitch + row);
+      }
+      if (tile.count == N && rows >= N) {
+        turn(logits, pitch, rows, weights);
+      } else {
+        if (tile.count < N) clear<N>(weights, rows * N);
+        for (int64_t i = 0; i < tile.count; ++i) {
+          for (int64_t row = 0; row < rows; ++row) weights[row * N + i] = get(logits + i * pitch + row);
+        }
       }
     });
-    const int64_t together = p.joint ? rows : taps;
-    for (int64_t row = 0; row < rows; row += together) softmax<A>(weights + row * N, together);
+    if (p.joint) return softmax<N>(weights, rows);
+    for (int64_t row = 0; row < rows; row += taps) softmax<N>(weights + row * N, taps);
+  }
+
+  // Writes N lines of `rows` numbers each, `pitch` apart, as `rows` vectors; the last ones twice, if they fill none.
+  template <class E>
+  ALWAYS_INLINE static void turn(const E* lines, int64_t pitch, int64_t rows, A* vectors) {
+    for (int64_t next = 0; next < rows; next += N) {
+      const int64_t row = least(next, rows - N);
+      Vector<A, N> v[N];
+#pragma GCC unroll 16
+      for (int i = 0; i < N; ++i) v[i] = load<N>(lines + i * pitch + row);
+      transpose<A, N>(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < N; ++i) store<N>(vectors + (row + i) * N, v[i]);
+    }
+  }
+
+  // The way back.
+  template <class E>
+  ALWAYS_INLINE static void turn_back(const A* vectors, int64_t rows, E* lines, int64_t pitch) {
+    for (int64_t next = 0; next < rows; next += N) {
+      const int64_t row = least(next, rows - N);
+      Vector<A, N> v[N];
+#pragma GCC unroll 16
+      for (int i = 0; i < N; ++i) v[i] = load<N>(vectors + (row + i) * N);
+      transpose<A, N>(v);
+#pragma GCC unroll 16
+      for (int i = 0; i < N; ++i) store<N>(lines + i * pitch + row, v[i]);
+    }
   }
 
   void write_grad(const Tile& tile, int64_t first, int64_t last, const A* weights, A* grad_weights) const {
-    const int64_t rows = (last - first) * taps, together = p.joint ? rows : taps;
-    for (int64_t row = 0; row < rows; row += together) {
-      softmax_backward<A>(weights + row * N, grad_weights + row * N, together);
+    const int64_t rows = rows_of(last - first);
+    if (p.joint) {
+      softmax_backward<N>(weights, grad_weights, rows);
+    } else {
+      for (int64_t row = 0; row < rows; row += taps) softmax_backward<N>(weights + row * N, grad_weights + row * N, taps);
     }
     with_logits_type<A>(p.logits_type, [&](auto type) {
+      const int64_t pitch = p.groups * taps;
       auto* grad = static_cast<decltype(type)*>(p.grad_logits);
+      grad += (tile.image * positions + tile.first) * pitch + first * taps;
+      if (tile.count == N && rows >= N) return turn_back(grad_weights, rows, grad, pitch);
       for (int64_t i = 0; i < tile.count; ++i) {
-        auto* to = grad + ((tile.image * positions + tile.first + i) * p.groups + first) * taps;
-        for (int64_t row = 0; row < rows; ++row) put(to + row, grad_weights[row * N + i]);
+        for (int64_t row = 0; row < rows; ++row) put(grad + i * pitch + row, grad_weights[row * N + i]);
       }
     });
   }
 
-  // Calls `use` for each tap of an output position with where its channels begin in the image, or -1 for zeros.
+  // Calls `use` for each position of a tile with its number there and the tables of its window's rows and columns.
   template <class Use>
-  ALWAYS_INLINE void for_each_tap(int64_t position, Use use) const {
-    const int32_t* rows = p.source_row + position / p.out_width * p.stride_h;
-    const int32_t* columns = p.source_column + position % p.out_width * p.stride_w;
+  ALWAYS_INLINE void for_each_position(const Tile& tile, Use use) const {
+    int64_t row = tile.first / p.out_width, column = tile.first % p.out_width;
+    for (int64_t i = 0; i < tile.count; ++i) {
+      use(i, p.source_row + row * p.stride_h, p.source_column + column * p.stride_w);
+      if (++column == p.out_width) column = 0, ++row;
+    }
+  }
+
+  // Calls `use` for each tap of a window with where its channels begin in the image, or -1 for zeros.
+  template <class Use>
+  ALWAYS_INLINE void for_each_tap(const int32_t* rows, const int32_t* columns, Use use) const {
+    const int64_t width = p.width, channels = p.channels;
     for (int64_t row = 0; row < k; ++row) {
       for (int64_t column = 0; column < k; ++column) {
         const bool inside = (rows[row] | columns[column]) >= 0;
-        use(row * k + column, inside ? (int64_t(rows[row]) * p.width + columns[column]) * p.channels : -1);
+        use(row * k + column, inside ? (int64_t(rows[row]) * width + columns[column]) * channels : -1);
       }
     }
   }
@@ -89,39 +141,51 @@ struct ChannelsLast {
   // ---- forward: a task is a tile
 
   int64_t forward_tasks() const { return p.batch * tiles; }
-  int64_t forward_scratch() const { return p.groups * taps * N + zeros() + pointers(); }
+  int64_t forward_scratch() const { return room_of(p.groups) * N + zeros() + pointers(); }
   int64_t zeros() const { return round_up(p.channels, N); }
   int64_t pointers() const { return round_up(taps * int64_t(sizeof(Tap) / sizeof(A)), N); }
 
   void forward(int64_t task, A* scratch) const {
     const Tile t = tile(task / tiles, task % tiles);
-    A *weights = scratch, *zero = weights + p.groups * taps * N;
+    A *weights = scratch, *zero = weights + room_of(p.groups) * N;
     Tap* at = reinterpret_cast<Tap*>(zero + zeros());
-    clear(zero, zeros());
+    clear<N>(zero, zeros());
     read_weights(t, 0, p.groups, weights);
     const T* image = static_cast<const T*>(p.x) + t.image * image_size;
     T* y = static_cast<T*>(p.y) + (t.image * positions + t.first) * p.channels;
-    for (int64_t i = 0; i < t.count; ++i, y += p.channels) {
-      for_each_tap(t.first + i, [&](int64_t tap, int64_t offset) {
+    const int64_t groups = p.groups, channels = p.channels;
+    for_each_position(t, [&](int64_t i, const int32_t* rows, const int32_t* columns) {
+      for_each_tap(rows, columns, [&](int64_t tap, int64_t offset) {
         at[tap].x = offset < 0 ? reinterpret_cast<const T*>(zero) : image + offset;
       });
-      fetch_next(at, 0, p.channels);
-      for (int64_t g = 0; g < p.groups; ++g) filter<N>(weights + g * taps * N + i, at, g * per_group, per_group, y);
-    }
+      fetch_next(at, 0, channels);
+      for (int64_t g = 0; g < groups; ++g) filter<N>(weights + g * taps * N + i, at, g * per_group, per_group, y);
+      y += channels;
+    });
   }
 
-  // Channels first .. first + count - 1 of one position, V at a time, the rest V / 2 at a time, and so on.
+  // Channels first .. first + count - 1 of one position, four vectors at a time, then fewer, then shorter ones.
   template <int V>
   ALWAYS_INLINE void filter(const A* weights, const Tap* at, int64_t first, int64_t count, T* y) const {
-    for (; count >= V; first += V, count -= V) {
-      Vector<A, V> sum{};
-#pragma GCC unroll 9
-      for (int64_t t = 0; t < taps; ++t) sum += load<V>(at[t].x + first) * weights[t * N];
-      store<V>(y + first, sum);
-    }
+    for (; count >= 4 * V; first += 4 * V, count -= 4 * V) filter_vectors<V, 4>(weights, at, first, y);
+    if (count >= 2 * V) filter_vectors<V, 2>(weights, at, first, y), first += 2 * V, count -= 2 * V;
+    if (count >= V) filter_vectors<V, 1>(weights, at, first, y), first += V, count -= V;
     if constexpr (V > 1) {
       if (count) filter<V / 2>(weights, at, first, count, y);
     }
+  }
+
+  template <int V, int Count>
+  ALWAYS_INLINE void filter_vectors(const A* weights, const Tap* at, int64_t first, T* y) const {
+    const int64_t size = taps;
+    Vector<A, V> sums[Count] = {};
+#pragma GCC unroll 9
+    for (int64_t t = 0; t < size; ++t) {
+      const T* x = at[t].x + first;
+      const A weight = weights[t * N];
+      for (int j = 0; j < Count; ++j) sums[j] += load<V>(x + j * V) * weight;
+    }
+    for (int j = 0; j < Count; ++j) store<V>(y + first + j * V, sums[j]);
   }
 
   // ---- backward: a task is all tiles of an image, for some groups, so that nobody else writes its part of grad_x
@@ -129,14 +193,13 @@ struct ChannelsLast {
   int64_t backward_tasks() const { return p.batch * spans; }
   int64_t backward_scratch() const {
     const int64_t sums = kSumInScratch ? round_up(image_size, N) : 0;
-    return 2 * p.groups_per_task * taps * N + 2 * zeros() + pointers() + sums;
+    return 4 * room_of(p.groups_per_task) * N + 2 * zeros() + pointers() + sums;
   }
 
   void backward(int64_t task, A* scratch) const {
     const int64_t image = task / spans, first = task % spans * p.groups_per_task;
-    const int64_t last = least(first + p.groups_per_task, p.groups);
-    A *weights = scratch, *grad_weights = weights + (last - first) * taps * N;
-    A* rest = grad_weights + (last - first) * taps * N;
+    const int64_t last = least(first + p.groups_per_task, p.groups), room = room_of(last - first) * N;
+    A *weights = scratch, *grad_weights = weights + room, *rest = grad_weights + room;
     T* grad_x = static_cast<T*>(p.grad_x) + image * image_size;
     A* sums = grad_sums(grad_x, rest);
     int64_t cleared = 0;
@@ -144,7 +207,6 @@ struct ChannelsLast {
       const Tile t = tile(image, index);
       for (const int64_t end = rows_until(t); cleared < end; ++cleared) clear_row(sums, cleared, first, last);
       read_weights(t, first, last, weights);
-      clear(grad_weights, (last - first) * taps * N);
       backward_tile(t, first, last, weights, grad_weights, sums, rest);
       write_grad(t, first, last, weights, grad_weights);
     }
@@ -153,7 +215,7 @@ struct ChannelsLast {
 
   A* grad_sums(T* grad_x, A* scratch) const {
     if constexpr (kSumInScratch) {
-      return scratch + 2 * zeros() + pointers();
+      return scratch + 2 * room_of(p.groups_per_task) * N + 2 * zeros() + pointers();
     } else {
       return grad_x;
     }
@@ -185,44 +247,74 @@ struct ChannelsLast {
 
   void backward_tile(const Tile& tile, int64_t first, int64_t last, const A* weights, A* grad_weights, A* sums,
                      A* scratch) const {
-    A *zero = scratch, *ignored = zero + zeros();
+    const int64_t rows = rows_of(last - first), room = room_of(last - first);
+    A *products = scratch, *by_position = products + room * N, *zero = by_position + room * N, *ignored = zero + zeros();
     Tap* at = reinterpret_cast<Tap*>(ignored + zeros());
-    clear(zero, zeros());
+    clear<N>(zero, zeros());
+    clear<N>(products, room * N);
+    if (tile.count < N) clear<N>(by_position, room * N);
     const T* image = static_cast<const T*>(p.x) + tile.image * image_size;
     const T* grad_y = static_cast<const T*>(p.grad_y) + (tile.image * positions + tile.first) * p.channels;
-    for (int64_t i = 0; i < tile.count; ++i, grad_y += p.channels) {
-      for_each_tap(tile.first + i, [&](int64_t tap, int64_t offset) {
+    const int64_t channels = p.channels;
+    for_each_position(tile, [&](int64_t i, const int32_t* source_rows, const int32_t* source_columns) {
+      for_each_tap(source_rows, source_columns, [&](int64_t tap, int64_t offset) {
         at[tap].x = offset < 0 ? reinterpret_cast<const T*>(zero) : image + offset;
         at[tap].grad_x = offset < 0 ? ignored : sums + offset;
       });
       fetch_next(at, first * per_group, (last - first) * per_group);
       for (int64_t g = first; g < last; ++g) {
-        const int64_t row = (g - first) * taps * N + i;
-        backward_group<N>(weights + row, grad_weights + row, at, g * per_group, per_group, grad_y);
+        const int64_t row = (g - first) * taps * N;
+        backward_group<N>(weights + row + i, products + row, at, g * per_group, per_group, grad_y);
       }
+      for (int64_t row = 0; row < rows; row += N) {
+        Vector<A, N> v[N];
+#pragma GCC unroll 16
+        for (int j = 0; j < N; ++j) v[j] = load<N>(products + (row + j) * N);
+        store<N>(by_position + i * room + row, totals<A, N>(v));
+      }
+      grad_y += channels;
+    });
+    turn(by_position, room, room, grad_weights);
+  }
+
+  // The products of a group's samples and gradients, tap by tap, one vector each that is still to be totalled; and what
+  // the samples get. As many vectors as there are are followed by shorter ones.
+  template <int V>
+  ALWAYS_INLINE void backward_group(const A* weights, A* products, const Tap* at, int64_t first, int64_t count,
+                                    const T* grad_y, bool add = false) const {
+    for (; count >= 4 * V; first += 4 * V, count -= 4 * V, add = true) {
+      backward_vectors<V, 4>(weights, products, at, first, grad_y, add);
+    }
+    if (count >= 2 * V) {
+      backward_vectors<V, 2>(weights, products, at, first, grad_y, add);
+      first += 2 * V, count -= 2 * V, add = true;
+    }
+    if (count >= V) {
+      backward_vectors<V, 1>(weights, products, at, first, grad_y, add);
+      first += V, count -= V, add = true;
+    }
+    if constexpr (V > 1) {
+      if (count) backward_group<V / 2>(weights, products, at, first, count, grad_y, add);
     }
   }
 
-  template <int V>
-  ALWAYS_INLINE void backward_group(const A* weights, A* grad_weights, const Tap* at, int64_t first, int64_t count,
-                                    const T* grad_y) const {
-    if (count >= V) {
-      const int64_t end = first + count / V * V;
-      for (int64_t t = 0; t < taps; ++t) {
-        Vector<A, V> dot{};
-        for (int64_t c = first; c < end; c += V) {
-          const auto g = load<V>(grad_y + c);
-          dot += g * load<V>(at[t].x + c);
-          store<V>(at[t].grad_x + c, load<V>(at[t].grad_x + c) + g * weights[t * N]);
-        }
-        grad_weights[t * N] += total<A, V>(dot);
+  template <int V, int Count>
+  ALWAYS_INLINE void backward_vectors(const A* weights, A* products, const Tap* at, int64_t first, const T* grad_y,
+                                      bool add) const {
+    Vector<A, V> g[Count];
+    for (int j = 0; j < Count; ++j) g[j] = load<V>(grad_y + first + j * V);
+    const int64_t size = taps;
+    for (int64_t t = 0; t < size; ++t) {
+      const T* x = at[t].x + first;
+      A* grad_x = at[t].grad_x + first;
+      const A weight = weights[t * N];
+      Vector<A, V> product{};
+      for (int j = 0; j < Count; ++j) {
+        product += g[j] * load<V>(x + j * V);
+        store<V>(grad_x + j * V, load<V>(grad_x + j * V) + g[j] * weight);
       }
-    }
-    if constexpr (V > 1) {
-      const int64_t whole = count / V * V;
-      if (count > whole) {
-        backward_group<V / 2>(weights, grad_weights, at, first + whole, count - whole, grad_y);
-      }
+      A* to = products + t * N;
+      store<V>(to, add ? load<V>(to) + product : product);
     }
   }
 };

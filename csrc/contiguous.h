@@ -10,20 +10,25 @@
 
 namespace antialias::ANTIALIAS_ISA {
 
-// K is the kernel size and S the horizontal stride, or 0 where it is known at run time only; T is the type of the maps.
-template <class T, int K, int S>
+// K is the kernel size and S the horizontal stride, or 0 where it is known at run time only; T is the type of the maps, N
+// the lanes of a vector.
+template <class T, int K, int S, int N>
 struct Contiguous {
   using A = Sum<T>;
-  static constexpr int N = kLanes<A>;
   static constexpr int64_t kBlockBytes = 128 * 1024;
   static constexpr int kPhases = S == 2 ? 2 : 1;
   // How far a tap's gradient lies from where it was computed; what lies further than a vector goes through memory.
   static constexpr int kReach = (K - 1) / (S ? S : 1);
+  // Channels that share what they read of the weights.
+  static constexpr int kTogether = 2;
   static constexpr bool kInRegisters = K != 0 && S != 0 && kReach <= N;
 
   const Problem& p;
-  const int64_t k = K ? K : p.kernel_size, stride = S ? S : p.stride_w;
-  const int64_t pad = k / 2, taps = k * k, per_group = p.channels / p.groups;
+  const Known<K> k{p.kernel_size};
+  const Known<S> stride{p.stride_w};
+  const Known<K / 2> pad{k / 2};
+  const Known<K * K> taps{k * k};
+  const int64_t per_group = p.channels / p.groups;
   const int64_t map = p.height * p.width, out_map = p.out_height * p.out_width;
   const int64_t span = p.joint ? p.groups : 1, spans = p.groups / span;
   const int64_t chunks = ceil_div(p.out_width, N);
@@ -44,7 +49,7 @@ struct Contiguous {
   int64_t copied_rows(int64_t block) const { return (rows_in(block) - 1) * p.stride_h + k; }
   int64_t all_copied_rows() const { return (rows - 1) * p.stride_h + k; }
   int64_t source_row(int64_t block, int64_t row) const { return p.source_row[first_row(block) * p.stride_h + row]; }
-  bool looked_at(int64_t row) const { return row % p.stride_h < k; }
+  bool looked_at(int64_t row) const { return p.stride_h <= k || row % p.stride_h < k; }
 
   template <class E>
   ALWAYS_INLINE static Vector<Sum<E>, N> load_before(const E* from, const E* end, int64_t count) {
@@ -65,7 +70,11 @@ struct Contiguous {
       }
     });
     for_each_tile(block, [&](int64_t at, int64_t, int64_t count) {
-      softmax<A>(weights + at, span * taps);
+      if (span == 1) {
+        softmax<N>(weights + at, taps);
+      } else {
+        softmax<N>(weights + at, span * taps);
+      }
       if (count < N) keep_first(weights + at, count);
     });
   }
@@ -89,31 +98,39 @@ struct Contiguous {
 
   ALWAYS_INLINE int64_t in_row(int64_t padded) const { return padded % kPhases * phase + padded / kPhases; }
 
-  ALWAYS_INLINE Vector<A, N> load_tap(const A* row, int64_t first, int64_t column) const {
-    if constexpr (S == 0) {
-      Vector<A, N> v;
-      for (int lane = 0; lane < N; ++lane) v[lane] = row[(first + lane) * stride + column];
-      return v;
-    } else {
-      return load<N>(row + column % S * phase + first + column / S);
-    }
-  }
+  // Copied where loops use it: the compiler cannot know that a store leaves the members as they are.
+  struct RowsInScratch {
+    int64_t row_size, phase;
+    Known<S> stride;
 
-  ALWAYS_INLINE void add_tap(A* row, int64_t first, int64_t column, Vector<A, N> v) const {
-    if constexpr (S == 0) {
-      for (int lane = 0; lane < N; ++lane) row[(first + lane) * stride + column] += v[lane];
-    } else {
-      A* to = row + column % S * phase + first + column / S;
-      store<N>(to, load<N>(to) + v);
+    ALWAYS_INLINE Vector<A, N> load_tap(const A* rows, int64_t row, int64_t first, int64_t column) const {
+      const A* at = rows + row * row_size;
+      if constexpr (S == 0) {
+        Vector<A, N> v;
+        for (int lane = 0; lane < N; ++lane) v[lane] = at[(first + lane) * stride + column];
+        return v;
+      } else {
+        return load<N>(at + column % S * phase + first + column / S);
+      }
     }
-  }
+
+    ALWAYS_INLINE void add_tap(A* rows, int64_t row, int64_t first, int64_t column, Vector<A, N> v) const {
+      A* to = rows + row * row_size;
+      if constexpr (S == 0) {
+        for (int lane = 0; lane < N; ++lane) to[(first + lane) * stride + column] += v[lane];
+      } else {
+        to += column % S * phase + first + column / S;
+        store<N>(to, load<N>(to) + v);
+      }
+    }
+  };
 
   void copy_rows(const T* channel, int64_t block, A* to) const {
     for (int64_t row = 0; row < copied_rows(block); ++row, to += row_size) {
       if (!looked_at(row)) continue;
       const int64_t source = source_row(block, row);
       if (source < 0) {
-        clear(to, row_size);
+        clear<N>(to, row_size);
       } else {
         copy_row(channel + source * p.width, to);
       }
@@ -122,20 +139,32 @@ struct Contiguous {
 
   ALWAYS_INLINE void copy_row(const T* from, A* to) const {
     const T* end = static_cast<const T*>(p.x) + p.batch * p.channels * map;
-    for (int64_t i = 0; i < p.width; i += kPhases * N) {
-      fetch_soon(from + i);
-      if constexpr (kPhases == 2) fetch_soon(from + i + N);
-      const auto first = load_before(from + i, end, p.width - i);
-      if constexpr (kPhases == 2) {
-        const auto second = i + N < p.width ? load_before(from + i + N, end, p.width - i - N) : first;
-        store<N>(to + in_row(pad + i), evens<A, N>(first, second));
-        store<N>(to + in_row(pad + i + 1), odds<A, N>(first, second));
-      } else {
-        store<N>(to + pad + i, first);
-      }
+    if (end - from >= round_up(p.width, kPhases * N)) {
+      copy_samples(from, to, [](const T* at, int64_t) { return load<N>(at); });
+    } else {
+      copy_samples(from, to, [&](const T* at, int64_t count) { return load_some<N>(at, least(count, end - at)); });
     }
     for (int64_t q = 0; q < pad; ++q) to[in_row(q)] = border(from, q);
     for (int64_t q = pad + p.width; q < padded_width; ++q) to[in_row(q)] = border(from, q);
+  }
+
+  // `read` gets where a vector begins and how many samples of the row it has at least, which may be none.
+  template <class Read>
+  ALWAYS_INLINE void copy_samples(const T* from, A* to, Read read) const {
+    A *first_to = to + in_row(pad), *second_to = to + in_row(pad + 1);
+    const int64_t width = p.width;
+    for (int64_t i = 0; i < width; i += kPhases * N) {
+      fetch_soon(from + i);
+      const auto first = read(from + i, width - i);
+      if constexpr (kPhases == 2) {
+        fetch_soon(from + i + N);
+        const auto second = read(from + i + N, width - i - N);
+        store<N>(first_to + i / 2, evens<A, N>(first, second));
+        store<N>(second_to + i / 2, odds<A, N>(first, second));
+      } else {
+        store<N>(first_to + i, first);
+      }
+    }
   }
 
   ALWAYS_INLINE A border(const T* row, int64_t padded) const {
@@ -146,30 +175,51 @@ struct Contiguous {
   // ---- forward: a task is one block of one span of groups
 
   int64_t forward_tasks() const { return p.batch * spans * blocks; }
-  int64_t forward_scratch() const { return rows * row_of_tiles + all_copied_rows() * row_size; }
+  int64_t forward_scratch() const { return rows * row_of_tiles + kTogether * all_copied_rows() * row_size; }
 
   void forward(int64_t task, A* scratch) const {
     const int64_t block = task % blocks, group = task / blocks % spans * span, image = task / blocks / spans;
     A *weights = scratch, *copied = weights + rows * row_of_tiles;
     read_weights(image, group, block, weights);
-    for (int64_t c = 0; c < span * per_group; ++c) {
+    for_each_channels(span, [&](auto together, int64_t c) {
       const int64_t channel = image * p.channels + group * per_group + c;
-      copy_rows(static_cast<const T*>(p.x) + channel * map, block, copied);
+      for (int j = 0; j < together; ++j) {
+        copy_rows(static_cast<const T*>(p.x) + (channel + j) * map, block, copied + j * all_copied_rows() * row_size);
+      }
       T* y = static_cast<T*>(p.y) + channel * out_map + first_row(block) * p.out_width;
-      filter(weights + c / per_group * taps * N, copied, block, y);
+      filter<together>(weights + c / per_group * taps * N, copied, block, y);
+    });
+  }
+
+  // Calls `use` with Constant<how many> channels of one group are taken together, and the first of them.
+  template <class Use>
+  ALWAYS_INLINE void for_each_channels(int64_t groups, Use use) const {
+    for (int64_t g = 0; g < groups; ++g) {
+      int64_t c = g * per_group;
+      const int64_t end = c + per_group;
+      for (; c + kTogether <= end; c += kTogether) use(Constant<kTogether>{}, c);
+      for (; c < end; ++c) use(Constant<1>{}, c);
     }
   }
 
+  template <int Together>
   void filter(const A* weights, const A* copied, int64_t block, T* y) const {
-    for (int64_t row = 0; row < rows_in(block); ++row, y += p.out_width, copied += p.stride_h * row_size) {
-      for (int64_t i = 0; i < p.out_width; i += N, weights += tile) {
-        Vector<A, N> sum{};
+    const int64_t width = p.out_width, row_step = p.stride_h * row_size, channel_step = all_copied_rows() * row_size;
+    const int64_t y_step = out_map, tile_size = tile, last = rows_in(block);
+    const int64_t size = k;
+    const RowsInScratch at{row_size, phase, stride};
+    for (int64_t row = 0; row < last; ++row, y += width, copied += row_step) {
+      for (int64_t i = 0; i < width; i += N, weights += tile_size) {
+        Vector<A, N> sums[Together] = {};
 #pragma GCC unroll 8
-        for (int64_t r = 0; r < k; ++r) {
+        for (int64_t r = 0; r < size; ++r) {
 #pragma GCC unroll 8
-          for (int64_t c = 0; c < k; ++c) sum += load<N>(weights + (r * k + c) * N) * load_tap(copied + r * row_size, i, c);
+          for (int64_t c = 0; c < size; ++c) {
+            const auto weight = load<N>(weights + (r * size + c) * N);
+            for (int j = 0; j < Together; ++j) sums[j] += weight * at.load_tap(copied + j * channel_step, r, i, c);
+          }
         }
-        store_some<N>(y + i, sum, p.out_width - i);
+        for (int j = 0; j < Together; ++j) store_some<N>(y + j * y_step + i, sums[j], width - i);
       }
     }
   }
@@ -177,7 +227,7 @@ struct Contiguous {
   // ---- backward: a task is all blocks of one span of groups, so that nobody else writes its part of grad_x
 
   int64_t backward_tasks() const { return p.batch * spans; }
-  int64_t backward_scratch() const { return 2 * rows * row_of_tiles + 2 * all_copied_rows() * row_size; }
+  int64_t backward_scratch() const { return 2 * rows * row_of_tiles + 2 * kTogether * all_copied_rows() * row_size; }
 
   void backward(int64_t task, A* scratch) const {
     const int64_t group = task % spans * span, image = task / spans;
@@ -185,18 +235,21 @@ struct Contiguous {
     int64_t cleared = 0;
     for (int64_t block = 0; block < blocks; ++block) {
       read_weights(image, group, block, weights);
-      clear(grad_weights, rows * row_of_tiles);
+      clear<N>(grad_weights, rows * row_of_tiles);
       const int64_t needed = block + 1 == blocks ? p.height : most(rows_until(block), cleared);
-      for (int64_t c = 0; c < span * per_group; ++c) {
+      for_each_channels(span, [&](auto together, int64_t c) {
         const int64_t channel = image * p.channels + group * per_group + c, of_group = c / per_group * taps * N;
-        T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
-        for (int64_t row = cleared; row < needed; ++row) {
-          if (!writes(block, row)) std::memset(grad_x + row * p.width, 0, p.width * sizeof(T));
-        }
-        backward_channel(channel, block, cleared, weights + of_group, grad_weights + of_group, rest);
-      }
+        for (int j = 0; j < together; ++j) clear_rows(static_cast<T*>(p.grad_x) + (channel + j) * map, block, cleared, needed);
+        backward_channels<together>(channel, block, cleared, weights + of_group, grad_weights + of_group, rest);
+      });
       cleared = needed;
       write_grad(image, group, block, weights, grad_weights);
+    }
+  }
+
+  void clear_rows(T* grad_x, int64_t block, int64_t first, int64_t last) const {
+    for (int64_t row = first; row < last; ++row) {
+      if (!writes(block, row)) std::memset(grad_x + row * p.width, 0, p.width * sizeof(T));
     }
   }
 
@@ -215,7 +268,11 @@ struct Contiguous {
 
   void write_grad(int64_t image, int64_t group, int64_t block, const A* weights, A* grad_weights) const {
     for_each_tile(block, [&](int64_t at, int64_t, int64_t) {
-      softmax_backward<A>(weights + at, grad_weights + at, span * taps);
+      if (span == 1) {
+        softmax_backward<N>(weights + at, grad_weights + at, taps);
+      } else {
+        softmax_backward<N>(weights + at, grad_weights + at, span * taps);
+      }
     });
     with_logits_type<A>(p.logits_type, [&](auto type) {
       auto* to = static_cast<decltype(type)*>(p.grad_logits) + (image * p.groups + group) * taps * out_map;
@@ -230,22 +287,32 @@ struct Contiguous {
   }
 
   // Rows of grad_x from `fresh` on have not been written before.
-  void backward_channel(int64_t channel, int64_t block, int64_t fresh, const A* weights, A* grad_weights, A* scratch) const {
-    A *copied = scratch, *grads = copied + all_copied_rows() * row_size;
-    copy_rows(static_cast<const T*>(p.x) + channel * map, block, copied);
-    clear(grads, copied_rows(block) * row_size);
+  template <int Together>
+  void backward_channels(int64_t channel, int64_t block, int64_t fresh, const A* weights, A* grad_weights,
+                         A* scratch) const {
+    const int64_t channel_step = all_copied_rows() * row_size, y_step = out_map, row_step = p.stride_h * row_size;
+    A *copied = scratch, *grads = copied + Together * channel_step;
+    for (int j = 0; j < Together; ++j) {
+      copy_rows(static_cast<const T*>(p.x) + (channel + j) * map, block, copied + j * channel_step);
+      clear<N>(grads + j * channel_step, copied_rows(block) * row_size);
+    }
     const T* grad_y = static_cast<const T*>(p.grad_y) + channel * out_map + first_row(block) * p.out_width;
+    const T* grad_y_end = static_cast<const T*>(p.grad_y) + p.batch * p.channels * out_map;
     for (int64_t row = 0; row < rows_in(block); ++row, grad_y += p.out_width) {
-      const int64_t offset = row * p.stride_h * row_size, tiles = row * row_of_tiles;
-      add_grad_weights(copied + offset, grad_y, grad_weights + tiles);
-      if constexpr (kInRegisters) {
-        add_grads_in_registers(weights + tiles, grad_y, grads + offset);
-      } else {
-        add_grads(weights + tiles, grad_y, grads + offset);
+      const int64_t offset = row * row_step, tiles = row * row_of_tiles;
+      add_grad_weights<Together>(copied + offset, grad_y, grad_y_end, grad_weights + tiles);
+      for (int j = 0; j < Together; ++j) {
+        add_grads(weights + tiles, grad_y + j * y_step, grad_y_end, grads + j * channel_step + offset);
       }
     }
-    T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
-    const T* end_of_task = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
+    const T* end = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
+    for (int j = 0; j < Together; ++j) {
+      add_rows(grads + j * channel_step, block, fresh, static_cast<T*>(p.grad_x) + (channel + j) * map, end);
+    }
+  }
+
+  // Rows that are images in the border come last: where they belong has been written then.
+  void add_rows(const A* grads, int64_t block, int64_t fresh, T* grad_x, const T* end) const {
     for (const bool images : {false, true}) {
       for (int64_t row = 0; row < copied_rows(block); ++row) {
         const int64_t source = source_row(block, row);
@@ -253,61 +320,73 @@ struct Contiguous {
         if (source < 0 || image != images || !looked_at(row)) continue;
         T* to = grad_x + source * p.width;
         if (image || source < fresh) {
-          add_row<true>(grads + row * row_size, to, end_of_task);
+          add_row<true>(grads + row * row_size, to, end);
         } else {
-          add_row<false>(grads + row * row_size, to, end_of_task);
+          add_row<false>(grads + row * row_size, to, end);
         }
       }
     }
   }
 
-  ALWAYS_INLINE Vector<A, N> load_grad(const T* grad_y, int64_t first) const {
-    const T* end = static_cast<const T*>(p.grad_y) + p.batch * p.channels * out_map;
-    return first_lanes<A, N>(load_before(grad_y + first, end, p.out_width - first), p.out_width - first);
+  // The first `count` samples, the others zero; reads up to `end`.
+  ALWAYS_INLINE static Vector<A, N> load_grad(const T* grad_y, const T* end, int64_t count) {
+    return first_lanes<A, N>(load_before(grad_y, end, count), count);
   }
 
-  void add_grad_weights(const A* copied, const T* grad_y, A* grad_weights) const {
-    for (int64_t i = 0; i < p.out_width; i += N, grad_weights += tile) {
-      const auto g = load_grad(grad_y, i);
+  template <int Together>
+  void add_grad_weights(const A* copied, const T* grad_y, const T* end, A* grad_weights) const {
+    const int64_t width = p.out_width, channel_step = all_copied_rows() * row_size, y_step = out_map, tile_size = tile;
+    const int64_t size = k;
+    const RowsInScratch at{row_size, phase, stride};
+    for (int64_t i = 0; i < width; i += N, grad_weights += tile_size) {
+      Vector<A, N> g[Together];
+      for (int j = 0; j < Together; ++j) g[j] = load_grad(grad_y + j * y_step + i, end, width - i);
 #pragma GCC unroll 8
-      for (int64_t r = 0; r < k; ++r) {
+      for (int64_t r = 0; r < size; ++r) {
 #pragma GCC unroll 8
-        for (int64_t c = 0; c < k; ++c) {
-          A* to = grad_weights + (r * k + c) * N;
-          store<N>(to, load<N>(to) + g * load_tap(copied + r * row_size, i, c));
+        for (int64_t c = 0; c < size; ++c) {
+          A* to = grad_weights + (r * size + c) * N;
+          auto sum = load<N>(to);
+          for (int j = 0; j < Together; ++j) sum += g[j] * at.load_tap(copied + j * channel_step, r, i, c);
+          store<N>(to, sum);
         }
       }
     }
   }
 
-  void add_grads(const A* weights, const T* grad_y, A* grads) const {
-    for (int64_t i = 0; i < p.out_width; i += N, weights += tile) {
-      const auto g = load_grad(grad_y, i);
-      for (int64_t r = 0; r < k; ++r) {
-        for (int64_t c = 0; c < k; ++c) add_tap(grads + r * row_size, i, c, g * load<N>(weights + (r * k + c) * N));
+  void add_grads(const A* weights, const T* grad_y, const T* end, A* grads) const {
+    const int64_t width = p.out_width, tile_size = tile;
+    if constexpr (kInRegisters) {
+      for (int64_t r = 0; r < K; ++r) {
+        add_grads_of_row(weights + r * K * N, grad_y, end, grads + r * row_size);
+      }
+    } else {
+      const RowsInScratch at{row_size, phase, stride};
+      for (int64_t i = 0; i < width; i += N, weights += tile_size) {
+        const auto g = load_grad(grad_y + i, end, width - i);
+        for (int64_t r = 0; r < k; ++r) {
+          for (int64_t c = 0; c < k; ++c) at.add_tap(grads, r, i, c, g * load<N>(weights + (r * k + c) * N));
+        }
       }
     }
   }
 
-  // The same, but the taps of a row that meet in one sample are summed before memory sees them: what a tap gives to the
-  // next vector is carried there.
-  void add_grads_in_registers(const A* weights, const T* grad_y, A* grads) const {
-    for (int64_t r = 0; r < K; ++r) {
-      const A* of_row = weights + r * K * N;
-      A* to = grads + r * row_size;
-      Vector<A, N> before[K] = {};
-      const int64_t end = chunks * N - p.out_width < kReach ? p.out_width + N : p.out_width;
-      for (int64_t i = 0; i < end; i += N, of_row += tile) {
-        Vector<A, N> now[K] = {};
-        if (i < p.out_width) {
-          const auto g = load_grad(grad_y, i);
-          for (int c = 0; c < K; ++c) now[c] = g * load<N>(of_row + c * N);
-        }
-        Vector<A, N> sums[kPhases] = {};
-        add_shifted(before, now, sums, Constant<0>{});
-        for (int q = 0; q < kPhases; ++q) store<N>(to + q * phase + i, load<N>(to + q * phase + i) + sums[q]);
-        for (int c = 0; c < K; ++c) before[c] = now[c];
+  // The taps of a row that meet in one sample are summed before memory sees them: what a tap gives to the next vector is
+  // carried there.
+  ALWAYS_INLINE void add_grads_of_row(const A* weights, const T* grad_y, const T* end, A* to) const {
+    const int64_t width = p.out_width, tile_size = tile, second = phase;
+    const int64_t last = chunks * N - width < kReach ? width + N : width;
+    Vector<A, N> before[K] = {};
+    for (int64_t i = 0; i < last; i += N, weights += tile_size) {
+      Vector<A, N> now[K] = {};
+      if (i < width) {
+        const auto g = load_grad(grad_y + i, end, width - i);
+        for (int c = 0; c < K; ++c) now[c] = g * load<N>(weights + c * N);
       }
+      Vector<A, N> sums[kPhases] = {};
+      add_shifted(before, now, sums, Constant<0>{});
+      for (int q = 0; q < kPhases; ++q) store<N>(to + q * second + i, load<N>(to + q * second + i) + sums[q]);
+      for (int c = 0; c < K; ++c) before[c] = now[c];
     }
   }
 
@@ -333,19 +412,21 @@ struct Contiguous {
 
   // Adds the gradients of a row in scratch to where it was copied from, or writes them there.
   template <bool Add>
-  void add_row(const A* from, T* to, const T* end) const {
-    for (int64_t i = 0; i < p.width; i += kPhases * N) {
-      const auto first = load<N>(from + in_row(pad + i));
+  ALWAYS_INLINE void add_row(const A* from, T* to, const T* end) const {
+    const A *first_from = from + in_row(pad), *second_from = from + in_row(pad + 1);
+    const int64_t width = p.width;
+    for (int64_t i = 0; i < width; i += kPhases * N) {
+      const auto first = load<N>(first_from + i / kPhases);
       if constexpr (kPhases == 2) {
-        const auto second = load<N>(from + in_row(pad + i + 1));
-        add_some<Add>(to + i, interleaved_first<A, N>(first, second), end, p.width - i);
-        if (i + N < p.width) add_some<Add>(to + i + N, interleaved_last<A, N>(first, second), end, p.width - i - N);
+        const auto second = load<N>(second_from + i / kPhases);
+        add_some<Add>(to + i, interleaved_first<A, N>(first, second), end, width - i);
+        if (i + N < width) add_some<Add>(to + i + N, interleaved_last<A, N>(first, second), end, width - i - N);
       } else {
-        add_some<Add>(to + i, first, end, p.width - i);
+        add_some<Add>(to + i, first, end, width - i);
       }
     }
     for (int64_t q = 0; q < pad; ++q) add_border(from, q, to);
-    for (int64_t q = pad + p.width; q < padded_width; ++q) add_border(from, q, to);
+    for (int64_t q = pad + width; q < padded_width; ++q) add_border(from, q, to);
   }
 
   ALWAYS_INLINE void add_border(const A* from, int64_t padded, T* to) const {

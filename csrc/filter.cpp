@@ -26,17 +26,28 @@ Kernels kernels_of() {
           }};
 }
 
-template <class T, int K>
-Kernels for_layout(const Problem& p) {
-  if (p.channels_last) return kernels_of<ChannelsLast<T, K>>();
+template <class T, int K, int N>
+Kernels for_lanes(const Problem& p) {
+  if (p.channels_last) return kernels_of<ChannelsLast<T, K, N>>();
   switch (p.stride_w) {
     case 1:
-      return kernels_of<Contiguous<T, K, 1>>();
+      return kernels_of<Contiguous<T, K, 1, N>>();
     case 2:
-      return kernels_of<Contiguous<T, K, 2>>();
+      return kernels_of<Contiguous<T, K, 2, N>>();
     default:
-      return kernels_of<Contiguous<T, 0, 0>>();
+      return kernels_of<Contiguous<T, 0, 0, N>>();
   }
+}
+
+// Shorter vectors where half of a long one would be idle.
+template <class T, int K>
+Kernels for_layout(const Problem& p) {
+  constexpr int N = kLanes<Sum<T>>;
+  const int64_t used = p.channels_last ? p.channels / p.groups : p.out_width;
+  if constexpr (kVectorBytes == 64) {
+    if (used <= N / 2) return for_lanes<T, K, N / 2>(p);
+  }
+  return for_lanes<T, K, N>(p);
 }
 
 }  // namespace
@@ -45,7 +56,8 @@ Kernels for_layout(const Problem& p) {
 Kernels kernels(const Problem& p) {
   if (p.x_type == Scalar::bfloat16) return p.kernel_size == 3 ? for_layout<bfloat16, 3>(p) : for_layout<bfloat16, 0>(p);
   if (p.x_type == Scalar::float64) {
-    return p.channels_last ? kernels_of<ChannelsLast<double, 0>>() : kernels_of<Contiguous<double, 0, 0>>();
+    constexpr int N = kLanes<double>;
+    return p.channels_last ? kernels_of<ChannelsLast<double, 0, N>>() : kernels_of<Contiguous<double, 0, 0, N>>();
   }
   switch (p.kernel_size) {
     case 3:

@@ -234,6 +234,36 @@ ALWAYS_INLINE Vector<A, N> interleaved_last(Vector<A, N> a, Vector<A, N> b) {
   return pick<Alternating<N, N / 2>, A, N>(a, b);
 }
 
+// Turns N vectors: lane j of vector i becomes lane i of vector j.
+template <class A, int N, int Step = 1>
+ALWAYS_INLINE void transpose(Vector<A, N> (&v)[N]) {
+  if constexpr (Step < N) {
+    Vector<A, N> riffled[N];
+#pragma GCC unroll 16
+    for (int i = 0; i < N / 2; ++i) {
+      riffled[2 * i] = interleaved_first<A, N>(v[i], v[i + N / 2]);
+      riffled[2 * i + 1] = interleaved_last<A, N>(v[i], v[i + N / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < N; ++i) v[i] = riffled[i];
+    transpose<A, N, 2 * Step>(v);
+  }
+}
+
+// The total of each of N vectors, vector i's in lane i.
+template <class A, int N, int Left = N>
+ALWAYS_INLINE Vector<A, N> totals(Vector<A, N> (&v)[N]) {
+  if constexpr (Left == 1) {
+    return v[0];
+  } else {
+#pragma GCC unroll 16
+    for (int i = 0; i < Left / 2; ++i) {
+      v[i] = interleaved_first<A, N>(v[i], v[i + Left / 2]) + interleaved_last<A, N>(v[i], v[i + Left / 2]);
+    }
+    return totals<A, N, Left / 2>(v);
+  }
+}
+
 // exp(x) for x <= 0: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], within 1.5 units in the last place; 0 where the
 // result would be denormal. NaN stays NaN.
 template <int N>
@@ -248,9 +278,9 @@ ALWAYS_INLINE Vector<float, N> exp_of_nonpositive(Vector<float, N> x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  const auto scaled = bits_as<Vector<int32_t, N>>(p) + (bits_as<Vector<int32_t, N>>(shifted) << 23);
-  const auto result = x < -87.33654f ? Vector<float, N>{} : bits_as<Vector<float, N>>(scaled);
-  return x == x ? result : x;
+  const auto power = (bits_as<Vector<int32_t, N>>(shifted) << 23) + 0x3F800000;
+  const auto result = p * bits_as<Vector<float, N>>(power);
+  return x < -87.33654f ? Vector<float, N>{} : result;
 }
 
 template <int N>
@@ -262,19 +292,32 @@ ALWAYS_INLINE Vector<double, N> exp_of_nonpositive(Vector<double, N> x) {
 // Between two samples that are needed from memory lies too much work for the processor to look ahead by itself.
 template <class T>
 ALWAYS_INLINE void fetch_soon(const T* from) {
-  __builtin_prefetch(reinterpret_cast<const char*>(from) + 2048);
+  __builtin_prefetch(reinterpret_cast<const char*>(from) + 4096);
 }
 
 // Zeros, up to a vector more than `count`.
-template <class A>
+template <int N, class A>
 ALWAYS_INLINE void clear(A* to, int64_t count) {
-  for (int64_t i = 0; i < count; i += kLanes<A>) store<kLanes<A>>(to + i, Vector<A, kLanes<A>>{});
+  for (int64_t i = 0; i < count; i += N) store<N>(to + i, Vector<A, N>{});
 }
 
 // A number that a template can take from a lambda's argument.
 template <int Value>
 struct Constant {
   constexpr operator int() const { return Value; }
+};
+
+// A number that is known to the compiler, or, if that is 0, at run time only.
+template <int64_t Value>
+struct Known {
+  constexpr Known(int64_t) {}
+  constexpr operator int64_t() const { return Value; }
+};
+template <>
+struct Known<0> {
+  int64_t value;
+  constexpr Known(int64_t value) : value(value) {}
+  constexpr operator int64_t() const { return value; }
 };
 
 // Not std::min and the like: see the top of this file.

@@ -6,9 +6,8 @@
 
 namespace antialias::ANTIALIAS_ISA {
 
-template <class A>
-ALWAYS_INLINE void softmax(A* tile, int64_t taps) {
-  constexpr int N = kLanes<A>;
+template <int N, class A>
+ALWAYS_INLINE void softmax(A* tile, const int64_t taps) {
   auto largest = load<N>(tile);
 #pragma GCC unroll 9
   for (int64_t t = 1; t < taps; ++t) {
@@ -28,9 +27,8 @@ ALWAYS_INLINE void softmax(A* tile, int64_t taps) {
 }
 
 // Turns the gradient of the weights into the gradient of the logits, in place.
-template <class A>
+template <int N, class A>
 ALWAYS_INLINE void softmax_backward(const A* tile, A* grad, int64_t taps) {
-  constexpr int N = kLanes<A>;
   Vector<A, N> mean{};
   for (int64_t t = 0; t < taps; ++t) mean += load<N>(tile + t * N) * load<N>(grad + t * N);
   for (int64_t t = 0; t < taps; ++t) store<N>(grad + t * N, load<N>(tile + t * N) * (load<N>(grad + t * N) - mean));

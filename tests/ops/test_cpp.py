@@ -45,10 +45,22 @@ def test_agrees_with_the_reference(dtype, layout, k, stride):
         assert_close(found, exact, dtype)
 
 
+# Whole vectors of channels by fours, twos and ones, and what is left of one.
+@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("per_group", [12, 45, 71])
+def test_groups_of_many_channels(dtype, layout, per_group):
+    inputs = make((6, 37), 3, (2, 2), 2, per_group, dtype=dtype, layout=layout)
+    found = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, 3, (2, 2), "group", "reflect")
+    exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), "group", "reflect")
+    assert_close(found, exact, dtype)
+
+
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2"])
 def test_agrees_with_the_reference_on_older_processors(instruction_set):
-    here, which = f"{__file__}::test_agrees_with_the_reference", "(stride0 or stride1) and dtype0"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", here, "-k", which]
+    names = ("test_agrees_with_the_reference", "test_groups_of_many_channels")
+    here, which = (f"{__file__}::{name}" for name in names), "not stride2 and not stride3 and dtype0"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *here, "-k", which]
     done = subprocess.run(
         command, env=os.environ | {"ANTIALIAS_INSTRUCTION_SET": instruction_set}, capture_output=True, text=True
     )
