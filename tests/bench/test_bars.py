@@ -53,6 +53,7 @@ NET = Bar(
         (NET, 1.3, 1.1, True),
         (replace(NET, at_most=1.29), 1.3, 1.1, False),
         (replace(NET, quantity="saved_bytes"), 1.2, 1.1, True),
+        (replace(NET, numerator=("fixed",), at_most=None, at_least=1.2, limit="placement alone"), 1.3, 13 / 11, True),
         (replace(BLUR, contests="fixed blur, a", numerator=("antialias",), denominator="timm"), 1 / 3, 0, False),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from matrix import needs_kernel
 from torch import nn
 
 from antialias import bench
@@ -18,6 +19,7 @@ from antialias.bench._cost import Operation, operations_of
 from antialias.bench._memory import peak_bytes, saved_bytes
 from antialias.cli import main
 from antialias.nn import BlurPool2d
+from antialias.ops import adaptive_blur2d
 
 
 class Slow(nn.Module):
@@ -130,6 +132,21 @@ def test_operations_are_counted_from_shapes():
     assert copies == [Operation(40, 0)]
     assert operation == Operation(4 * (2 * 3 * 64 + 4 * 27 + 2 * 4 * 36), 2 * 4 * 36 * 27)
     assert Rates(1000, 10).seconds([Operation(500, 1), Operation(100, 20)]) == 2.5
+    assert Rates(1000, 10, 5).seconds([Operation(500, 10, 5), Operation(3000, 1, 1)]) == 5
+
+
+@pytest.mark.parametrize("backend", ["reference", pytest.param("cpp", marks=needs_kernel)])
+def test_exponentials_and_products_of_the_adaptive_filter(backend):
+    x, logits = torch.randn(2, 8, 6, 6, requires_grad=True), torch.randn(2, 36, 3, 3, requires_grad=True)
+    forward = operations_of(lambda: adaptive_blur2d(x, logits, 3, backend=backend))
+    assert sum(each.exponentials for each in forward) == logits.numel()
+    if backend == "cpp":
+        (operation,) = forward
+        assert operation == Operation(4 * (2 * 8 * 45 + 2 * 36 * 9), 2 * 8 * 9 * 9, 2 * 36 * 9)
+        y = adaptive_blur2d(x, logits, 3, backend=backend)
+        backward = operations_of(lambda: torch.autograd.grad(y, (x, logits), torch.ones_like(y)))
+        assert max(each.multiply_adds for each in backward) == 2 * operation.multiply_adds
+        assert sum(each.exponentials for each in backward) == operation.exponentials
 
 
 def test_machine_rates():
@@ -138,10 +155,12 @@ def test_machine_rates():
     rates = bench._run._rates(results)
     assert {result.contender: (result.moved_bytes, result.multiply_adds) for result in results} == {
         "copy": (2 * 4 * 2048, 0),
+        "exponential": (2 * 4 * 2048, 0),
         "matrix product": (3 * 4 * 128**2, 128**3),
         "3x3 convolution": (4 * (2 * 2048 + 64 * 9), 2048 * 8 * 9),
     }
     assert 1e6 < rates.bytes_per_second < 1e13
+    assert 1e5 < rates.exponentials_per_second < 1e12
 
 
 def test_threads_of_a_contest_end_with_it():

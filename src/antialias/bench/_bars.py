@@ -177,6 +177,7 @@ BARS = (
         what="forward+backward",
         quantity="peak_bytes",
         at_least=10,
+        limit="predictor alone",
     ),
     Bar(
         title="Adaptive networks, evaluation: compiled / eager",
@@ -221,8 +222,10 @@ def _limit(
     bar: Bar, value: float, divisor: float, above: Result, below: Result, found: Mapping[tuple[str, str], Result]
 ) -> float | None:
     if bar.limit is not None:
-        shown = found.get((bar.limit, bar.what))
-        return getattr(shown, bar.quantity) / divisor if shown is not None else None
+        shown = getattr(found.get((bar.limit, bar.what)), bar.quantity, None)
+        if not shown:
+            return None
+        return shown / divisor if bar.at_most is not None else value / shown
     ours = above if bar.at_most is not None else below
     if bar.quantity != "milliseconds" or ours.limit_milliseconds is None:
         return None

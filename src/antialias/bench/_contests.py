@@ -16,7 +16,7 @@ from antialias.ops import PaddingMode
 from antialias.surgery import convert_
 
 from ._contest import Contender, Contenders, Contest, Shape
-from ._forms import Clone, Copy, EveryOther, FromLogits, FullResolution, Product, Strided, Unfiltered
+from ._forms import Clone, Copy, EveryOther, Exponential, FromLogits, FullResolution, Product, Strided, Unfiltered
 from ._peers import peer_blurs, peers_with
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
@@ -35,6 +35,7 @@ def _machine(shape: Shape) -> Contenders:
     convolution = nn.Conv2d(shape.channels, shape.channels, 3, padding=1, bias=False)
     return {
         "copy": Contender(Copy(), (x, y)),
+        "exponential": Contender(Exponential(), (-x[0, :8].abs(), torch.empty_like(x[0, :8]))),
         "matrix product": Contender(Product(), (_noise(side, side), _noise(side, side, seed=1))),
         "3x3 convolution": Contender(
             convolution.to(memory_format=torch.channels_last), (_noise(*shape, layout="channels last"),)
@@ -47,6 +48,7 @@ def _adaptive_layer(shape: Shape, *, compiled: bool = False) -> Contenders:
     forms = {"full resolution": FullResolution(layer), "strided reference": Strided(layer), "antialias": layer}
     x, last = _noise(*shape), _noise(*shape, layout="channels last")
     entries = {name: Contender(form, (x,), BOTH, "filter") for name, form in forms.items()}
+    entries["predictor alone"] = Contender(Unfiltered(layer), (x,), BOTH)
     entries["antialias, channels last"] = Contender(layer, (last,), BOTH, "filter")
     if compiled:
         entries |= {f"{name}, compiled": _compiled(entries[name]) for name in ("full resolution", "strided reference")}

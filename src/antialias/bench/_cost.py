@@ -1,7 +1,8 @@
-"""The roofline: what torch's operations must read, write and multiply, and how fast this machine can."""
+"""The roofline: what operations must read, write, multiply and exponentiate, and how fast this machine can."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,11 @@ from ._passes import Run
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: each input read once, each output written once, and the products it sums."""
+    """One operation: each input read once, each output written once, the products it sums, and its exponentials."""
 
     moved_bytes: int
     multiply_adds: int
+    exponentials: int = 0
 
 
 @dataclass(frozen=True)
@@ -29,21 +31,25 @@ class Rates:
     Attributes:
         bytes_per_second: Read and written together, of a copy of a large map into memory that is there already.
         multiply_adds_per_second: Of a large matrix product or convolution, whichever is faster.
+        exponentials_per_second: Of a map that stays in the nearest caches.
     """
 
     bytes_per_second: float
     multiply_adds_per_second: float
+    exponentials_per_second: float = math.inf
 
     def seconds(self, operations: Iterable[Operation]) -> float:
         """Return the least time for operations one after another, each bound by memory or by arithmetic."""
-        return sum(
-            max(each.moved_bytes / self.bytes_per_second, each.multiply_adds / self.multiply_adds_per_second)
-            for each in operations
-        )
+        return sum(max(each.moved_bytes / self.bytes_per_second, self._arithmetic(each)) for each in operations)
+
+    def _arithmetic(self, operation: Operation) -> float:
+        products = operation.multiply_adds / self.multiply_adds_per_second
+        return products + operation.exponentials / self.exponentials_per_second
 
 
 # These write over their first argument without reading it.
 _OVERWRITE = ("copy_", "fill_", "zero_")
+_EXPONENTIALS = ("aten::exp", "aten::exp.out", "aten::_softmax")
 
 
 class _Counter(TorchDispatchMode):
@@ -58,13 +64,27 @@ class _Counter(TorchDispatchMode):
             read = args[1:] if name in _OVERWRITE else args
             tensors = [leaf for leaf in tree_leaves((read, kwargs, out)) if isinstance(leaf, Tensor)]
             moved = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-            self.operations.append(Operation(moved, _multiply_adds(func, args, kwargs or {}, out)))
+            self.operations.append(Operation(moved, *_arithmetic(func, args, kwargs or {}, out)))
         return out
 
 
-def _multiply_adds(func: Any, args: Any, kwargs: Any, out: Any) -> int:
+def _arithmetic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[int, int]:
+    """Count multiply-adds and exponentials."""
+    name = func._schema.name
+    if name == "antialias::adaptive_blur2d":
+        return _filtered(*args)
+    if name == "antialias::adaptive_blur2d_backward":
+        products, exponentials = _filtered(*args[1:])
+        return 2 * products, exponentials
+    if name in _EXPONENTIALS:
+        return 0, out.numel()
     flops = flop_registry.get(func.overloadpacket)
-    return flops(*args, **kwargs, out_val=out) // 2 if flops else 0
+    return (flops(*args, **kwargs, out_val=out) // 2 if flops else 0), 0
+
+
+def _filtered(x: Tensor, logits: Tensor, kernel_size: int, *arguments: Any) -> tuple[int, int]:
+    """Count what the adaptive filter does with maps and logits: a product a tap and channel, an exponential a logit."""
+    return x.shape[0] * x.shape[1] * logits.shape[2:].numel() * kernel_size**2, logits.numel()
 
 
 def operations_of(run: Run) -> list[Operation]:

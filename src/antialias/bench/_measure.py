@@ -39,8 +39,9 @@ class Result:
         saved_bytes: Bytes kept for the backward; `None` if compiled or already kept.
         peak_bytes: Growth of the process at the peak of the pass; `None` where the system does not tell.
         moved_bytes: Bytes that torch's operations read and write, counted from their shapes; `None` if compiled.
-        multiply_adds: Multiply-adds of convolutions and matrix products; `None` if compiled.
-        limit_milliseconds: Least time for these bytes and multiply-adds on this machine; `None` if compiled.
+        multiply_adds: Multiply-adds of convolutions, matrix products and adaptive filters; `None` if compiled.
+        exponentials: Of softmaxes; `None` if compiled.
+        limit_milliseconds: Least time for all of these on this machine; `None` if compiled.
     """
 
     contest: str
@@ -54,6 +55,7 @@ class Result:
     peak_bytes: int | None = None
     moved_bytes: int | None = None
     multiply_adds: int | None = None
+    exponentials: int | None = None
     limit_milliseconds: float | None = None
 
 
@@ -169,5 +171,6 @@ def _counted(timed: Result, contender: Contender, run: Run, rates: Rates | None)
         saved_bytes=None if timed.what == "backward" else saved_bytes(run, contender.layer.parameters()),
         moved_bytes=sum(each.moved_bytes for each in operations),
         multiply_adds=sum(each.multiply_adds for each in operations),
+        exponentials=sum(each.exponentials for each in operations),
         limit_milliseconds=1e3 * rates.seconds(operations) if rates else None,
     )

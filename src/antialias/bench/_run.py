@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,12 +92,13 @@ def _results(contests: list[Contest], rounds: int, progress: Callable[[int, int]
     return results
 
 
-def _rates(machine: Iterable[Result]) -> Rates:
+def _rates(machine: Sequence[Result]) -> Rates:
     per_second = {result.contender: 1e3 / result.milliseconds for result in machine}
     moved = {result.contender: result.moved_bytes or 0 for result in machine}
     products = {result.contender: result.multiply_adds or 0 for result in machine}
     arithmetic = max(products[name] * per_second[name] for name in products)
-    return Rates(moved["copy"] * per_second["copy"], arithmetic)
+    exponentials = next(result.exponentials or 0 for result in machine if result.contender == "exponential")
+    return Rates(moved["copy"] * per_second["copy"], arithmetic, exponentials * per_second["exponential"])
 
 
 def _device() -> str:
