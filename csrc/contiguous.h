@@ -312,7 +312,7 @@ struct Contiguous {
   }
 
   // Rows that are images in the border come last: where they belong has been written then.
-  void add_rows(const A* grads, int64_t block, int64_t fresh, T* grad_x, const T* end) const {
+  void add_rows(A* grads, int64_t block, int64_t fresh, T* grad_x, const T* end) const {
     for (const bool images : {false, true}) {
       for (int64_t row = 0; row < copied_rows(block); ++row) {
         const int64_t source = source_row(block, row);
@@ -410,14 +410,19 @@ struct Contiguous {
     store_some<N>(to, v, count);
   }
 
-  // Adds the gradients of a row in scratch to where it was copied from, or writes them there.
+  // Adds the gradients of a row in scratch to where it was copied from, or writes them there. Its border is added to the
+  // row first: behind the vectors just written, it would have to wait for them.
   template <bool Add>
-  ALWAYS_INLINE void add_row(const A* from, T* to, const T* end) const {
+  ALWAYS_INLINE void add_row(A* from, T* to, const T* end) const {
+    for (int64_t q = 0; q < pad; ++q) add_border(from, q);
+    for (int64_t q = pad + p.width; q < padded_width; ++q) add_border(from, q);
     const A *first_from = from + in_row(pad), *second_from = from + in_row(pad + 1);
     const int64_t width = p.width;
     for (int64_t i = 0; i < width; i += kPhases * N) {
+      fetch_soon(to + i);
       const auto first = load<N>(first_from + i / kPhases);
       if constexpr (kPhases == 2) {
+        fetch_soon(to + i + N);
         const auto second = load<N>(second_from + i / kPhases);
         add_some<Add>(to + i, interleaved_first<A, N>(first, second), end, width - i);
         if (i + N < width) add_some<Add>(to + i + N, interleaved_last<A, N>(first, second), end, width - i - N);
@@ -425,13 +430,11 @@ struct Contiguous {
         add_some<Add>(to + i, first, end, width - i);
       }
     }
-    for (int64_t q = 0; q < pad; ++q) add_border(from, q, to);
-    for (int64_t q = pad + width; q < padded_width; ++q) add_border(from, q, to);
   }
 
-  ALWAYS_INLINE void add_border(const A* from, int64_t padded, T* to) const {
+  ALWAYS_INLINE void add_border(A* row, int64_t padded) const {
     const int32_t source = p.source_column[padded];
-    if (source >= 0) put(to + source, get(to + source) + from[in_row(padded)]);
+    if (source >= 0) row[in_row(pad + source)] += row[in_row(padded)];
   }
 };
 
