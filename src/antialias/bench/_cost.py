@@ -47,7 +47,7 @@ class Rates:
         return products + operation.exponentials / self.exponentials_per_second
 
 
-# These write over their first argument without reading it.
+# These write over their first argument without reading it, as all do over `out=`.
 _OVERWRITE = ("copy_", "fill_", "zero_")
 _EXPONENTIALS = ("aten::exp", "aten::exp.out", "aten::_softmax")
 
@@ -58,13 +58,15 @@ class _Counter(TorchDispatchMode):
         self.operations: list[Operation] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
         name = func.overloadpacket.__name__
         if not func.is_view and not name.startswith("empty"):
             read = args[1:] if name in _OVERWRITE else args
-            tensors = [leaf for leaf in tree_leaves((read, kwargs, out)) if isinstance(leaf, Tensor)]
+            named = [value for key, value in kwargs.items() if key != "out"]
+            tensors = [leaf for leaf in tree_leaves((read, named, out)) if isinstance(leaf, Tensor)]
             moved = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-            self.operations.append(Operation(moved, *_arithmetic(func, args, kwargs or {}, out)))
+            self.operations.append(Operation(moved, *_arithmetic(func, args, kwargs, out)))
         return out
 
 
