@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import get_args
 
 import pytest
@@ -71,6 +72,20 @@ def test_every_filter_has_its_word_and_options():
         assert type(FilterOptions(filter=name).config()).__name__.lower() == name
     with pytest.raises(ValueError, match="--groups is no option of the fixed filter. Use some of: --padding-mode, "):
         FilterOptions(filter="fixed", groups=4).config()
+
+
+def test_every_field_of_every_filter_is_an_option():
+    known = {field.name for field in fields(FilterOptions)}
+    for name in get_args(FilterName):
+        assert known >= {field.name for field in fields(getattr(aa.nn, name.capitalize()))}
+
+
+def test_sizes_to_choose_from(tmp_path):
+    words = ["--filter", "attention", "--kernel-sizes", "1", "--kernel-sizes", "3"]
+    main(["convert", "antialias:TinyResNet", *words, "--out", str(tmp_path / "m.safetensors")])
+    layers = [m for m in aa.load(tmp_path / "m.safetensors").modules() if isinstance(m, aa.nn.AttentionBlurPool2d)]
+    assert layers
+    assert {layer.kernel_sizes for layer in layers} == {(1, 3)}
 
 
 def test_inspect_says_what_a_circular_shift_does(capsys):

@@ -25,6 +25,7 @@ class FilterOptions:
     Attributes:
         filter: The filter that follows each downsampling.
         kernel_size: Side of the filters in samples.
+        kernel_sizes: Sides of the filters to choose from, odd, 1 for none; given once for each (attention).
         groups: Channel groups with filters of their own (adaptive, gaussian, attention).
         normalize: Which taps sum to one (adaptive).
         init: Start values (adaptive, gaussian, attention); the filter's place decides where none is given.
@@ -36,6 +37,7 @@ class FilterOptions:
 
     filter: FilterName = "adaptive"
     kernel_size: int | None = None
+    kernel_sizes: Annotated[list[int] | None, Parameter(negative=())] = None
     groups: int | None = None
     normalize: Normalize | None = None
     init: Init | None = None
