@@ -1,10 +1,8 @@
 // The fixed filter, compiled once for each instruction set, see CMakeLists.txt.
 //
-// An output row is made in two steps: the rows of the map that it looks at are summed to one, in scratch that stays in
-// the nearest cache, and that one is filtered along its columns. Forward and backward are the same with other matrices.
+// Rows of the map that an output row looks at are summed to one, which is filtered along its columns. Forward and
+// backward are the same with other matrices.
 #include "blur.h"
-
-#include <type_traits>
 
 #include "lanes.h"
 
@@ -29,100 +27,78 @@ struct Blur {
     clear<N>(scratch, this->scratch());
     for (int64_t task = first; task < last; ++task) {
       const int64_t map = task / rows.out, row = task % rows.out;
-      sum_rows(static_cast<const T*>(p.x) + map * rows.in * in_row, row, scratch);
+      const T* x = static_cast<const T*>(p.x) + map * rows.in * in_row;
       T* y = static_cast<T*>(p.y) + task * out_row;
       if (p.channels == 1) {
+        sum_rows(x, row, scratch);
         filter_row(scratch, taps, y);
       } else {
-        filter_channels(scratch, y);
+        filter_channels(x, row, scratch, y);
       }
     }
   }
 
-  // ---- the rows
+  // Entry `e` of row `of` of a sparse matrix, and how many there are.
+  static int64_t count_of(const Resampling& matrix, int64_t of) { return matrix.start[of + 1] - matrix.start[of]; }
+  static int64_t from_of(const Resampling& matrix, int64_t of, int64_t e) { return matrix.from[matrix.start[of] + e]; }
+  static A weight_of(const Resampling& matrix, int64_t of, int64_t e) { return A(matrix.weight[matrix.start[of] + e]); }
 
-  void sum_rows(const T* map, int64_t row, A* to) const {
-    const int32_t first = rows.start[row], count = rows.start[row + 1] - first;
-    switch (count) {
+  // ---- rows, summed to one
+
+  void sum_rows(const T* x, int64_t row, A* to) const {
+    switch (count_of(rows, row)) {
       case 1:
-        return sum_some_rows(map, first, Constant<1>{}, to);
+        return sum_known_rows<1>(x, row, to);
       case 2:
-        return sum_some_rows(map, first, Constant<2>{}, to);
+        return sum_known_rows<2>(x, row, to);
       case 3:
-        return sum_some_rows(map, first, Constant<3>{}, to);
+        return sum_known_rows<3>(x, row, to);
       default:
-        return sum_some_rows(map, first, count, to);
+        return sum_many_rows(x, row, to);
     }
   }
-
-  template <class Count>
-  ALWAYS_INLINE void sum_some_rows(const T* map, int32_t first, Count count, A* to) const {
-    sum_lines(map, Line{rows, first, in_row}, count, in_row, to);
-  }
-
-  // ---- the columns of channels_last maps
-
-  void filter_channels(const A* sums, T* y) const {
-    for (int64_t column = 0; column < columns.out; ++column, y += p.channels) {
-      const int32_t first = columns.start[column], count = columns.start[column + 1] - first;
-      switch (count) {
-        case 1:
-          filter_position(sums, first, Constant<1>{}, y);
-          break;
-        case 2:
-          filter_position(sums, first, Constant<2>{}, y);
-          break;
-        case 3:
-          filter_position(sums, first, Constant<3>{}, y);
-          break;
-        default:
-          filter_position(sums, first, count, y);
-      }
-    }
-  }
-
-  template <class Count>
-  ALWAYS_INLINE void filter_position(const A* sums, int32_t first, Count count, T* y) const {
-    sum_lines(sums, Line{columns, first, p.channels}, count, p.channels, y);
-  }
-
-  // ---- a sum of lines, of samples that lie side by side
-
-  // The entries of one row of a sparse matrix, whose samples are lines `pitch` apart.
-  struct Line {
-    const Resampling& matrix;
-    int32_t first;
-    int64_t pitch;
-  };
 
   // Known counts have their weights in registers: the compiler cannot know that a store leaves the matrix as it is.
-  template <class From, int Count, class To>
-  ALWAYS_INLINE static void sum_lines(const From* from, const Line& line, Constant<Count>, int64_t size, To* to) {
-    const From* at[Count];
-    A weights[Count];
-    for (int e = 0; e < Count; ++e) {
-      at[e] = from + line.matrix.from[line.first + e] * line.pitch;
-      weights[e] = A(line.matrix.weight[line.first + e]);
-    }
-    for_each_vector(size, [&](auto lanes, int64_t i) {
+  template <int Rows>
+  ALWAYS_INLINE void sum_known_rows(const T* x, int64_t row, A* to) const {
+    const auto lines = lines_of<Rows>(x, row);
+    for_each_vector(in_row, [&](auto lanes, int64_t i) {
+      for (int r = 0; r < Rows && lanes == N; ++r) fetch_soon(lines.at[r] + i);
+      store<lanes>(to + i, lines.template sum<lanes>(i));
+    });
+  }
+
+  void sum_many_rows(const T* x, int64_t row, A* to) const {
+    for_each_vector(in_row, [&](auto lanes, int64_t i) {
       Vector<A, lanes> sum{};
-      for (int e = 0; e < Count; ++e) {
-        if constexpr (std::is_same_v<From, T> && lanes == N) fetch_soon(at[e] + i);
-        sum += load<lanes>(at[e] + i) * weights[e];
+      for (int64_t e = 0; e < count_of(rows, row); ++e) {
+        sum += load<lanes>(x + from_of(rows, row, e) * in_row + i) * weight_of(rows, row, e);
       }
       store<lanes>(to + i, sum);
     });
   }
 
-  template <class From, class To>
-  ALWAYS_INLINE static void sum_lines(const From* from, const Line& line, int32_t count, int64_t size, To* to) {
-    for_each_vector(size, [&](auto lanes, int64_t i) {
-      Vector<A, lanes> sum{};
-      for (int32_t e = line.first; e < line.first + count; ++e) {
-        sum += load<lanes>(from + line.matrix.from[e] * line.pitch + i) * A(line.matrix.weight[e]);
-      }
-      store<lanes>(to + i, sum);
-    });
+  // The rows of the map that an output row sees.
+  template <class From, int Rows>
+  struct Lines {
+    const From* at[Rows];
+    A weights[Rows];
+
+    template <int Lanes>
+    ALWAYS_INLINE Vector<A, Lanes> sum(int64_t i) const {
+      Vector<A, Lanes> sum{};
+      for (int r = 0; r < Rows; ++r) sum += load<Lanes>(at[r] + i) * weights[r];
+      return sum;
+    }
+  };
+
+  template <int Rows>
+  ALWAYS_INLINE Lines<T, Rows> lines_of(const T* x, int64_t row) const {
+    Lines<T, Rows> lines;
+    for (int r = 0; r < Rows; ++r) {
+      lines.at[r] = x + from_of(rows, row, r) * in_row, lines.weights[r] = weight_of(rows, row, r);
+    }
+    return lines;
   }
 
   // Calls `use` with Constant<lanes> and where a vector of so many begins.
@@ -136,6 +112,64 @@ struct Blur {
     } else {
       for (i = 0; i < size; ++i) use(Constant<1>{}, i);
     }
+  }
+
+  // ---- channels_last maps: a position's channels are vectors, straight from the map if few rows are summed
+
+  void filter_channels(const T* x, int64_t row, A* scratch, T* y) const {
+    switch (count_of(rows, row)) {
+      case 1:
+        return filter_positions(lines_of<1>(x, row), y);
+      case 2:
+        return filter_positions(lines_of<2>(x, row), y);
+      case 3:
+        return filter_positions(lines_of<3>(x, row), y);
+      default:
+        sum_many_rows(x, row, scratch);
+        return filter_positions(Lines<A, 1>{{scratch}, {A(1)}}, y);
+    }
+  }
+
+  template <class From, int Rows>
+  ALWAYS_INLINE void filter_positions(const Lines<From, Rows>& lines, T* y) const {
+    for (int64_t column = 0; column < columns.out; ++column, y += p.channels) {
+      switch (count_of(columns, column)) {
+        case 1:
+          filter_position<1>(lines, column, y);
+          break;
+        case 2:
+          filter_position<2>(lines, column, y);
+          break;
+        case 3:
+          filter_position<3>(lines, column, y);
+          break;
+        default:
+          for_each_vector(p.channels, [&](auto lanes, int64_t i) {
+            Vector<A, lanes> sum{};
+            for (int64_t e = 0; e < count_of(columns, column); ++e) {
+              sum += lines.template sum<lanes>(from_of(columns, column, e) * p.channels + i) * weight_of(columns, column, e);
+            }
+            store<lanes>(y + i, sum);
+          });
+      }
+    }
+  }
+
+  template <int Count, class From, int Rows>
+  ALWAYS_INLINE void filter_position(const Lines<From, Rows>& lines, int64_t column, T* y) const {
+    int64_t at[Count];
+    A weights[Count];
+    for (int e = 0; e < Count; ++e) {
+      at[e] = from_of(columns, column, e) * p.channels, weights[e] = weight_of(columns, column, e);
+    }
+    for_each_vector(p.channels, [&](auto lanes, int64_t i) {
+      Vector<A, lanes> sum{};
+      for (int e = 0; e < Count; ++e) {
+        for (int r = 0; r < Rows && lanes == N && e == Count - 1; ++r) fetch_soon(lines.at[r] + at[e] + i);
+        sum += lines.template sum<lanes>(at[e] + i) * weights[e];
+      }
+      store<lanes>(y + i, sum);
+    });
   }
 
   // ---- the columns of contiguous maps
