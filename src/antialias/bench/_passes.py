@@ -27,7 +27,7 @@ def _forward(contender: Contender) -> Run:
 def _forward_backward(contender: Contender) -> Run:
     layer, (inputs, wanted) = contender.layer.eval(), _leaves(contender)
     grad_y = _gradient(layer(*inputs))
-    return lambda: torch.autograd.grad(layer(*inputs), wanted, grad_y, allow_unused=True)
+    return lambda: torch.autograd.grad(layer(*inputs), wanted, grad_y)
 
 
 def _backward(contender: Contender) -> Run:
