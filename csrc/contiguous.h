@@ -3,9 +3,11 @@
 // Work goes by blocks of output rows of one channel group (of all of them, if their taps sum to one together). The rows
 // of a channel that a block looks at are copied to scratch with their borders, even and odd samples apart where every
 // second one is kept, so that a tap of neighbouring outputs is one load. Rows and weights of a block stay in the nearest
-// cache; memory sees each sample of the maps once.
+// cache; memory sees each sample of the maps once. The commonest filter needs no such copy, see halving.h; the channels at
+// the end of the maps go this way then, too.
 #pragma once
 
+#include "halving.h"
 #include "softmax.h"
 
 namespace antialias::ANTIALIAS_ISA {
@@ -22,6 +24,7 @@ struct Contiguous {
   // Channels that share what they read of the weights.
   static constexpr int kTogether = 2;
   static constexpr bool kInRegisters = K != 0 && S != 0 && kReach <= N;
+  static constexpr bool kHalving = K == 3 && S == 2;
 
   const Problem& p;
   const Known<K> k{p.kernel_size};
@@ -44,6 +47,8 @@ struct Contiguous {
   const int64_t phase = round_up(most(reached, (p.width + k) / kPhases + N), N);
   const int64_t row_size = kPhases * phase;
 
+  Halving<T, N> halving() const { return {p, tile}; }
+
   int64_t first_row(int64_t block) const { return block * rows; }
   int64_t rows_in(int64_t block) const { return least(rows, p.out_height - block * rows); }
   int64_t copied_rows(int64_t block) const { return (rows_in(block) - 1) * p.stride_h + k; }
@@ -62,20 +67,40 @@ struct Contiguous {
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
       const auto* end = logits + p.batch * p.groups * taps * out_map;
       const auto* from = logits + (image * p.groups + group) * taps * out_map + first_row(block) * p.out_width;
+      if constexpr (K == 3) {
+        if (span == 1) return read_weights_of_group(from, end, block, weights);
+      }
       for (int64_t t = 0; t < span * taps; ++t, from += out_map) {
         for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
           fetch_soon(from + first);
           store<N>(weights + at + t * N, load_before(from + first, end, count));
         });
       }
+      for_each_tile(block, [&](int64_t at, int64_t, int64_t count) {
+        if (span == 1) {
+          softmax<N>(weights + at, taps);
+        } else {
+          softmax<N>(weights + at, span * taps);
+        }
+        if (count < N) keep_first(weights + at, count);
+      });
     });
-    for_each_tile(block, [&](int64_t at, int64_t, int64_t count) {
-      if (span == 1) {
-        softmax<N>(weights + at, taps);
+  }
+
+  template <class E>
+  ALWAYS_INLINE void read_weights_of_group(const E* logits, const E* end, int64_t block, A* weights) const {
+    const int64_t plane = out_map;
+    for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
+      const E* from = logits + first;
+      if (end - from >= (K * K - 1) * plane + N) {
+        const auto logit = [&](int t) {
+          fetch_soon(from + t * plane);
+          return load<N>(from + t * plane);
+        };
+        softmax_of<N, K * K>(logit, count, weights + at);
       } else {
-        softmax<N>(weights + at, span * taps);
+        softmax_of<N, K * K>([&](int t) { return load_before(from + t * plane, end, count); }, count, weights + at);
       }
-      if (count < N) keep_first(weights + at, count);
     });
   }
 
@@ -175,19 +200,31 @@ struct Contiguous {
   // ---- forward: a task is one block of one span of groups
 
   int64_t forward_tasks() const { return p.batch * spans * blocks; }
-  int64_t forward_scratch() const { return rows * row_of_tiles + kTogether * all_copied_rows() * row_size; }
+  int64_t forward_scratch() const { return rows * row_of_tiles + rows_scratch(1); }
+
+  // For rows of channels that are taken together: those of x and, backward, of its gradient.
+  int64_t rows_scratch(int64_t maps) const {
+    const int64_t copied = maps * kTogether * all_copied_rows() * row_size;
+    if constexpr (kHalving) return most(copied, halving().scratch(kTogether));
+    return copied;
+  }
 
   void forward(int64_t task, A* scratch) const {
     const int64_t block = task % blocks, group = task / blocks % spans * span, image = task / blocks / spans;
-    A *weights = scratch, *copied = weights + rows * row_of_tiles;
+    A *weights = scratch, *rest = weights + rows * row_of_tiles;
     read_weights(image, group, block, weights);
     for_each_channels(span, [&](auto together, int64_t c) {
-      const int64_t channel = image * p.channels + group * per_group + c;
-      for (int j = 0; j < together; ++j) {
-        copy_rows(static_cast<const T*>(p.x) + (channel + j) * map, block, copied + j * all_copied_rows() * row_size);
+      const int64_t channel = image * p.channels + group * per_group + c, first = first_row(block);
+      const A* of_group = weights + c / per_group * taps * N;
+      const T* x = static_cast<const T*>(p.x) + channel * map;
+      T* y = static_cast<T*>(p.y) + channel * out_map + first * p.out_width;
+      if constexpr (kHalving) {
+        if (halving().reaches(channel, together)) {
+          return halving().template filter<together>(of_group, x, first, first + rows_in(block), rest, y);
+        }
       }
-      T* y = static_cast<T*>(p.y) + channel * out_map + first_row(block) * p.out_width;
-      filter<together>(weights + c / per_group * taps * N, copied, block, y);
+      for (int j = 0; j < together; ++j) copy_rows(x + j * map, block, rest + j * all_copied_rows() * row_size);
+      filter<together>(of_group, rest, block, y);
     });
   }
 
@@ -227,7 +264,7 @@ struct Contiguous {
   // ---- backward: a task is all blocks of one span of groups, so that nobody else writes its part of grad_x
 
   int64_t backward_tasks() const { return p.batch * spans; }
-  int64_t backward_scratch() const { return 2 * rows * row_of_tiles + 2 * kTogether * all_copied_rows() * row_size; }
+  int64_t backward_scratch() const { return 2 * rows * row_of_tiles + rows_scratch(2); }
 
   void backward(int64_t task, A* scratch) const {
     const int64_t group = task % spans * span, image = task / spans;
@@ -290,13 +327,22 @@ struct Contiguous {
   template <int Together>
   void backward_channels(int64_t channel, int64_t block, int64_t fresh, const A* weights, A* grad_weights,
                          A* scratch) const {
-    const int64_t channel_step = all_copied_rows() * row_size, y_step = out_map, row_step = p.stride_h * row_size;
+    const int64_t first = first_row(block), y_step = out_map;
+    const T* x = static_cast<const T*>(p.x) + channel * map;
+    const T* grad_y = static_cast<const T*>(p.grad_y) + channel * out_map + first * p.out_width;
+    T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
+    if constexpr (kHalving) {
+      if (fresh <= 2 * first && halving().reaches(channel, Together)) {
+        const int64_t last = first + rows_in(block);
+        return halving().template backward<Together>(weights, grad_weights, x, grad_y, first, last, scratch, grad_x);
+      }
+    }
+    const int64_t channel_step = all_copied_rows() * row_size, row_step = p.stride_h * row_size;
     A *copied = scratch, *grads = copied + Together * channel_step;
     for (int j = 0; j < Together; ++j) {
-      copy_rows(static_cast<const T*>(p.x) + (channel + j) * map, block, copied + j * channel_step);
+      copy_rows(x + j * map, block, copied + j * channel_step);
       clear<N>(grads + j * channel_step, copied_rows(block) * row_size);
     }
-    const T* grad_y = static_cast<const T*>(p.grad_y) + channel * out_map + first_row(block) * p.out_width;
     const T* grad_y_end = static_cast<const T*>(p.grad_y) + p.batch * p.channels * out_map;
     for (int64_t row = 0; row < rows_in(block); ++row, grad_y += p.out_width) {
       const int64_t offset = row * row_step, tiles = row * row_of_tiles;
@@ -306,9 +352,7 @@ struct Contiguous {
       }
     }
     const T* end = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
-    for (int j = 0; j < Together; ++j) {
-      add_rows(grads + j * channel_step, block, fresh, static_cast<T*>(p.grad_x) + (channel + j) * map, end);
-    }
+    for (int j = 0; j < Together; ++j) add_rows(grads + j * channel_step, block, fresh, grad_x + j * map, end);
   }
 
   // Rows that are images in the border come last: where they belong has been written then.

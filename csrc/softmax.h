@@ -26,6 +26,24 @@ ALWAYS_INLINE void softmax(A* tile, const int64_t taps) {
   for (int64_t t = 0; t < taps; ++t) store<N>(tile + t * N, load<N>(tile + t * N) * scale);
 }
 
+// The same for as many taps as registers hold, from wherever `logit` finds them; the weights of the lanes behind the first
+// `count` become zero.
+template <int N, int Taps, class A, class Logit>
+ALWAYS_INLINE void softmax_of(Logit logit, int64_t count, A* tile) {
+  Vector<A, N> e[Taps];
+#pragma GCC unroll 9
+  for (int t = 0; t < Taps; ++t) e[t] = logit(t);
+  auto largest = e[0];
+#pragma GCC unroll 9
+  for (int t = 1; t < Taps; ++t) largest = e[t] > largest ? e[t] : largest;
+  Vector<A, N> sum{};
+#pragma GCC unroll 9
+  for (int t = 0; t < Taps; ++t) e[t] = exp_of_nonpositive<N>(e[t] - largest), sum += e[t];
+  const auto scale = A(1) / sum;
+#pragma GCC unroll 9
+  for (int t = 0; t < Taps; ++t) store<N>(tile + t * N, first_lanes<A, N>(e[t] * scale, count));
+}
+
 // Turns the gradient of the weights into the gradient of the logits, in place.
 template <int N, class A>
 ALWAYS_INLINE void softmax_backward(const A* tile, A* grad, int64_t taps) {
