@@ -56,9 +56,44 @@ def test_groups_of_many_channels(dtype, layout, per_group):
     assert_close(found, exact, dtype)
 
 
+# Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows.
+@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("mode", PADDING_MODES)
+@pytest.mark.parametrize("size", [(3, 17), (6, 34), (2, 40), (13, 31), (8, 64), (62, 300)])
+def test_halving_with_every_border(dtype, mode, size):
+    inputs = make(size, 3, (2, 2), 2, 3, 1, dtype)
+    for normalize in NORMALIZATIONS:
+        found = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, 3, (2, 2), normalize, mode)
+        exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), normalize, mode)
+        assert_close(found, exact, dtype)
+
+
+# Vectors look beyond rows, and may write there what is overwritten later; nothing of it may stay.
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", [(5, 9), (6, 12), (7, 33), (8, 66)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
+def test_what_is_not_finite_stays_in_its_channel(layout, size, stride):
+    def run(x):
+        y, grad_x, grad_logits = forward_and_gradients(
+            _cpp.adaptive_blur2d, x, logits, grad_y, 3, stride, "group", "zeros"
+        )
+        return y, grad_x, grad_logits.unflatten(1, (3, 9))
+
+    x, logits, grad_y = make(size, 3, stride, 3, 5, dtype=torch.float32, layout=layout)
+    clean, broken = run(x), x.clone()
+    broken[0, 6] = math.nan
+    broken[1, 9] = math.inf
+    for found, expected, hit in zip(run(broken), clean, ((0, 6, 1, 9), (), (0, 1, 1, 1)), strict=True):
+        rest = torch.ones(found.shape[:2], dtype=torch.bool)
+        for image, channel in zip(hit[::2], hit[1::2], strict=True):
+            rest[image, channel] = False
+        assert torch.equal(found[rest], expected[rest])
+        assert not found[~rest].isfinite().any()
+
+
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2"])
 def test_agrees_with_the_reference_on_older_processors(instruction_set):
-    names = ("test_agrees_with_the_reference", "test_groups_of_many_channels")
+    names = ("test_agrees_with_the_reference", "test_groups_of_many_channels", "test_halving_with_every_border")
     here, which = (f"{__file__}::{name}" for name in names), "not stride2 and not stride3 and dtype0"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *here, "-k", which]
     done = subprocess.run(
