@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ctypes
 import math
+import mmap
 import os
 import subprocess
 import sys
@@ -59,7 +61,7 @@ def test_groups_of_many_channels(dtype, layout, per_group):
 # Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows.
 @pytest.mark.parametrize("dtype", _cpp.DTYPES)
 @pytest.mark.parametrize("mode", PADDING_MODES)
-@pytest.mark.parametrize("size", [(3, 17), (6, 34), (2, 40), (13, 31), (8, 64), (62, 300)])
+@pytest.mark.parametrize("size", [(5, 3), (3, 17), (6, 34), (2, 40), (13, 31), (8, 64), (62, 300)])
 def test_halving_with_every_border(dtype, mode, size):
     inputs = make(size, 3, (2, 2), 2, 3, 1, dtype)
     for normalize in NORMALIZATIONS:
@@ -89,6 +91,30 @@ def test_what_is_not_finite_stays_in_its_channel(layout, size, stride):
             rest[image, channel] = False
         assert torch.equal(found[rest], expected[rest])
         assert not found[~rest].isfinite().any()
+
+
+def at_the_end_of_a_page(tensor):
+    """Copy a tensor to where the process may read and write nothing behind it."""
+    size, page = tensor.numel() * tensor.element_size(), mmap.PAGESIZE
+    pages = mmap.mmap(-1, (-(-size // page) + 1) * page)
+    end = len(pages) - page
+    libc, address = ctypes.CDLL(None, use_errno=True), ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    assert libc.mprotect(ctypes.c_void_p(address + end), ctypes.c_size_t(page), 0) == 0
+    flat = torch.frombuffer(pages, dtype=tensor.dtype, count=tensor.numel(), offset=end - size)
+    return flat.as_strided(tensor.shape, tensor.stride()).copy_(tensor)
+
+
+# A read behind the maps would end the process.
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
+def test_reads_nothing_behind_its_inputs(layout, stride):
+    for size in ((1, 1), (3, 5), (4, 9), (2, 33), (6, 34), (9, 18)):
+        for k in (3, 5):
+            inputs = make(size, k, stride, 2, 3, dtype=torch.float32, layout=layout)
+            guarded = [at_the_end_of_a_page(t) for t in inputs]
+            found = forward_and_gradients(_cpp.adaptive_blur2d, *guarded, k, stride, "group", "reflect")
+            expected = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, k, stride, "group", "reflect")
+            assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2"])
