@@ -33,13 +33,14 @@ struct Call {
     problem.x = x.const_data_ptr(), problem.logits = logits.const_data_ptr();
   }
 
-  // All groups, unless the batch is too small to occupy the threads; then no fewer than fill a cache line.
+  // All groups, unless the batch is too small to occupy the threads; then as many as fill cache lines.
   int64_t groups_per_task() const {
     if (problem.joint || problem.channels == 0) return problem.groups;
     const int64_t images = std::max<int64_t>(problem.batch, 1), threads = torch::stable::get_num_threads();
     const int64_t split = (problem.groups * images + threads - 1) / threads;
     const int64_t group_bytes = problem.channels / problem.groups * int64_t(x.element_size());
-    return std::min(std::max(split, (kCacheLine + group_bytes - 1) / group_bytes), problem.groups);
+    const int64_t line = (kCacheLine + group_bytes - 1) / group_bytes;
+    return std::min((split + line - 1) / line * line, problem.groups);
   }
 
   void run(const Pass& pass) const {

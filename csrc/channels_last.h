@@ -2,15 +2,16 @@
 //
 // Work goes by tiles of as many output positions as a vector has lanes. Their logits are turned so that a vector holds one
 // tap of all positions, and become weights; then each position's channels, which lie side by side, are filtered with its
-// weights, straight from the maps.
+// weights, straight from the maps. Groups that are shorter than a vector share one.
 #pragma once
 
 #include "softmax.h"
 
 namespace antialias::ANTIALIAS_ISA {
 
-// K is the kernel size, or 0 where it is known at run time only; T is the type of the maps, N the lanes of a vector.
-template <class T, int K, int N>
+// K is the kernel size, or 0 where it is known at run time only; T is the type of the maps, N the lanes of a vector, P the
+// groups that share one, which they fill if P is not 1.
+template <class T, int K, int N, int P>
 struct ChannelsLast {
   using A = Sum<T>;
 
@@ -20,15 +21,52 @@ struct ChannelsLast {
   const int64_t per_group = p.channels / p.groups, positions = p.out_height * p.out_width;
   const int64_t tiles = ceil_div(positions, N), spans = ceil_div(p.groups, p.groups_per_task);
   const int64_t image_size = p.height * p.width * p.channels;
+  const int64_t pad = k / 2;
+  const bool meets_first = meets_all(p.source_row, p.stride_h) && meets_all(p.source_column, p.stride_w);
+  const bool halves = meets_first && p.stride_h == 2 && p.stride_w == 2;
   // grad_x is summed where it is, or, if its type is too coarse for that, in scratch.
   static constexpr bool kSumInScratch = sizeof(T) != sizeof(A);
+
+  // Whether a sum can begin in each sample's gradient where a window meets it first: windows leave no sample out, and what
+  // continues the map in front of it lies in the first of them. If not, all gradients are cleared before.
+  bool meets_all(const int32_t* source, int64_t stride) const {
+    bool all = stride <= pad + 1;
+    for (int64_t i = 0; i < pad; ++i) all &= source[i] <= pad;
+    return all;
+  }
 
   struct Tile {
     int64_t image, first, count;
   };
+
+  // Where the taps of a window lie: anywhere, or all in the map, or there as neighbours and two from those of the next
+  // window. The first gradient of a sample is a sum's beginning.
   struct Tap {
     const T* x;
     A* grad_x;
+  };
+  struct Anywhere {
+    const Tap* taps;
+    Known<K> k;
+
+    ALWAYS_INLINE const T* x(int64_t row, int64_t column) const { return taps[row * k + column].x; }
+    ALWAYS_INLINE A* grad_x(int64_t row, int64_t column) const { return taps[row * k + column].grad_x; }
+    ALWAYS_INLINE static bool first(int64_t, int64_t) { return false; }
+  };
+  struct Inside {
+    const T* rows[3];
+    int64_t columns[3];
+
+    ALWAYS_INLINE const T* x(int64_t row, int64_t column) const { return rows[row] + columns[column]; }
+  };
+  struct Neighbours {
+    const T* rows[3];
+    A* grad_rows[3];
+    int64_t channels;
+
+    ALWAYS_INLINE const T* x(int64_t row, int64_t column) const { return rows[row] + column * channels; }
+    ALWAYS_INLINE A* grad_x(int64_t row, int64_t column) const { return grad_rows[row] + column * channels; }
+    ALWAYS_INLINE static bool first(int64_t row, int64_t column) { return row > 0 && column > 0; }
   };
 
   Tile tile(int64_t image, int64_t index) const { return {image, index * N, least(N, positions - index * N)}; }
@@ -44,9 +82,6 @@ struct ChannelsLast {
       const int64_t pitch = p.groups * taps;
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
       logits += (tile.image * positions + tile.first) * pitch + first * taps;
-      for (int64_t i = 0; i < tile.count; ++i) {
-        for (int64_t row = 0; row < rows; row += N) fetch_soon(logits + i * pitch + row);
-      }
       if (tile.count == N && rows >= N) {
         turn(logits, pitch, rows, weights);
       } else {
@@ -57,7 +92,14 @@ struct ChannelsLast {
       }
     });
     if (p.joint) return softmax<N>(weights, rows);
-    for (int64_t row = 0; row < rows; row += taps) softmax<N>(weights + row * N, taps);
+    for (int64_t row = 0; row < rows; row += taps) {
+      A* of_group = weights + row * N;
+      if constexpr (K == 3) {
+        softmax_of<N, K * K>([&](int t) { return load<N>(of_group + t * N); }, N, of_group);
+      } else {
+        softmax<N>(of_group, taps);
+      }
+    }
   }
 
   // Writes N lines of `rows` numbers each, `pitch` apart, as `rows` vectors; the last ones twice, if they fill none.
@@ -88,53 +130,46 @@ struct ChannelsLast {
     }
   }
 
-  void write_grad(const Tile& tile, int64_t first, int64_t last, const A* weights, A* grad_weights) const {
+  // The gradients of the weights of P groups alternate.
+  void write_grad(const Tile& tile, int64_t first, int64_t last, A* weights, const A* grad_weights) const {
     const int64_t rows = rows_of(last - first);
     if (p.joint) {
       softmax_backward<N>(weights, grad_weights, rows);
     } else {
-      for (int64_t row = 0; row < rows; row += taps) softmax_backward<N>(weights + row * N, grad_weights + row * N, taps);
+      for (int64_t g = 0; g < last - first; ++g) {
+        softmax_backward<N, P>(weights + g * taps * N, grad_weights + (g / P * taps * P + g % P) * N, taps);
+      }
     }
     with_logits_type<A>(p.logits_type, [&](auto type) {
       const int64_t pitch = p.groups * taps;
       auto* grad = static_cast<decltype(type)*>(p.grad_logits);
       grad += (tile.image * positions + tile.first) * pitch + first * taps;
-      if (tile.count == N && rows >= N) return turn_back(grad_weights, rows, grad, pitch);
+      if (tile.count == N && rows >= N) return turn_back(weights, rows, grad, pitch);
       for (int64_t i = 0; i < tile.count; ++i) {
-        for (int64_t row = 0; row < rows; ++row) put(grad + i * pitch + row, grad_weights[row * N + i]);
+        for (int64_t row = 0; row < rows; ++row) put(grad + i * pitch + row, weights[row * N + i]);
       }
     });
   }
 
-  // Calls `use` for each position of a tile with its number there and the tables of its window's rows and columns.
+  // Calls `use` for each position of a tile with its number there, its row, and its column.
   template <class Use>
   ALWAYS_INLINE void for_each_position(const Tile& tile, Use use) const {
     int64_t row = tile.first / p.out_width, column = tile.first % p.out_width;
     for (int64_t i = 0; i < tile.count; ++i) {
-      use(i, p.source_row + row * p.stride_h, p.source_column + column * p.stride_w);
+      use(i, row, column);
       if (++column == p.out_width) column = 0, ++row;
     }
   }
 
-  // Calls `use` for each tap of a window with where its channels begin in the image, or -1 for zeros.
-  template <class Use>
-  ALWAYS_INLINE void for_each_tap(const int32_t* rows, const int32_t* columns, Use use) const {
-    const int64_t width = p.width, channels = p.channels;
-    for (int64_t row = 0; row < k; ++row) {
-      for (int64_t column = 0; column < k; ++column) {
-        const bool inside = (rows[row] | columns[column]) >= 0;
-        use(row * k + column, inside ? (int64_t(rows[row]) * width + columns[column]) * channels : -1);
-      }
-    }
-  }
-
-  // The samples that later positions see first: in the last rows of the window, behind it.
-  ALWAYS_INLINE void fetch_next(const Tap* at, int64_t first, int64_t count) const {
-    for (int64_t row = k - least(p.stride_h, k); row < k; ++row) {
-      for (int64_t column = k - least(p.stride_w, k); column < k; ++column) {
-        const T* from = at[row * k + column].x + first;
-        for (int64_t c = 0; c < count; c += 64 / int64_t(sizeof(T))) fetch_soon(from + c);
-      }
+  // The weights of P groups, each as often as a group has channels.
+  template <int Group = 0>
+  ALWAYS_INLINE static Vector<A, N> spread(const A* weights, int64_t step) {
+    const auto weight = all<A, N>(weights[0]);
+    if constexpr (Group + 1 == P) {
+      return weight;
+    } else {
+      const auto others = spread<Group + 1>(weights + step, step);
+      return counted<A>(std::make_integer_sequence<int, N>{}) < all<A, N>((Group + 1) * (N / P)) ? weight : others;
     }
   }
 
@@ -148,25 +183,51 @@ struct ChannelsLast {
   void forward(int64_t task, A* scratch) const {
     const Tile t = tile(task / tiles, task % tiles);
     A *weights = scratch, *zero = weights + room_of(p.groups) * N;
-    Tap* at = reinterpret_cast<Tap*>(zero + zeros());
+    Tap* pointers = reinterpret_cast<Tap*>(zero + zeros());
     clear<N>(zero, zeros());
     read_weights(t, 0, p.groups, weights);
-    const T* image = static_cast<const T*>(p.x) + t.image * image_size;
+    const T *image = static_cast<const T*>(p.x) + t.image * image_size, *none = reinterpret_cast<const T*>(zero);
     T* y = static_cast<T*>(p.y) + (t.image * positions + t.first) * p.channels;
-    const int64_t groups = p.groups, channels = p.channels;
-    for_each_position(t, [&](int64_t i, const int32_t* rows, const int32_t* columns) {
-      for_each_tap(rows, columns, [&](int64_t tap, int64_t offset) {
-        at[tap].x = offset < 0 ? reinterpret_cast<const T*>(zero) : image + offset;
+    const int64_t groups = p.groups, channels = p.channels, size = per_group;
+    for_each_position(t, [&](int64_t i, int64_t row, int64_t column) {
+      with_window(row, column, image, none, pointers, [&](const auto& at) {
+        const A* of_group = weights + i;
+        for (int64_t g = 0; g < groups; g += P, of_group += P * taps * N) {
+          if constexpr (P == 1) {
+            filter<N>(of_group, at, g * size, size, y);
+          } else {
+            filter_shared(of_group, at, g * (N / P), y);
+          }
+        }
       });
-      fetch_next(at, 0, channels);
-      for (int64_t g = 0; g < groups; ++g) filter<N>(weights + g * taps * N + i, at, g * per_group, per_group, y);
       y += channels;
     });
   }
 
+  // Calls `use` with where the window of an output position lies; taps outside see zeros.
+  template <class Use>
+  ALWAYS_INLINE void with_window(int64_t row, int64_t column, const T* x, const T* zero, Tap* taps, Use use) const {
+    const int32_t *rows = p.source_row + row * p.stride_h, *columns = p.source_column + column * p.stride_w;
+    const int64_t width = p.width, channels = p.channels;
+    if constexpr (K == 3) {
+      if ((rows[0] | rows[1] | rows[2] | columns[0] | columns[1] | columns[2]) >= 0) {
+        Inside at;
+        for (int i = 0; i < 3; ++i) at.rows[i] = x + rows[i] * width * channels, at.columns[i] = columns[i] * channels;
+        return use(at);
+      }
+    }
+    Tap* tap = taps;
+    for (int64_t r = 0; r < k; ++r) {
+      for (int64_t c = 0; c < k; ++c, ++tap) {
+        tap->x = (rows[r] | columns[c]) < 0 ? zero : x + (rows[r] * width + columns[c]) * channels;
+      }
+    }
+    use(Anywhere{taps, k});
+  }
+
   // Channels first .. first + count - 1 of one position, four vectors at a time, then fewer, then shorter ones.
-  template <int V>
-  ALWAYS_INLINE void filter(const A* weights, const Tap* at, int64_t first, int64_t count, T* y) const {
+  template <int V, class At>
+  ALWAYS_INLINE void filter(const A* weights, const At& at, int64_t first, int64_t count, T* y) const {
     for (; count >= 4 * V; first += 4 * V, count -= 4 * V) filter_vectors<V, 4>(weights, at, first, y);
     if (count >= 2 * V) filter_vectors<V, 2>(weights, at, first, y), first += 2 * V, count -= 2 * V;
     if (count >= V) filter_vectors<V, 1>(weights, at, first, y), first += V, count -= V;
@@ -175,17 +236,34 @@ struct ChannelsLast {
     }
   }
 
-  template <int V, int Count>
-  ALWAYS_INLINE void filter_vectors(const A* weights, const Tap* at, int64_t first, T* y) const {
-    const int64_t size = taps;
+  template <int V, int Count, class At>
+  ALWAYS_INLINE void filter_vectors(const A* weights, const At& at, int64_t first, T* y) const {
+    const int64_t size = k;
     Vector<A, V> sums[Count] = {};
-#pragma GCC unroll 9
-    for (int64_t t = 0; t < size; ++t) {
-      const T* x = at[t].x + first;
-      const A weight = weights[t * N];
-      for (int j = 0; j < Count; ++j) sums[j] += load<V>(x + j * V) * weight;
+#pragma GCC unroll 3
+    for (int64_t row = 0; row < size; ++row) {
+#pragma GCC unroll 3
+      for (int64_t column = 0; column < size; ++column) {
+        const T* x = at.x(row, column) + first;
+        const A weight = weights[(row * size + column) * N];
+        for (int j = 0; j < Count; ++j) sums[j] += load<V>(x + j * V) * weight;
+      }
     }
     for (int j = 0; j < Count; ++j) store<V>(y + first + j * V, sums[j]);
+  }
+
+  template <class At>
+  ALWAYS_INLINE void filter_shared(const A* weights, const At& at, int64_t first, T* y) const {
+    const int64_t size = k;
+    Vector<A, N> sum{};
+#pragma GCC unroll 3
+    for (int64_t row = 0; row < size; ++row) {
+#pragma GCC unroll 3
+      for (int64_t column = 0; column < size; ++column) {
+        sum += load<N>(at.x(row, column) + first) * spread(weights + (row * size + column) * N, taps * N);
+      }
+    }
+    store<N>(y + first, sum);
   }
 
   // ---- backward: a task is all tiles of an image, for some groups, so that nobody else writes its part of grad_x
@@ -202,7 +280,7 @@ struct ChannelsLast {
     A *weights = scratch, *grad_weights = weights + room, *rest = grad_weights + room;
     T* grad_x = static_cast<T*>(p.grad_x) + image * image_size;
     A* sums = grad_sums(grad_x, rest);
-    int64_t cleared = 0;
+    int64_t cleared = meets_first ? p.height : 0;
     for (int64_t index = 0; index < tiles; ++index) {
       const Tile t = tile(image, index);
       for (const int64_t end = rows_until(t); cleared < end; ++cleared) clear_row(sums, cleared, first, last);
@@ -247,40 +325,81 @@ struct ChannelsLast {
 
   void backward_tile(const Tile& tile, int64_t first, int64_t last, const A* weights, A* grad_weights, A* sums,
                      A* scratch) const {
-    const int64_t rows = rows_of(last - first), room = room_of(last - first);
+    const int64_t room = room_of(last - first);
     A *products = scratch, *by_position = products + room * N, *zero = by_position + room * N, *ignored = zero + zeros();
-    Tap* at = reinterpret_cast<Tap*>(ignored + zeros());
+    Tap* pointers = reinterpret_cast<Tap*>(ignored + zeros());
     clear<N>(zero, zeros());
-    clear<N>(products, room * N);
+    clear<N>(products, room / P * N);
     if (tile.count < N) clear<N>(by_position, room * N);
-    const T* image = static_cast<const T*>(p.x) + tile.image * image_size;
+    const Tap image{static_cast<const T*>(p.x) + tile.image * image_size, sums};
+    const Tap none{reinterpret_cast<const T*>(zero), ignored};
     const T* grad_y = static_cast<const T*>(p.grad_y) + (tile.image * positions + tile.first) * p.channels;
-    const int64_t channels = p.channels;
-    for_each_position(tile, [&](int64_t i, const int32_t* source_rows, const int32_t* source_columns) {
-      for_each_tap(source_rows, source_columns, [&](int64_t tap, int64_t offset) {
-        at[tap].x = offset < 0 ? reinterpret_cast<const T*>(zero) : image + offset;
-        at[tap].grad_x = offset < 0 ? ignored : sums + offset;
+    const int64_t channels = p.channels, size = per_group;
+    for_each_position(tile, [&](int64_t i, int64_t row, int64_t column) {
+      with_gradients(row, column, image, none, first * size, (last - first) * size, pointers, [&](const auto& at) {
+        const A* of_group = weights + i;
+        A* product = products;
+        for (int64_t g = first; g < last; g += P, of_group += P * taps * N, product += taps * N) {
+          if constexpr (P == 1) {
+            backward_group<N>(of_group, product, at, g * size, size, grad_y);
+          } else {
+            backward_shared(of_group, product, at, g * (N / P), grad_y);
+          }
+        }
       });
-      fetch_next(at, first * per_group, (last - first) * per_group);
-      for (int64_t g = first; g < last; ++g) {
-        const int64_t row = (g - first) * taps * N;
-        backward_group<N>(weights + row + i, products + row, at, g * per_group, per_group, grad_y);
-      }
-      for (int64_t row = 0; row < rows; row += N) {
-        Vector<A, N> v[N];
-#pragma GCC unroll 16
-        for (int j = 0; j < N; ++j) v[j] = load<N>(products + (row + j) * N);
-        store<N>(by_position + i * room + row, totals<A, N>(v));
-      }
+      add_up(products, by_position + i * room, room);
       grad_y += channels;
     });
     turn(by_position, room, room, grad_weights);
   }
 
+  // Calls `use` with where the window of an output position and its gradients lie; those outside are ignored. Where `use`
+  // is not told which are first, their sums are zero.
+  template <class Use>
+  ALWAYS_INLINE void with_gradients(int64_t row, int64_t column, Tap image, Tap none, int64_t first_channel,
+                                    int64_t count, Tap* taps, Use use) const {
+    const int32_t *rows = p.source_row + row * p.stride_h, *columns = p.source_column + column * p.stride_w;
+    const int64_t width = p.width, channels = p.channels, top = row * p.stride_h - pad, left = column * p.stride_w - pad;
+    if (K == 3 && halves && row > 0 && column > 0 && rows[2] == top + 2 && columns[2] == left + 2) {
+      Neighbours at;
+      at.channels = channels;
+      for (int i = 0; i < 3; ++i) {
+        const int64_t offset = ((top + i) * width + left) * channels;
+        at.rows[i] = image.x + offset, at.grad_rows[i] = image.grad_x + offset;
+      }
+      return use(at);
+    }
+    Tap* tap = taps;
+    for (int64_t r = 0; r < k; ++r) {
+      const bool first_row = rows[r] == top + r && (row == 0 || r >= k - p.stride_h);
+      for (int64_t c = 0; c < k; ++c, ++tap) {
+        *tap = none;
+        if ((rows[r] | columns[c]) < 0) continue;
+        const int64_t offset = (rows[r] * width + columns[c]) * channels;
+        *tap = {image.x + offset, image.grad_x + offset};
+        const bool first = first_row && columns[c] == left + c && (column == 0 || c >= k - p.stride_w);
+        if (first && meets_first) std::memset(tap->grad_x + first_channel, 0, count * sizeof(A));
+      }
+    }
+    use(Anywhere{taps, k});
+  }
+
+  // The products of the samples and gradients of a position, one vector for each tap of P groups, to one number for each
+  // tap and group.
+  ALWAYS_INLINE void add_up(const A* products, A* totals_to, int64_t room) const {
+    constexpr int kCount = N / P;
+    for (int64_t row = 0; row < room; row += N, products += kCount * N) {
+      Vector<A, N> v[kCount];
+#pragma GCC unroll 16
+      for (int j = 0; j < kCount; ++j) v[j] = load<N>(products + j * N);
+      store<N>(totals_to + row, totals<A, N, kCount>(v));
+    }
+  }
+
   // The products of a group's samples and gradients, tap by tap, one vector each that is still to be totalled; and what
   // the samples get. As many vectors as there are are followed by shorter ones.
-  template <int V>
-  ALWAYS_INLINE void backward_group(const A* weights, A* products, const Tap* at, int64_t first, int64_t count,
+  template <int V, class At>
+  ALWAYS_INLINE void backward_group(const A* weights, A* products, const At& at, int64_t first, int64_t count,
                                     const T* grad_y, bool add = false) const {
     for (; count >= 4 * V; first += 4 * V, count -= 4 * V, add = true) {
       backward_vectors<V, 4>(weights, products, at, first, grad_y, add);
@@ -298,23 +417,53 @@ struct ChannelsLast {
     }
   }
 
-  template <int V, int Count>
-  ALWAYS_INLINE void backward_vectors(const A* weights, A* products, const Tap* at, int64_t first, const T* grad_y,
+  template <int V, int Count, class At>
+  ALWAYS_INLINE void backward_vectors(const A* weights, A* products, const At& at, int64_t first, const T* grad_y,
                                       bool add) const {
     Vector<A, V> g[Count];
     for (int j = 0; j < Count; ++j) g[j] = load<V>(grad_y + first + j * V);
-    const int64_t size = taps;
-    for (int64_t t = 0; t < size; ++t) {
-      const T* x = at[t].x + first;
-      A* grad_x = at[t].grad_x + first;
-      const A weight = weights[t * N];
-      Vector<A, V> product{};
-      for (int j = 0; j < Count; ++j) {
-        product += g[j] * load<V>(x + j * V);
-        store<V>(grad_x + j * V, load<V>(grad_x + j * V) + g[j] * weight);
+    const int64_t size = k;
+#pragma GCC unroll 3
+    for (int64_t row = 0; row < size; ++row) {
+#pragma GCC unroll 3
+      for (int64_t column = 0; column < size; ++column, products += N, weights += N) {
+        const T* x = at.x(row, column) + first;
+        A* grad_x = at.grad_x(row, column) + first;
+        const A weight = weights[0];
+        Vector<A, V> product{};
+        for (int j = 0; j < Count; ++j) {
+          product += g[j] * load<V>(x + j * V);
+          auto sum = g[j] * weight;
+          if (at.first(row, column)) {
+            fetch_soon<1024>(grad_x + j * V);
+          } else {
+            sum += load<V>(grad_x + j * V);
+          }
+          store<V>(grad_x + j * V, sum);
+        }
+        store<V>(products, add ? load<V>(products) + product : product);
       }
-      A* to = products + t * N;
-      store<V>(to, add ? load<V>(to) + product : product);
+    }
+  }
+
+  template <class At>
+  ALWAYS_INLINE void backward_shared(const A* weights, A* products, const At& at, int64_t first, const T* grad_y) const {
+    const Vector<A, N> g = load<N>(grad_y + first);
+    const int64_t size = k;
+#pragma GCC unroll 3
+    for (int64_t row = 0; row < size; ++row) {
+#pragma GCC unroll 3
+      for (int64_t column = 0; column < size; ++column, products += N, weights += N) {
+        A* grad_x = at.grad_x(row, column) + first;
+        store<N>(products, g * load<N>(at.x(row, column) + first));
+        auto sum = g * spread(weights, taps * N);
+        if (at.first(row, column)) {
+          fetch_soon<1024>(grad_x);
+        } else {
+          sum += load<N>(grad_x);
+        }
+        store<N>(grad_x, sum);
+      }
     }
   }
 };

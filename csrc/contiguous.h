@@ -303,7 +303,7 @@ struct Contiguous {
     return end;
   }
 
-  void write_grad(int64_t image, int64_t group, int64_t block, const A* weights, A* grad_weights) const {
+  void write_grad(int64_t image, int64_t group, int64_t block, A* weights, const A* grad_weights) const {
     for_each_tile(block, [&](int64_t at, int64_t, int64_t) {
       if (span == 1) {
         softmax_backward<N>(weights + at, grad_weights + at, taps);
@@ -317,7 +317,7 @@ struct Contiguous {
       // Plane by plane: memory likes few streams.
       for (int64_t t = 0; t < span * taps; ++t, to += out_map) {
         for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
-          store_some<N>(to + first, load<N>(grad_weights + at + t * N), count);
+          store_some<N>(to + first, load<N>(weights + at + t * N), count);
         });
       }
     });

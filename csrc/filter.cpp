@@ -26,9 +26,19 @@ Kernels kernels_of() {
           }};
 }
 
+// Groups that fill a half or a quarter of a vector share one.
 template <class T, int K, int N>
-Kernels for_lanes(const Problem& p) {
-  if (p.channels_last) return kernels_of<ChannelsLast<T, K, N>>();
+Kernels for_groups(const Problem& p) {
+  if constexpr (K == 3 && N >= 8) {
+    const int64_t size = p.channels / p.groups;
+    if (!p.joint && size * 2 == N && p.groups % 2 == 0) return kernels_of<ChannelsLast<T, K, N, 2>>();
+    if (!p.joint && size * 4 == N && p.groups % 4 == 0) return kernels_of<ChannelsLast<T, K, N, 4>>();
+  }
+  return kernels_of<ChannelsLast<T, K, N, 1>>();
+}
+
+template <class T, int K, int N>
+Kernels for_stride(const Problem& p) {
   switch (p.stride_w) {
     case 1:
       return kernels_of<Contiguous<T, K, 1, N>>();
@@ -39,15 +49,15 @@ Kernels for_lanes(const Problem& p) {
   }
 }
 
-// Shorter vectors where half of a long one would be idle.
 template <class T, int K>
 Kernels for_layout(const Problem& p) {
   constexpr int N = kLanes<Sum<T>>;
-  const int64_t used = p.channels_last ? p.channels / p.groups : p.out_width;
+  if (p.channels_last) return for_groups<T, K, N>(p);
   if constexpr (kVectorBytes == 64) {
-    if (used <= N / 2) return for_lanes<T, K, N / 2>(p);
+    // Shorter vectors where half of a long one would be idle.
+    if (p.out_width <= N / 2) return for_stride<T, K, N / 2>(p);
   }
-  return for_lanes<T, K, N>(p);
+  return for_stride<T, K, N>(p);
 }
 
 }  // namespace
@@ -57,7 +67,7 @@ Kernels kernels(const Problem& p) {
   if (p.x_type == Scalar::bfloat16) return p.kernel_size == 3 ? for_layout<bfloat16, 3>(p) : for_layout<bfloat16, 0>(p);
   if (p.x_type == Scalar::float64) {
     constexpr int N = kLanes<double>;
-    return p.channels_last ? kernels_of<ChannelsLast<double, 0, N>>() : kernels_of<Contiguous<double, 0, 0, N>>();
+    return p.channels_last ? kernels_of<ChannelsLast<double, 0, N, 1>>() : kernels_of<Contiguous<double, 0, 0, N>>();
   }
   switch (p.kernel_size) {
     case 3:

@@ -55,7 +55,7 @@ struct Halving {
   }
 
   ALWAYS_INLINE static V with_lane(V v, int64_t lane, A value) {
-    return counted<A>(std::make_integer_sequence<int, N>{}) == V{} + A(lane) ? V{} + value : v;
+    return counted<A>(std::make_integer_sequence<int, N>{}) == all<A, N>(lane) ? all<A, N>(value) : v;
   }
 
   // What the taps of a row see. Copied where loops use it: the compiler cannot know that a store leaves the members as
@@ -76,7 +76,7 @@ struct Halving {
       s.centre = evens<A, N>(a, b), s.right = odds<A, N>(a, b);
       if (right_border) s.right = with_lane(s.right, last - i, right_source < 0 ? A(0) : get(row + right_source));
       const T* before = i ? at - 1 : left_source < 0 ? zeros : row + left_source;
-      s.left = shifted_up<1, A, N>(V{} + get(before), s.right);
+      s.left = shifted_up<1, A, N>(all<A, N>(get(before)), s.right);
       return s;
     }
   };

@@ -141,6 +141,12 @@ ALWAYS_INLINE void store_some(T* to, Vector<Sum<T>, N> v, int64_t count) {
   }
 }
 
+// The same number in every lane. Zero is taken from it since adding zero would turn -0 into 0, and be work.
+template <class A, int N>
+ALWAYS_INLINE Vector<A, N> all(A value) {
+  return value - Vector<A, N>{};
+}
+
 // 0, 1, 2, ...
 template <class A, int... Lane>
 ALWAYS_INLINE Vector<A, sizeof...(Lane)> counted(std::integer_sequence<int, Lane...>) {
@@ -150,7 +156,7 @@ ALWAYS_INLINE Vector<A, sizeof...(Lane)> counted(std::integer_sequence<int, Lane
 // The first `count` lanes, the others zero.
 template <class A, int N>
 ALWAYS_INLINE Vector<A, N> first_lanes(Vector<A, N> v, int64_t count) {
-  return counted<A>(std::make_integer_sequence<int, N>{}) < Vector<A, N>{} + A(count) ? v : Vector<A, N>{};
+  return counted<A>(std::make_integer_sequence<int, N>{}) < all<A, N>(count) ? v : Vector<A, N>{};
 }
 
 template <class A, int N>
@@ -250,34 +256,33 @@ ALWAYS_INLINE void transpose(Vector<A, N> (&v)[N]) {
   }
 }
 
-// The total of each of N vectors, vector i's in lane i.
-template <class A, int N, int Left = N>
-ALWAYS_INLINE Vector<A, N> totals(Vector<A, N> (&v)[N]) {
-  if constexpr (Left == 1) {
+// The totals of Count vectors, taken in parts of Count lanes: those of vector i in lanes i * N / Count and on.
+template <class A, int N, int Count = N>
+ALWAYS_INLINE Vector<A, N> totals(Vector<A, N> (&v)[Count]) {
+  if constexpr (Count == 1) {
     return v[0];
   } else {
+    Vector<A, N> half[Count / 2];
 #pragma GCC unroll 16
-    for (int i = 0; i < Left / 2; ++i) {
-      v[i] = interleaved_first<A, N>(v[i], v[i + Left / 2]) + interleaved_last<A, N>(v[i], v[i + Left / 2]);
-    }
-    return totals<A, N, Left / 2>(v);
+    for (int i = 0; i < Count / 2; ++i) half[i] = evens<A, N>(v[2 * i], v[2 * i + 1]) + odds<A, N>(v[2 * i], v[2 * i + 1]);
+    return totals<A, N, Count / 2>(half);
   }
 }
 
-// exp(x) for x <= 0: 2^n times a polynomial on [-ln(2)/2, ln(2)/2], within 1.5 units in the last place; 0 where the
-// result would be denormal. NaN stays NaN.
+// exp(x) for x <= 0, within 1 unit in the last place of 1, which is what the terms of a softmax ask for; 0 where the result
+// would be denormal. NaN stays NaN. It is 2^n times a polynomial, of least relative error on [-1/2, 1/2].
 template <int N>
 ALWAYS_INLINE Vector<float, N> exp_of_nonpositive(Vector<float, N> x) {
   const float shift = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits.
-  const auto shifted = x * 1.44269504088896341f + shift;
-  const auto n = shifted - shift;
-  const auto r = (x - n * 0.693145751953125f) - n * 1.42860682030941723212e-6f;
-  auto p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * (r * r) + r + 1.0f;
+  const auto in_octaves = x * 1.44269504088896341f;
+  const auto shifted = in_octaves + shift;
+  const auto f = in_octaves - (shifted - shift);
+  auto p = f * 1.5353362025e-4f + 1.3398874651e-3f;
+  p = p * f + 9.6184373591e-3f;
+  p = p * f + 5.5503324705e-2f;
+  p = p * f + 2.4022647914e-1f;
+  p = p * f + 6.9314720286e-1f;
+  p = p * f + 1.0f;
   const auto power = (bits_as<Vector<int32_t, N>>(shifted) << 23) + 0x3F800000;
   const auto result = p * bits_as<Vector<float, N>>(power);
   return x < -87.33654f ? Vector<float, N>{} : result;
@@ -290,9 +295,9 @@ ALWAYS_INLINE Vector<double, N> exp_of_nonpositive(Vector<double, N> x) {
 }
 
 // Between two samples that are needed from memory lies too much work for the processor to look ahead by itself.
-template <class T>
+template <int Ahead = 4096, class T>
 ALWAYS_INLINE void fetch_soon(const T* from) {
-  __builtin_prefetch(reinterpret_cast<const char*>(from) + 4096);
+  __builtin_prefetch(reinterpret_cast<const char*>(from) + Ahead);
 }
 
 // Zeros, up to a vector more than `count`.

@@ -44,12 +44,14 @@ ALWAYS_INLINE void softmax_of(Logit logit, int64_t count, A* tile) {
   for (int t = 0; t < Taps; ++t) store<N>(tile + t * N, first_lanes<A, N>(e[t] * scale, count));
 }
 
-// Turns the gradient of the weights into the gradient of the logits, in place.
-template <int N, class A>
-ALWAYS_INLINE void softmax_backward(const A* tile, A* grad, int64_t taps) {
+// Turns weights into the gradient of their logits; of the gradients of the weights, every `Step`th vector.
+template <int N, int Step = 1, class A>
+ALWAYS_INLINE void softmax_backward(A* tile, const A* grad, const int64_t taps) {
   Vector<A, N> mean{};
-  for (int64_t t = 0; t < taps; ++t) mean += load<N>(tile + t * N) * load<N>(grad + t * N);
-  for (int64_t t = 0; t < taps; ++t) store<N>(grad + t * N, load<N>(tile + t * N) * (load<N>(grad + t * N) - mean));
+  for (int64_t t = 0; t < taps; ++t) mean += load<N>(tile + t * N) * load<N>(grad + t * Step * N);
+  for (int64_t t = 0; t < taps; ++t) {
+    store<N>(tile + t * N, load<N>(tile + t * N) * (load<N>(grad + t * Step * N) - mean));
+  }
 }
 
 // Calls `use` with a value of the logits' type. The logits of float64 maps are float64, and no others are.

@@ -58,12 +58,24 @@ def test_groups_of_many_channels(dtype, layout, per_group):
     assert_close(found, exact, dtype)
 
 
-# Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows.
+# Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows. Groups that
+# are shorter than vectors, share them, or fill them.
 @pytest.mark.parametrize("dtype", _cpp.DTYPES)
 @pytest.mark.parametrize("mode", PADDING_MODES)
 @pytest.mark.parametrize("size", [(5, 3), (3, 17), (6, 34), (2, 40), (13, 31), (8, 64), (62, 300)])
-def test_halving_with_every_border(dtype, mode, size):
-    inputs = make(size, 3, (2, 2), 2, 3, 1, dtype)
+@pytest.mark.parametrize(
+    ("layout", "groups", "per_group"),
+    [
+        ("contiguous", 2, 3),
+        ("channels last", 8, 2),
+        ("channels last", 4, 4),
+        ("channels last", 2, 8),
+        ("channels last", 3, 8),
+        ("channels last", 1, 40),
+    ],
+)
+def test_halving_with_every_border(dtype, mode, size, layout, groups, per_group):
+    inputs = make(size, 3, (2, 2), groups, per_group, 1, dtype, layout)
     for normalize in NORMALIZATIONS:
         found = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, 3, (2, 2), normalize, mode)
         exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), normalize, mode)
