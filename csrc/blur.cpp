@@ -9,6 +9,8 @@
 namespace antialias::ANTIALIAS_ISA {
 namespace {
 
+bool halves(const BlurProblem& p) { return p.channels == 1 && p.columns.stride == 2 && p.columns.kernel_size == 3; }
+
 // T is the type of the maps, N the lanes of a vector.
 template <class T, int N>
 struct Blur {
@@ -25,16 +27,17 @@ struct Blur {
     A taps[8];
     for (int64_t c = 0; c < columns.kernel_size; ++c) taps[c] = A(columns.taps[c]);
     clear<N>(scratch, this->scratch());
-    for (int64_t task = first; task < last; ++task) {
-      const int64_t map = task / rows.out, row = task % rows.out;
-      const T* x = static_cast<const T*>(p.x) + map * rows.in * in_row;
-      T* y = static_cast<T*>(p.y) + task * out_row;
-      if (p.channels == 1) {
+    int64_t row = first % rows.out;
+    const T* x = static_cast<const T*>(p.x) + first / rows.out * rows.in * in_row;
+    T* y = static_cast<T*>(p.y) + first * out_row;
+    for (int64_t task = first; task < last; ++task, y += out_row) {
+      if (p.channels > 1) {
+        filter_channels(x, row, scratch, y);
+      } else if (!halve(x, row, taps, task + 1 < last, y)) {
         sum_rows(x, row, scratch);
         filter_row(scratch, taps, y);
-      } else {
-        filter_channels(x, row, scratch, y);
       }
+      if (++row == rows.out) row = 0, x += rows.in * in_row;
     }
   }
 
@@ -46,26 +49,14 @@ struct Blur {
   // ---- rows, summed to one
 
   void sum_rows(const T* x, int64_t row, A* to) const {
-    switch (count_of(rows, row)) {
-      case 1:
-        return sum_known_rows<1>(x, row, to);
-      case 2:
-        return sum_known_rows<2>(x, row, to);
-      case 3:
-        return sum_known_rows<3>(x, row, to);
-      default:
-        return sum_many_rows(x, row, to);
-    }
-  }
-
-  // Known counts have their weights in registers: the compiler cannot know that a store leaves the matrix as it is.
-  template <int Rows>
-  ALWAYS_INLINE void sum_known_rows(const T* x, int64_t row, A* to) const {
-    const auto lines = lines_of<Rows>(x, row);
-    for_each_vector(in_row, [&](auto lanes, int64_t i) {
-      for (int r = 0; r < Rows && lanes == N; ++r) fetch_soon(lines.at[r] + i);
-      store<lanes>(to + i, lines.template sum<lanes>(i));
+    const bool few = with_lines(x, row, [&](const auto& lines) {
+      for_each_vector(in_row, [&](auto lanes, int64_t i) {
+        for (int r = 0; r < lines.count && lanes == N; ++r) fetch_soon(lines.at[r] + i);
+        store<lanes>(to + i, lines.template sum<lanes>(i));
+      });
+      return true;
     });
+    if (!few) sum_many_rows(x, row, to);
   }
 
   void sum_many_rows(const T* x, int64_t row, A* to) const {
@@ -81,6 +72,7 @@ struct Blur {
   // The rows of the map that an output row sees.
   template <class From, int Rows>
   struct Lines {
+    static constexpr int count = Rows;
     const From* at[Rows];
     A weights[Rows];
 
@@ -101,6 +93,22 @@ struct Blur {
     return lines;
   }
 
+  // What `use` makes of the rows that an output row sees, or false if they are many. Known counts have their weights in
+  // registers: the compiler cannot know that a store leaves the matrix as it is.
+  template <class Use>
+  ALWAYS_INLINE bool with_lines(const T* x, int64_t row, Use use) const {
+    switch (count_of(rows, row)) {
+      case 1:
+        return use(lines_of<1>(x, row));
+      case 2:
+        return use(lines_of<2>(x, row));
+      case 3:
+        return use(lines_of<3>(x, row));
+      default:
+        return false;
+    }
+  }
+
   // Calls `use` with Constant<lanes> and where a vector of so many begins.
   template <class Use>
   ALWAYS_INLINE static void for_each_vector(int64_t size, Use use) {
@@ -117,17 +125,13 @@ struct Blur {
   // ---- channels_last maps: a position's channels are vectors, straight from the map if few rows are summed
 
   void filter_channels(const T* x, int64_t row, A* scratch, T* y) const {
-    switch (count_of(rows, row)) {
-      case 1:
-        return filter_positions(lines_of<1>(x, row), y);
-      case 2:
-        return filter_positions(lines_of<2>(x, row), y);
-      case 3:
-        return filter_positions(lines_of<3>(x, row), y);
-      default:
-        sum_many_rows(x, row, scratch);
-        return filter_positions(Lines<A, 1>{{scratch}, {A(1)}}, y);
-    }
+    const bool few = with_lines(x, row, [&](const auto& lines) {
+      filter_positions(lines, y);
+      return true;
+    });
+    if (few) return;
+    sum_many_rows(x, row, scratch);
+    filter_positions(Lines<A, 1>{{scratch}, {A(1)}}, y);
   }
 
   template <class From, int Rows>
@@ -168,11 +172,77 @@ struct Blur {
         for (int r = 0; r < Rows && lanes == N && e == Count - 1; ++r) fetch_soon(lines.at[r] + at[e] + i);
         sum += lines.template sum<lanes>(at[e] + i) * weights[e];
       }
+      if (p.transposed) fetch_soon(y + i);
       store<lanes>(y + i, sum);
     });
   }
 
-  // ---- the columns of contiguous maps
+  // ---- contiguous maps, three taps and every second column: in registers, straight from the map
+
+  // Whether it was possible: the vectors of a row look beyond it, which the last rows of the maps forbid. They are stored
+  // beyond the end of the row if the next one is still to be written.
+  ALWAYS_INLINE bool halve(const T* x, int64_t row, const A* taps, bool more, T* y) const {
+    if (!halves(p)) return false;
+    const int64_t kept = p.transposed ? columns.in : columns.out, vectors = ceil_div(kept, N);
+    const T* end = static_cast<const T*>(p.x) + p.maps * rows.in * in_row;
+    const bool spill = more && vectors * N <= 2 * kept - 1;
+    return with_lines(x, row, [&](const auto& lines) {
+      for (int r = 0; r < lines.count; ++r) {
+        if (end - lines.at[r] < vectors * N * (p.transposed ? 1 : 2)) return false;
+      }
+      if (p.transposed) {
+        double_row(lines, taps, vectors, spill, y);
+      } else {
+        halve_row(lines, taps, vectors, spill, y);
+      }
+      halve_border(lines, 0, columns.regular_first, y), halve_border(lines, columns.regular_end, columns.out, y);
+      return true;
+    });
+  }
+
+  template <int Rows>
+  ALWAYS_INLINE void halve_row(const Lines<T, Rows>& lines, const A* taps, int64_t vectors, bool spill, T* y) const {
+    const int64_t size = columns.out;
+    const A left = taps[0], centre = taps[1], right = taps[2];
+    Vector<A, N> before{};
+    for (int64_t i = 0; i < vectors * N; i += N) {
+      for (int r = Rows / 2; r < Rows; ++r) fetch_soon(lines.at[r] + 2 * i), fetch_soon(lines.at[r] + 2 * i + N);
+      const auto a = lines.template sum<N>(2 * i), b = lines.template sum<N>(2 * i + N), odd = odds<A, N>(a, b);
+      const auto sum = evens<A, N>(a, b) * centre + odd * right + shifted_up<1, A, N>(before, odd) * left;
+      store_some<N>(y + i, sum, spill ? N : size - i);
+      before = odd;
+    }
+  }
+
+  template <int Rows>
+  ALWAYS_INLINE void double_row(const Lines<T, Rows>& lines, const A* taps, int64_t vectors, bool spill, T* y) const {
+    const int64_t size = columns.out;
+    const A left = taps[0], centre = taps[1], right = taps[2];
+    Vector<A, N> next{};
+    for (int64_t i = (vectors - 1) * N; i >= 0; i -= N) {
+      for (int r = 0; r < Rows; ++r) fetch_soon(lines.at[r] + i);
+      const auto sum = lines.template sum<N>(i), odd = sum * right + pick<From<1>, A, N>(sum, next) * left;
+      const int64_t room = spill ? 2 * N : size - 2 * i;
+      fetch_soon(y + 2 * i), fetch_soon(y + 2 * i + N);
+      store_some<N>(y + 2 * i, interleaved_first<A, N>(sum * centre, odd), room);
+      if (room > N) store_some<N>(y + 2 * i + N, interleaved_last<A, N>(sum * centre, odd), room - N);
+      next = sum;
+    }
+  }
+
+  // As the matrix says, over what the vectors left there.
+  template <int Rows>
+  ALWAYS_INLINE void halve_border(const Lines<T, Rows>& lines, int64_t first, int64_t last, T* y) const {
+    for (int64_t column = first; column < last; ++column) {
+      A sum = 0;
+      for (int64_t e = 0; e < count_of(columns, column); ++e) {
+        sum += lines.template sum<1>(from_of(columns, column, e))[0] * weight_of(columns, column, e);
+      }
+      put(y + column, sum);
+    }
+  }
+
+  // ---- the columns of other contiguous maps
 
   void filter_row(const A* sums, const A* taps, T* y) const {
     if (columns.stride > 2) {
@@ -274,13 +344,19 @@ BlurPass pass_of() {
   };
 }
 
-// Shorter vectors where a long one would not fit between the borders, or the channels.
+template <int N>
+bool fills(const BlurProblem& p) {
+  if (p.channels > 1) return p.channels >= N;
+  const int64_t step = p.transposed ? p.columns.stride : 1, regular = p.columns.regular_end - p.columns.regular_first;
+  if (halves(p)) return (p.transposed ? p.columns.in : p.columns.out) > N / 2;
+  return (regular - 2 * (step - 1)) / step >= N;
+}
+
+// Shorter vectors where a long one would not fit between the borders, or the channels, or would be half idle.
 template <class T, int N = kLanes<Sum<T>>>
 BlurPass for_size(const BlurProblem& p) {
-  const int64_t step = p.transposed ? p.columns.stride : 1, regular = p.columns.regular_end - p.columns.regular_first;
-  const int64_t fits = p.channels > 1 ? p.channels : (regular - 2 * (step - 1)) / step;
   if constexpr (N > 4) {
-    if (fits < N) return for_size<T, N / 2>(p);
+    if (!fills<N>(p)) return for_size<T, N / 2>(p);
   }
   return pass_of<T, N>();
 }

@@ -13,16 +13,16 @@ class Taps {
   // The filter itself, or its transpose, from `kept` samples back to `size`.
   Taps(std::vector<double> taps, int64_t size, int64_t stride, const std::string& mode, bool transposed)
       : taps_(std::move(taps)), size_(size), kept_((size + stride - 1) / stride), stride_(stride) {
-    std::vector<std::vector<std::pair<int32_t, double>>> entries(transposed ? size_ : kept_);
+    std::vector<Entries> entries(transposed ? size_ : kept_);
     const std::vector<int32_t> source = sources(size_, kept_, stride_, kernel_size(), mode);
     for (int64_t o = 0; o < kept_; ++o) {
       for (int64_t tap = 0; tap < kernel_size(); ++tap) {
         const int32_t from = source[o * stride_ + tap];
         if (from < 0) continue;
         if (transposed) {
-          entries[from].emplace_back(static_cast<int32_t>(o), taps_[tap]);
+          add(entries[from], static_cast<int32_t>(o), taps_[tap]);
         } else {
-          entries[o].emplace_back(from, taps_[tap]);
+          add(entries[o], from, taps_[tap]);
         }
       }
     }
@@ -41,6 +41,16 @@ class Taps {
   }
 
  private:
+  using Entries = std::vector<std::pair<int32_t, double>>;
+
+  // Taps that meet in one sample, as a reflection's do, are one entry.
+  static void add(Entries& entries, int32_t from, double weight) {
+    for (auto& [known, sum] : entries) {
+      if (known == from) return void(sum += weight);
+    }
+    entries.emplace_back(from, weight);
+  }
+
   int64_t kernel_size() const { return static_cast<int64_t>(taps_.size()); }
   int64_t pad() const { return (kernel_size() - 1) / 2; }
 
