@@ -58,8 +58,8 @@ def test_groups_of_many_channels(dtype, layout, per_group):
     assert_close(found, exact, dtype)
 
 
-# Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows. Groups that
-# are shorter than vectors, share them, or fill them.
+# Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows. Groups
+# that are shorter than vectors, share them, or fill them.
 @pytest.mark.parametrize("dtype", _cpp.DTYPES)
 @pytest.mark.parametrize("mode", PADDING_MODES)
 @pytest.mark.parametrize("size", [(5, 3), (3, 17), (6, 34), (2, 40), (13, 31), (8, 64), (62, 300)])

@@ -122,6 +122,7 @@ def _blur(layout: str, what: str) -> Bar:
         denominator=_OURS,
         what=what,
         at_least=1.5,
+        limit="same bytes copied",
     )
 
 

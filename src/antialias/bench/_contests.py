@@ -16,7 +16,18 @@ from antialias.ops import PaddingMode
 from antialias.surgery import convert_
 
 from ._contest import Contender, Contenders, Contest, Shape
-from ._forms import Clone, Copy, EveryOther, Exponential, FromLogits, FullResolution, Product, Strided, Unfiltered
+from ._forms import (
+    Clone,
+    Copy,
+    EveryOther,
+    Exponential,
+    FromLogits,
+    FullResolution,
+    Product,
+    SameBytes,
+    Strided,
+    Unfiltered,
+)
 from ._peers import peer_blurs, peers_with
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
@@ -91,7 +102,8 @@ def _maps_and_logits(
 def _fixed(shape: Shape, *, layout: str, mode: PaddingMode) -> Contenders:
     blurs = {**peer_blurs(shape.channels, mode), "antialias": BlurPool2d(shape.channels, padding_mode=mode)}
     x = _noise(*shape, layout=layout)
-    return {name: Contender(blur, (x,), BOTH, "blur") for name, blur in blurs.items()}
+    entries = {name: Contender(blur, (x,), BOTH, "blur") for name, blur in blurs.items()}
+    return {**entries, "same bytes copied": Contender(SameBytes((2, 2)), (x,), BOTH)}
 
 
 def _networks(base: str, peer: str = "") -> dict[str, nn.Module]:

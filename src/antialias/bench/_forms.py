@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -76,6 +79,36 @@ class Clone(nn.Module):
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         """Copy the first input."""
         return x.clone()
+
+
+class SameBytes(nn.Module):
+    """The traffic of subsampling alone: as many bytes copied, forward and backward, as map and output have.
+
+    Args:
+        stride: Samples per kept sample, `(s_h, s_w)`.
+    """
+
+    def __init__(self, stride: tuple[int, int]) -> None:
+        super().__init__()
+        self.share = (1 + 1 / math.prod(stride)) / 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Copy that share of the dense map `x` that is read and written once each."""
+        return cast("Tensor", _CopyShare.apply(x, int(self.share * x.numel())))
+
+
+class _CopyShare(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, count: int) -> Tensor:
+        ctx.like = torch.empty_like(x, device="meta")
+        return x.as_strided((count,), (1,)).clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (grad,) = grads
+        grad_x = torch.empty_like(ctx.like, device=grad.device)
+        grad_x.as_strided(grad.shape, (1,)).copy_(grad)  # the rest is never read
+        return grad_x, None
 
 
 class Copy(nn.Module):
