@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._layout import in_layout_of
+from ._layout import in_layout_of, memory_format_of
 
 PaddingMode = Literal["reflect", "replicate", "zeros", "circular"]
 PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
@@ -53,7 +53,8 @@ def pad_adjoint(grad_y: Tensor, x: Tensor, amounts: Sequence[tuple[int, int]], m
     """Add the border of `grad_y` to the samples of `x` it came from: the gradient of `pad`, itself differentiable."""
     if mode == "reflect" and len(amounts) == 2 and _torch_can(x.shape[2:], amounts, mode):
         sides = [side for pair in reversed(amounts) for side in pair]
-        return torch.ops.aten.reflection_pad2d_backward(grad_y, x, sides)
+        like = torch.empty_like(x, memory_format=memory_format_of(grad_y))  # or grad_y would be turned, at length
+        return torch.ops.aten.reflection_pad2d_backward(grad_y, like, sides)
     for dim, (before, after) in enumerate(amounts, start=2):
         size = x.shape[dim]
         grad_x = grad_y.narrow(dim, before, size)

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._layout import in_layout_of, memory_format_of
+from ._layout import memory_format_of
 from ._pad import PaddingMode, pad, pad_adjoint, source_place
+from ._turn import turned_like
 
 _Pair = tuple[int, int]
 
@@ -43,7 +44,7 @@ def padded_conv2d(
     if padding_mode == "zeros":
         return F.conv2d(x, weight, bias, stride, border, groups=groups)
     if not (torch.is_grad_enabled() and weight.requires_grad and max(border)) or _watched():
-        return in_layout_of(x, F.conv2d(_padded(x, border, padding_mode), weight, bias, stride, groups=groups))
+        return turned_like(x, F.conv2d(_padded(x, border, padding_mode), weight, bias, stride, groups=groups))
     return _PaddedConv2d.apply(x, weight, bias, stride, border, padding_mode, groups, _autocast_dtype(x))
 
 
@@ -64,7 +65,7 @@ class _PaddedConv2d(torch.autograd.Function):
         # Cast by hand: some releases of torch remember autocast's cast of a weight, here without its history.
         maps, kernels = (tensor.to(dtype or tensor.dtype) for tensor in (x, weight))
         offsets = None if bias is None else bias.to(dtype or bias.dtype)
-        return in_layout_of(x, F.conv2d(_padded(maps, border, mode), kernels, offsets, stride, groups=groups))
+        return turned_like(x, F.conv2d(_padded(maps, border, mode), kernels, offsets, stride, groups=groups))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -82,7 +83,7 @@ class _PaddedConv2d(torch.autograd.Function):
         )
         grad_x = pad_adjoint(grad_pad, maps, _sides(border), mode).to(x.dtype) if needs_x else None
         return (
-            None if grad_x is None else in_layout_of(x, grad_x),
+            None if grad_x is None else turned_like(x, grad_x),
             grad_weight.to(weight.dtype) if needs_weight else None,
             grad_bias.to(ctx.bias_dtype) if needs_bias else None,
             *[None] * 5,
@@ -95,7 +96,7 @@ def _gradients(
     """Return the gradients of a convolution's input, weight and bias; those that are not needed are `None`."""
     # Size of the bias; stride, padding, dilation; not transposed, no output padding.
     how = ([len(weight)], stride, (0, 0), (1, 1), False, (0, 0), groups)
-    return torch.ops.aten.convolution_backward(in_layout_of(x_pad, grad_y), x_pad, weight, *how, needs)
+    return torch.ops.aten.convolution_backward(turned_like(x_pad, grad_y), x_pad, weight, *how, needs)
 
 
 def _watched() -> bool:

@@ -1,0 +1,47 @@
+// Compiled once for each instruction set, see CMakeLists.txt.
+//
+// Squares as wide as a vector are transposed in registers. The rows of a task stay in the cache while their columns are
+// walked through.
+#include "turn.h"
+
+#include "lanes.h"
+
+namespace antialias::ANTIALIAS_ISA {
+namespace {
+
+template <class A>
+void run(const TurnProblem& p, int64_t first, int64_t last) {
+  constexpr int N = kLanes<A>;
+  const int64_t rows = p.rows, columns = p.columns, tasks = ceil_div(rows, kTurnRows);
+  for (int64_t task = first; task < last; ++task) {
+    const int64_t map = task / tasks * rows * columns, begin = task % tasks * kTurnRows;
+    const int64_t end = least(begin + kTurnRows, rows);
+    const A* from = static_cast<const A*>(p.from) + map;
+    A* to = static_cast<A*>(p.to) + map;
+    if (end - begin < N || columns < N) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t column = 0; column < columns; ++column) to[column * rows + row] = from[row * columns + column];
+      }
+      continue;
+    }
+    // The last square of a line overlaps the one before.
+    for (int64_t next = 0; next < columns; next += N) {
+      const int64_t column = least(next, columns - N);
+      for (int64_t next_row = begin; next_row < end; next_row += N) {
+        const int64_t row = least(next_row, end - N);
+        Vector<A, N> v[N];
+#pragma GCC unroll 16
+        for (int i = 0; i < N; ++i) v[i] = load<N>(from + (row + i) * columns + column);
+        transpose<A, N>(v);
+#pragma GCC unroll 16
+        for (int i = 0; i < N; ++i) store<N>(to + (column + i) * rows + row, v[i]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TurnPass turn(const TurnProblem& p) { return p.float64 ? &run<double> : &run<float>; }
+
+}  // namespace antialias::ANTIALIAS_ISA

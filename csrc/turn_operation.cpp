@@ -1,0 +1,30 @@
+// antialias::turned, which copies maps from one memory format to the other. Its fake is registered in ops/_turn.py.
+#include "tensors.h"
+#include "turn.h"
+
+namespace antialias {
+namespace {
+
+Tensor turned(const Tensor& x) {
+  STD_TORCH_CHECK(x.is_cpu() && x.dim() == 4, "x must be on the CPU and have four dimensions.");
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double,
+                  "x must be float32 or float64.");
+  const bool last = is_channels_last(x);
+  STD_TORCH_CHECK(last || x.is_contiguous(), "x must be contiguous or channels_last.");
+  Tensor y = empty_like(x, x.size(1), x.size(2), x.size(3), last ? MemoryFormat::Contiguous : MemoryFormat::ChannelsLast);
+  if (y.numel() == 0) return y;
+  const int64_t channels = x.size(1), samples = x.size(2) * x.size(3);
+  TurnProblem problem{x.size(0), last ? samples : channels, last ? channels : samples,
+                      x.scalar_type() == ScalarType::Double, x.const_data_ptr(), y.mutable_data_ptr()};
+  const auto run = ANTIALIAS_CHOSEN(turn)(problem);
+  const int64_t tasks = problem.maps * ((problem.rows + kTurnRows - 1) / kTurnRows);
+  run_tasks(tasks, x.numel(), 0, [&](int64_t first, int64_t end, void*) { run(problem, first, end); });
+  return y;
+}
+
+}  // namespace
+}  // namespace antialias
+
+STABLE_TORCH_LIBRARY_FRAGMENT(antialias, m) { m.def("turned(Tensor x) -> Tensor"); }
+
+STABLE_TORCH_LIBRARY_IMPL(antialias, CPU, m) { m.impl("turned", TORCH_BOX(&antialias::turned)); }
