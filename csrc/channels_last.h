@@ -260,6 +260,7 @@ struct ChannelsLast {
     for (int64_t row = 0; row < size; ++row) {
 #pragma GCC unroll 3
       for (int64_t column = 0; column < size; ++column) {
+        if (row > 0 && column > 0) fetch_soon<2048>(at.x(row, column) + first);
         sum += load<N>(at.x(row, column) + first) * spread(weights + (row * size + column) * N, taps * N);
       }
     }
