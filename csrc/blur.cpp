@@ -1,7 +1,7 @@
 // The fixed filter, compiled once for each instruction set, see CMakeLists.txt.
 //
-// Rows of the map that an output row looks at are summed to one, which is filtered along its columns. Forward and
-// backward are the same with other matrices.
+// Rows of the map that an output row looks at are summed to one, which is filtered along its columns, in registers or by
+// way of scratch. Forward and backward are the same with other matrices.
 #include "blur.h"
 
 #include "lanes.h"
