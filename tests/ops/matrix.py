@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import mmap
 from typing import NamedTuple
 
 import pytest
@@ -57,6 +59,17 @@ def make(size, k=3, stride=(2, 2), groups=2, per_group=3, n=2, dtype=torch.float
     shapes = (n, groups * per_group, *size), (n, groups * k * k, *kept), (n, groups * per_group, *kept)
     tensors = [torch.randn(shape, dtype=torch.float64, generator=generator) for shape in shapes]
     return [tensor.to(dtype).contiguous(memory_format=LAYOUTS[layout]) for tensor in tensors]
+
+
+def at_the_end_of_a_page(tensor):
+    """Copy a tensor to where the process may read and write nothing behind it."""
+    size, page = tensor.numel() * tensor.element_size(), mmap.PAGESIZE
+    pages = mmap.mmap(-1, (-(-size // page) + 1) * page)
+    end = len(pages) - page
+    libc, address = ctypes.CDLL(None, use_errno=True), ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    assert libc.mprotect(ctypes.c_void_p(address + end), ctypes.c_size_t(page), 0) == 0
+    flat = torch.frombuffer(pages, dtype=tensor.dtype, count=tensor.numel(), offset=end - size)
+    return flat.as_strided(tensor.shape, tensor.stride()).copy_(tensor)
 
 
 def forward_and_gradients(run, x, logits, grad_y, *arguments):

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import ctypes
 import math
-import mmap
 import os
 import subprocess
 import sys
 
 import pytest
 import torch
-from matrix import assert_close, forward_and_gradients, make, needs_kernel
+from matrix import assert_close, at_the_end_of_a_page, forward_and_gradients, make, needs_kernel
 
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.ops import NORMALIZATIONS, PADDING_MODES, _cpp, adaptive_blur2d, backends
@@ -103,17 +101,6 @@ def test_what_is_not_finite_stays_in_its_channel(layout, size, stride):
             rest[image, channel] = False
         assert torch.equal(found[rest], expected[rest])
         assert not found[~rest].isfinite().any()
-
-
-def at_the_end_of_a_page(tensor):
-    """Copy a tensor to where the process may read and write nothing behind it."""
-    size, page = tensor.numel() * tensor.element_size(), mmap.PAGESIZE
-    pages = mmap.mmap(-1, (-(-size // page) + 1) * page)
-    end = len(pages) - page
-    libc, address = ctypes.CDLL(None, use_errno=True), ctypes.addressof(ctypes.c_char.from_buffer(pages))
-    assert libc.mprotect(ctypes.c_void_p(address + end), ctypes.c_size_t(page), 0) == 0
-    flat = torch.frombuffer(pages, dtype=tensor.dtype, count=tensor.numel(), offset=end - size)
-    return flat.as_strided(tensor.shape, tensor.stride()).copy_(tensor)
 
 
 # A read behind the maps would end the process.

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from matrix import needs_kernel
+from matrix import at_the_end_of_a_page, needs_kernel
 
 from antialias.nn import BlurPool2d
 from antialias.ops import PADDING_MODES, _cpp, binomial, blur
@@ -54,6 +54,22 @@ def test_agrees_with_the_reference(dtype, layout, stride):
             assert a.dtype == dtype
             assert a.is_contiguous(memory_format=layout)
             assert ((a.double() - b).abs() <= allowed).all(), (mode, channels, size)
+
+
+# Three taps at stride 2, of which contiguous maps make most: every border, rows of either parity, shorter and longer
+# than vectors; and nothing behind the maps is read.
+@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_halving_with_every_border(dtype, layout, mode):
+    for size in ((1, 1), (5, 3), (3, 17), (6, 34), (13, 31), (8, 64), (4, 9)):
+        x, taps, grad_y = make(size, (3, 3), (2, 2), dtype=dtype, layout=layout)
+        guarded = (at_the_end_of_a_page(each) for each in (x, grad_y))
+        found = forward_and_gradient(next(guarded), taps, next(guarded), (2, 2), mode, "cpp")
+        exact = forward_and_gradient(x.double(), taps, grad_y.double(), (2, 2), mode, "reference")
+        for a, b in zip(found, exact, strict=True):
+            allowed = _cpp.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
+            assert ((a.double() - b).abs() <= allowed).all(), size
 
 
 @pytest.mark.parametrize("instruction_set", ["baseline", "avx2"])
