@@ -93,6 +93,8 @@ struct Blur {
     return lines;
   }
 
+  static Lines<A, 1> summed(const A* sums) { return {{sums}, {A(1)}}; }
+
   // What `use` makes of the rows that an output row sees, or false if they are many. Known counts have their weights in
   // registers: the compiler cannot know that a store leaves the matrix as it is.
   template <class Use>
@@ -131,7 +133,7 @@ struct Blur {
     });
     if (few) return;
     sum_many_rows(x, row, scratch);
-    filter_positions(Lines<A, 1>{{scratch}, {A(1)}}, y);
+    filter_positions(summed(scratch), y);
   }
 
   template <class From, int Rows>
@@ -195,7 +197,7 @@ struct Blur {
       } else {
         halve_row(lines, taps, vectors, spill, y);
       }
-      halve_border(lines, 0, columns.regular_first, y), halve_border(lines, columns.regular_end, columns.out, y);
+      filter_border(lines, 0, columns.regular_first, y), filter_border(lines, columns.regular_end, columns.out, y);
       return true;
     });
   }
@@ -230,9 +232,9 @@ struct Blur {
     }
   }
 
-  // As the matrix says, over what the vectors left there.
-  template <int Rows>
-  ALWAYS_INLINE void halve_border(const Lines<T, Rows>& lines, int64_t first, int64_t last, T* y) const {
+  // One column after another, as the matrix says.
+  template <class From, int Rows>
+  ALWAYS_INLINE void filter_border(const Lines<From, Rows>& lines, int64_t first, int64_t last, T* y) const {
     for (int64_t column = first; column < last; ++column) {
       A sum = 0;
       for (int64_t e = 0; e < count_of(columns, column); ++e) {
@@ -246,7 +248,7 @@ struct Blur {
 
   void filter_row(const A* sums, const A* taps, T* y) const {
     if (columns.stride > 2) {
-      filter_border(sums, 0, columns.out, y);
+      filter_border(summed(sums), 0, columns.out, y);
     } else if (p.transposed) {
       filter_inside<true>(sums, taps, y);
     } else {
@@ -277,24 +279,13 @@ struct Blur {
     // Backward with stride 2, a vector of even and one of odd columns are made together.
     constexpr int64_t kStep = Transposed ? S : 1, kCount = kStep * N;
     const int64_t first = round_up(columns.regular_first, kStep), last = columns.regular_end / kStep * kStep;
-    if (last - first < kCount) return filter_border(sums, 0, columns.out, y);
-    filter_border(sums, 0, first, y);
+    if (last - first < kCount) return filter_border(summed(sums), 0, columns.out, y);
+    filter_border(summed(sums), 0, first, y);
     int64_t column = first;
     for (; column + kCount <= last; column += kCount) filter_vector<Transposed, S>(sums, taps, k, column, y);
     // The last one overlaps the one before.
     if (column < last) filter_vector<Transposed, S>(sums, taps, k, last - kCount, y);
-    filter_border(sums, last, columns.out, y);
-  }
-
-  // One after another, as the matrix says.
-  void filter_border(const A* sums, int64_t first, int64_t last, T* y) const {
-    for (int64_t column = first; column < last; ++column) {
-      A sum = 0;
-      for (int32_t e = columns.start[column]; e < columns.start[column + 1]; ++e) {
-        sum += sums[columns.from[e]] * A(columns.weight[e]);
-      }
-      put(y + column, sum);
-    }
+    filter_border(summed(sums), last, columns.out, y);
   }
 
   template <bool Transposed, int S, class Size>

@@ -161,6 +161,18 @@ struct ChannelsLast {
     }
   }
 
+  // Calls `use` for each tap of a window with its row, its column and where its channels begin in the image, or -1 for
+  // zeros.
+  template <class Use>
+  ALWAYS_INLINE void for_each_tap(const int32_t* rows, const int32_t* columns, Use use) const {
+    const int64_t width = p.width, channels = p.channels;
+    for (int64_t r = 0; r < k; ++r) {
+      for (int64_t c = 0; c < k; ++c) {
+        use(r, c, (rows[r] | columns[c]) < 0 ? -1 : (rows[r] * width + columns[c]) * channels);
+      }
+    }
+  }
+
   // The weights of P groups, each as often as a group has channels.
   template <int Group = 0>
   ALWAYS_INLINE static Vector<A, N> spread(const A* weights, int64_t step) {
@@ -216,12 +228,9 @@ struct ChannelsLast {
         return use(at);
       }
     }
-    Tap* tap = taps;
-    for (int64_t r = 0; r < k; ++r) {
-      for (int64_t c = 0; c < k; ++c, ++tap) {
-        tap->x = (rows[r] | columns[c]) < 0 ? zero : x + (rows[r] * width + columns[c]) * channels;
-      }
-    }
+    for_each_tap(rows, columns, [&](int64_t r, int64_t c, int64_t offset) {
+      taps[r * k + c].x = offset < 0 ? zero : x + offset;
+    });
     use(Anywhere{taps, k});
   }
 
@@ -281,10 +290,11 @@ struct ChannelsLast {
     A *weights = scratch, *grad_weights = weights + room, *rest = grad_weights + room;
     T* grad_x = static_cast<T*>(p.grad_x) + image * image_size;
     A* sums = grad_sums(grad_x, rest);
-    int64_t cleared = meets_first ? p.height : 0;
+    int64_t cleared = 0;
     for (int64_t index = 0; index < tiles; ++index) {
       const Tile t = tile(image, index);
-      for (const int64_t end = rows_until(t); cleared < end; ++cleared) clear_row(sums, cleared, first, last);
+      const int64_t end = meets_first ? 0 : rows_until(t);
+      for (; cleared < end; ++cleared) clear_row(sums, cleared, first, last);
       read_weights(t, first, last, weights);
       backward_tile(t, first, last, weights, grad_weights, sums, rest);
       write_grad(t, first, last, weights, grad_weights);
@@ -370,18 +380,12 @@ struct ChannelsLast {
       }
       return use(at);
     }
-    Tap* tap = taps;
-    for (int64_t r = 0; r < k; ++r) {
-      const bool first_row = rows[r] == top + r && (row == 0 || r >= k - p.stride_h);
-      for (int64_t c = 0; c < k; ++c, ++tap) {
-        *tap = none;
-        if ((rows[r] | columns[c]) < 0) continue;
-        const int64_t offset = (rows[r] * width + columns[c]) * channels;
-        *tap = {image.x + offset, image.grad_x + offset};
-        const bool first = first_row && columns[c] == left + c && (column == 0 || c >= k - p.stride_w);
-        if (first && meets_first) std::memset(tap->grad_x + first_channel, 0, count * sizeof(A));
-      }
-    }
+    for_each_tap(rows, columns, [&](int64_t r, int64_t c, int64_t offset) {
+      Tap& tap = taps[r * k + c] = offset < 0 ? none : Tap{image.x + offset, image.grad_x + offset};
+      const bool itself = offset >= 0 && rows[r] == top + r && columns[c] == left + c;
+      const bool first = itself && (row == 0 || r >= k - p.stride_h) && (column == 0 || c >= k - p.stride_w);
+      if (first && meets_first) std::memset(tap.grad_x + first_channel, 0, count * sizeof(A));
+    });
     use(Anywhere{taps, k});
   }
 

@@ -22,12 +22,6 @@ PoolProblem problem_of(const Tensor& x, MemoryFormat format, const Slide& rows, 
   return problem;
 }
 
-void check(const Tensor& x) {
-  STD_TORCH_CHECK(x.is_cpu() && x.dim() == 4, "x must be on the CPU and have four dimensions.");
-  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double,
-                  "x must be float32 or float64.");
-}
-
 void run(const PoolPass& pass, const PoolProblem& problem, int64_t tasks, int64_t samples) {
   run_tasks(tasks, samples, pass.scratch_bytes(problem),
             [&](int64_t first, int64_t last, void* scratch) { pass.run(problem, first, last, scratch); });
@@ -35,7 +29,7 @@ void run(const PoolPass& pass, const PoolProblem& problem, int64_t tasks, int64_
 
 Tensor max_pool2d(const Tensor& x_any, int64_t height, int64_t width, int64_t kernel_h, int64_t kernel_w,
                   int64_t padding_h, int64_t padding_w, int64_t dilation_h, int64_t dilation_w) {
-  check(x_any);
+  check_full_precision_maps(x_any);
   const MemoryFormat format = format_of(x_any);
   const Tensor x = torch::stable::contiguous(x_any, format);
   PoolProblem problem = problem_of(x, format, {x.size(2), height, kernel_h, padding_h, dilation_h},
@@ -49,7 +43,7 @@ Tensor max_pool2d(const Tensor& x_any, int64_t height, int64_t width, int64_t ke
 
 Tensor max_pool2d_backward(const Tensor& grad_y_any, const Tensor& x_any, int64_t kernel_h, int64_t kernel_w,
                            int64_t padding_h, int64_t padding_w, int64_t dilation_h, int64_t dilation_w) {
-  check(x_any);
+  check_full_precision_maps(x_any);
   STD_TORCH_CHECK(grad_y_any.dim() == 4 && grad_y_any.size(0) == x_any.size(0) &&
                       grad_y_any.size(1) == x_any.size(1) && grad_y_any.scalar_type() == x_any.scalar_type(),
                   "grad_y has not the shape and type of the output.");

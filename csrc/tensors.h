@@ -44,6 +44,12 @@ inline float float_of(uint16_t bfloat16) {
   return value;
 }
 
+inline void check_full_precision_maps(const Tensor& x) {
+  STD_TORCH_CHECK(x.is_cpu() && x.dim() == 4, "x must be on the CPU and have four dimensions.");
+  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double,
+                  "x must be float32 or float64.");
+}
+
 inline Scalar scalar_of(const Tensor& tensor, const char* name) {
   switch (tensor.scalar_type()) {
     case ScalarType::Float:

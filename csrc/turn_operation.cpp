@@ -6,9 +6,7 @@ namespace antialias {
 namespace {
 
 Tensor turned(const Tensor& x) {
-  STD_TORCH_CHECK(x.is_cpu() && x.dim() == 4, "x must be on the CPU and have four dimensions.");
-  STD_TORCH_CHECK(x.scalar_type() == ScalarType::Float || x.scalar_type() == ScalarType::Double,
-                  "x must be float32 or float64.");
+  check_full_precision_maps(x);
   const bool last = is_channels_last(x);
   STD_TORCH_CHECK(last || x.is_contiguous(), "x must be contiguous or channels_last.");
   Tensor y = empty_like(x, x.size(1), x.size(2), x.size(3), last ? MemoryFormat::Contiguous : MemoryFormat::ChannelsLast);

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._layout import in_layout_of, memory_format_of
+from ._layout import memory_format_of
 
 PaddingMode = Literal["reflect", "replicate", "zeros", "circular"]
 PADDING_MODES: tuple[str, ...] = get_args(PaddingMode)
@@ -63,7 +63,7 @@ def pad_adjoint(grad_y: Tensor, x: Tensor, amounts: Sequence[tuple[int, int]], m
             for start, length in ((0, before), (before + size, after)):
                 grad_x = grad_x.index_add(dim, index.narrow(0, start, length), grad_y.narrow(dim, start, length))
         grad_y = grad_x
-    return in_layout_of(x, grad_y)
+    return grad_y
 
 
 def check_maps(x: Tensor, dims: int, mode: str) -> None:
