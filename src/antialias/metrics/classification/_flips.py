@@ -1,0 +1,271 @@
+"""Scores of change: flip rates against shift distance, and the one-pixel protocols of Azulay and Weiss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, Unpack
+
+import torch
+from torch import Tensor
+
+from antialias.metrics._loop import Measured, Model, Options, Question, Settings, check_positive, measure
+from antialias.metrics._score import Curve, Score
+from antialias.metrics.classification._formulas import flips, pair_absolute_change, pair_change
+from antialias.metrics.inputs import _shifts
+from antialias.metrics.inputs._images import Images, Picture
+
+Direction = Literal["horizontal", "vertical", "diagonal"]
+Shift = Literal["crop", "embed", "inpaint", "scale"]
+
+_STEPS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}
+_SHIFTS = {
+    "crop": "a window moves over the picture",
+    "embed": "the shrunken picture moves on black (zeros in pixel space)",
+    "inpaint": "the shrunken picture moves with a surround diffused from its border",
+    "scale": "the shrunken picture, centred on black (zeros in pixel space), grows",
+}
+
+
+def flip_rate(
+    model: Model,
+    images: Images,
+    distances: Iterable[int] = range(1, 9),
+    direction: Direction = "horizontal",
+    *,
+    passes: int = 1,
+    window: int | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> Curve:
+    """Measure how often moving the window by each distance changes the top-1 class.
+
+    One number hides the shape: an aliasing network flips as often at one pixel as at eight and comes back at multiples
+    of its stride, a stable one rises slowly. Each picture has one random start per pass; all its distances share it.
+
+    Args:
+        model: Any callable from images `(N, 3, h, w)` to logits `(N, K)`.
+        images: As in `consistency`.
+        distances: Shifts in pixels.
+        direction: `"horizontal"`, `"vertical"` or `"diagonal"` (both at once).
+        passes: Random starts per picture.
+        window: Side of the windows; default 7/8 of the shorter side, less where the longest shift needs room.
+        seed: Chooses the starts.
+        **options: See `Options`.
+
+    Raises:
+        ValueError: no distance, a distance below 1, or no room in the picture.
+
+    Example:
+        >>> import torch
+        >>> corner = lambda x: torch.stack([x[:, 0, 0, 0], 1 - x[:, 0, 0, 0]], 1)
+        >>> stripes = (torch.arange(64) % 2).float().expand(30, 3, 64, 64)
+        >>> flip_rate(corner, stripes, distances=(1, 2, 3)).values
+        [1.0, 0.0, 1.0]
+    """
+    steps = _checked_distances(distances, direction)
+    check_positive(passes=passes)
+    settings = Settings(**options)
+    moves = torch.tensor([0, *steps])[:, None] * torch.tensor(_STEPS[direction])
+
+    def frames(picture: Picture) -> Tensor:
+        square = _shifts.central_square(picture.batch)
+        size = _window_with_room(square.shape[-1], window, max(steps))
+        starts = _starts(square.shape[-1] - size - max(steps) + 1, passes, seed, picture.index)
+        offsets = (starts[:, None] + moves).flatten(0, 1)
+        return _shifts.slide(square[0], offsets, size)
+
+    def verdict(_: Picture, logits: Tensor) -> Tensor:
+        answers = logits.unflatten(0, (passes, -1))[None]
+        return flips(answers[:, :, 0], answers[:, :, 1:])[0]
+
+    measured = measure(images, [Question.of(model, frames, settings.normalize)], verdict, settings)
+    return _curve(measured, steps, direction, window, passes=passes, seed=seed)
+
+
+def _curve(measured: Measured, steps: list[int], direction: str, window: int | None, **protocol: Any) -> Curve:
+    def score(column: int, distance: int) -> Score:
+        pixels = f"{distance} pixel{'s' * (distance > 1)} {direction}"
+        return measured.score(
+            "flip rate",
+            f"{pixels}, seed {protocol['seed']}",
+            measured.values[:, column],
+            distance=distance,
+            direction=direction,
+            windows=_windows(window, max(steps)),
+            starts="per picture and pass, uniform where all distances fit",
+            **protocol,
+        )
+
+    return Curve("flip rate", direction, {distance: score(i, distance) for i, distance in enumerate(steps)})
+
+
+class OnePixelChanges(NamedTuple):
+    """Both scores of one pass over the frames."""
+
+    top1_change: Score
+    mean_absolute_change: Score
+
+
+def one_pixel_changes(
+    model: Model,
+    images: Images,
+    *,
+    shift: Shift = "crop",
+    pairs: int = 8,
+    size: int | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> OnePixelChanges:
+    """Measure P(top-1 change) and mean absolute change over consecutive one-pixel steps, in one pass.
+
+    Every picture gives `pairs + 1` frames, each one diagonal pixel (or one pixel of size) from the one before.
+    P(top-1 change) is the share of steps with another top-1 class; mean absolute change is the mean of
+    |p1[a] - p2[a]| with a = arg max p1 and p = softmax.
+
+    Args:
+        model: Any callable from images `(N, 3, h, w)` to logits `(N, K)`.
+        images: As in `consistency`; the central square is used, of side S.
+        shift: `"crop"`: a window moves over the picture. `"embed"`: the picture, shrunk, moves on an S x S black
+            frame. `"inpaint"`: the same with a surround diffused from its border. `"scale"`: shrunk and centred on
+            black, it grows by one pixel a step.
+        pairs: Steps per picture.
+        size: Crop: side of the window (default 7/8 of S, less where the steps need room). Else: side of the shrunken
+            picture (default S // 2).
+        seed: Chooses the place of the window or of the shrunken picture.
+        **options: See `Options`.
+
+    Raises:
+        ValueError: `shift` is unknown or the steps do not fit the picture.
+
+    Source: Azulay & Weiss, "Why do deep convolutional networks generalize so poorly to small image
+    transformations?", JMLR 2019 (arXiv 1805.12177), section 2. Size and place are this library's choices.
+    """
+    if shift not in _SHIFTS:
+        raise ValueError(f'shift="{shift}" is unknown. Use "crop", "embed", "inpaint" or "scale".')
+    check_positive(pairs=pairs)
+    settings = Settings(**options)
+
+    def frames(picture: Picture) -> Tensor:
+        return one_pixel_frames(picture.batch, shift=shift, pairs=pairs, size=size, seed=seed, first=picture.index)[0]
+
+    def verdict(_: Picture, logits: Tensor) -> Tensor:
+        before, after = logits[None, :-1], logits[None, 1:]
+        return torch.cat([pair_change(before, after), pair_absolute_change(before, after)])
+
+    measured = measure(images, [Question.of(model, frames, settings.normalize)], verdict, settings)
+    return _both(measured, shift=shift, pairs=pairs, size=size, seed=seed)
+
+
+def _both(measured: Measured, *, shift: str, pairs: int, size: int | None, seed: int) -> OnePixelChanges:
+    step = "one-pixel size" if shift == "scale" else "diagonal one-pixel"
+    words = f"{pairs} {step} step{'s' * (pairs > 1)} each, {shift}, seed {seed}"
+    default = _windows(None, pairs)["size"] if shift == "crop" else "floor(shorter side / 2)"
+    protocol = {
+        "shift": shift,
+        "method": _SHIFTS[shift],
+        "pairs": pairs,
+        "size": default if size is None else size,
+        "interpolation": None if shift == "crop" else "bilinear, anti-aliased",
+        "seed": seed,
+    }
+    change = measured.score("P(top-1 change)", words, measured.values[:, 0], **protocol)
+    return OnePixelChanges(change, measured.score("mean absolute change", words, measured.values[:, 1], **protocol))
+
+
+def top1_change(
+    model: Model,
+    images: Images,
+    *,
+    shift: Shift = "crop",
+    pairs: int = 8,
+    size: int | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> Score:
+    """Measure P(top-1 change): see `one_pixel_changes`, which gives both scores for the price of one."""
+    scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
+    return scores.top1_change
+
+
+def mean_absolute_change(
+    model: Model,
+    images: Images,
+    *,
+    shift: Shift = "crop",
+    pairs: int = 8,
+    size: int | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> Score:
+    """Measure mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one."""
+    scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
+    return scores.mean_absolute_change
+
+
+def one_pixel_frames(
+    images: Tensor, *, shift: Shift = "crop", pairs: int = 8, size: int | None = None, seed: int = 0, first: int = 0
+) -> Tensor:
+    """Make the frames of `one_pixel_changes` from `(N, C, H, W)`: `(N, pairs + 1, C, h, w)`.
+
+    `first` is the number of the first picture within its data set.
+
+    Example:
+        >>> import torch
+        >>> one_pixel_frames(torch.rand(2, 3, 64, 64), shift="embed").shape
+        torch.Size([2, 9, 3, 64, 64])
+    """
+    squares = _shifts.central_square(images)
+    return torch.stack([_frames(square, shift, pairs, size, seed, first + i) for i, square in enumerate(squares)])
+
+
+def _frames(square: Tensor, shift: str, pairs: int, size: int | None, seed: int, index: int) -> Tensor:
+    side = square.shape[-1]
+    if shift == "crop":
+        size = _window_with_room(side, size, pairs)
+        start = _starts(side - size - pairs + 1, 1, seed, index)
+        return _shifts.slide(square, start + torch.arange(pairs + 1)[:, None], size)
+    size = _embedded_size(side, size, pairs)
+    if shift == "scale":
+        return _shifts.scaled_on_black(square, range(size, size + pairs + 1), side)
+    start = _starts(side - size - pairs + 1, 1, seed, index)
+    fill = "inpaint" if shift == "inpaint" else "black"
+    canvas = _shifts.embed(_shifts.resized(square[None], size), side + pairs, start + pairs, fill)[0]
+    return _shifts.slide(canvas, (pairs - torch.arange(pairs + 1))[:, None].expand(-1, 2), side)
+
+
+def _starts(limit: int, count: int, seed: int, index: int) -> Tensor:
+    return _shifts.random_offsets(limit, count, seed=seed, index=index)
+
+
+def _window_with_room(side: int, window: int | None, longest: int) -> int:
+    size = min(_shifts.default_window(side), side - longest) if window is None else window
+    if size < 1 or size + longest > side:
+        raise ValueError(
+            f"a shift of {longest} pixels needs window + {longest} pixels and the picture has {side}. "
+            + (f"Use window={side - longest} or less." if side > longest else "Use larger pictures or shorter shifts.")
+        )
+    return size
+
+
+def _embedded_size(side: int, size: int | None, pairs: int) -> int:
+    size = side // 2 if size is None else size
+    if size < 1 or size + pairs > side:
+        raise ValueError(
+            f"size={size} and {pairs} steps do not fit a frame of {side} pixels. "
+            + (f"Use size={side - pairs} or less." if side > pairs else "Use larger pictures or fewer pairs.")
+        )
+    return size
+
+
+def _windows(window: int | None, longest: int) -> dict[str, Any]:
+    size = f"min(floor(7/8 * shorter side), shorter side - {longest})" if window is None else window
+    return {"size": size, "cut_from": "central square"}
+
+
+def _checked_distances(distances: Iterable[int], direction: str) -> list[int]:
+    steps = list(distances)
+    if direction not in _STEPS:
+        raise ValueError(f'direction="{direction}" is unknown. Use "horizontal", "vertical" or "diagonal".')
+    if not steps or min(steps) < 1:
+        raise ValueError(f"distances={steps} are not shifts. Use one or more, each at least 1 pixel.")
+    return steps

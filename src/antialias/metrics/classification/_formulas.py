@@ -1,0 +1,57 @@
+"""What is measured, as functions of logits; the functional scores and the stateful objects share them.
+
+Shapes: N pictures, P pairs of a picture, S shifts, K classes. Results are float32, one value a picture.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from antialias.metrics._top1 import top1
+
+
+def pair_agreement(first: Tensor, second: Tensor) -> Tensor:
+    """Return the share of pairs `(N, P, K)` with the same top-1: `(N,)`."""
+    return (top1(first) == top1(second)).float().mean(1)
+
+
+def pair_change(first: Tensor, second: Tensor) -> Tensor:
+    """Return the share of pairs `(N, P, K)` with another top-1: `(N,)`."""
+    return (top1(first) != top1(second)).float().mean(1)
+
+
+def pair_absolute_change(first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean over pairs `(N, P, K)` of |p1[a] - p2[a]|, a = arg max p1, p = softmax: `(N,)`."""
+    best = top1(first)[..., None]
+    before, after = (logits.float().softmax(-1).gather(-1, best)[..., 0] for logits in (first, second))
+    return (before - after).abs().mean(1)
+
+
+def flips(reference: Tensor, shifted: Tensor) -> Tensor:
+    """Return where shifted `(N, P, D, K)` answers another class than reference `(N, P, K)`, over passes: `(N, D)`."""
+    return (top1(reference)[..., None] != top1(shifted)).float().mean(1)
+
+
+def all_agree(logits: Tensor) -> Tensor:
+    """Return 1 where all shifts `(N, S, K)` have one top-1, else 0: `(N,)`."""
+    answers = top1(logits)
+    return (answers == answers[:, :1]).all(1).float()
+
+
+def correct(logits: Tensor, labels: Tensor, top: int = 1) -> Tensor:
+    """Return 1 where the label `(N,)` is among the `top` first of `(N, K)`, else 0: `(N,)`."""
+    labels = labels.to(logits.device)
+    if top == 1:
+        return (top1(logits) == labels).float()
+    return (logits.topk(top, dim=1).indices == labels[:, None]).any(dim=1).float()
+
+
+def same_answer(logits: Tensor, reference: Tensor) -> Tensor:
+    """Return 1 where logits `(N, K)` and the reference's probabilities or logits `(N, K)` share their top-1: `(N,)`."""
+    return (top1(logits) == top1(reference)).float()
+
+
+def counted_if(values: Tensor, counts: Tensor) -> Tensor:
+    """Return the values `(N,)` with NaN, which `Score` leaves out, wherever `counts` `(N,)` is 0."""
+    return torch.where(counts.bool(), values, torch.nan)

@@ -1,0 +1,110 @@
+"""Accuracy on frames of videos by a network that learnt other, finer classes: ImageNet VID."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from antialias.metrics._loop import Model, Options, Question, Settings, measure
+from antialias.metrics._score import Score
+from antialias.metrics._top1 import top1
+from antialias.metrics.classification._accuracy import seen_centre
+from antialias.metrics.inputs._images import Images, Picture
+
+
+def grouped_answer(logits: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
+    """Return the group `(N,)` of the largest logit of `(N, K)` among the outputs that belong to one.
+
+    Outputs of no group are set to minus infinity. (Set to zero, as by the code released with the paper, they win over
+    negative logits.)
+
+    Raises:
+        ValueError: An output is in two groups or not there, or a group is empty.
+
+    Example:
+        >>> grouped_answer(torch.tensor([[-3.0, -1.0, 5.0]]), [[1], [0]])
+        tensor([0])
+    """
+    group_of = _group_of(groups, logits.shape[1]).to(logits.device)
+    return group_of[top1(logits.masked_fill(group_of < 0, -torch.inf))]
+
+
+def _group_of(groups: Sequence[Sequence[int]], outputs: int) -> Tensor:
+    """Return the group of each output `(outputs,)`, -1 for none."""
+    found = torch.full((outputs,), -1)
+    for number, group in enumerate(groups):
+        if not group:
+            raise ValueError(f"group {number} is empty. Name one output or more.")
+        for output in group:
+            if not 0 <= output < outputs:
+                raise ValueError(
+                    f"group {number} names output {output}, the network has {outputs}. Use 0 to {outputs - 1}."
+                )
+            if found[output] >= 0:
+                raise ValueError(
+                    f"groups {int(found[output])} and {number} share output {output}. Leave it to one of them."
+                )
+            found[output] = number
+    return found
+
+
+def video_accuracy(
+    model: Model,
+    frames: Images,
+    truths: Tensor,
+    videos: Tensor,
+    groups: Sequence[Sequence[int]],
+    *,
+    window: int | None = None,
+    **options: Unpack[Options],
+) -> Score:
+    """Measure how well a network names what is in frames of videos, in classes that group its own.
+
+    ImageNet VID's thirty classes are each a set of ImageNet's. A frame may show several objects: naming any of them is
+    right. A video's value is the mean over its frames, and the interval resamples videos, for its frames are alike.
+
+    Args:
+        model: Any callable from images `(N, 3, h, w)` to logits `(N, K)`.
+        frames: Pictures, floats in [0, 1].
+        truths: Classes of each frame's objects `(F, G)` `bool`; a frame without any does not count.
+        videos: Number of each frame's video `(F,)`, from 0.
+        groups: Outputs of the network that mean each of the G classes; an output is in one group at most.
+        window: Side of the central window that is classified; default: the whole picture.
+        **options: See `Options`.
+
+    Raises:
+        ValueError: `groups` or `truths` do not fit the network or the frames, or no frame counts.
+
+    Example:
+        >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3)), x.mean((1, 2, 3)) + 9], 1)
+        >>> frames, truths = torch.tensor([1.0, 1.0, 0.0, 1.0]).view(4, 1, 1, 1).expand(4, 3, 8, 8), torch.eye(2).bool()
+        >>> print(video_accuracy(brightness, frames, truths[[0, 0, 0, 1]], torch.tensor([0, 0, 1, 1]), [[0], [1]]))
+        accuracy on videos 50.0 % (95 % interval 9.5 to 90.5; 2 videos, 2 classes, whole pictures)
+
+    Source: Shankar et al., "Do Image Classifiers Generalize Across Time?", arXiv 1906.02168, for the classes; Zou et
+        al., BMVC 2020, for the frames.
+    """
+    settings = Settings(**options)
+    question = Question.of(model, lambda picture: seen_centre(picture, window), settings.normalize)
+
+    def right(picture: Picture, logits: Tensor) -> Tensor:
+        return truths[picture.index - settings.first, grouped_answer(logits, groups).cpu()][0]
+
+    if not len(truths) == len(videos) or truths.shape[1:] != (len(groups),):
+        raise ValueError(
+            f"truths have shape {tuple(truths.shape)} for {len(videos)} frames and {len(groups)} groups. Use "
+            "(frames, groups)."
+        )
+    measured = measure(frames, [question], right, settings)
+    values = torch.where(truths.any(1), measured.values.float(), torch.nan)
+    view = "whole pictures" if window is None else f"central windows of {window} pixels"
+    about = {"unit": "video", "classes": [list(group) for group in groups], "view": view}
+    return measured.score("accuracy on videos", f"{len(groups)} classes, {view}", by_video(values, videos), **about)
+
+
+def by_video(values: Tensor, videos: Tensor) -> Tensor:
+    """Return each video's mean over the frames that count, NaN where none does."""
+    return torch.stack([values[videos == number].nanmean() for number in range(int(videos.max()) + 1)])
