@@ -1,0 +1,100 @@
+"""Names and shapes in state dicts: files of users hold them, so they stay whatever becomes of the classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from antialias.nn import (
+    LAYERS,
+    Adaptive,
+    AdaptiveBlurPool2d,
+    Attention,
+    AttentionBlurPool2d,
+    Average,
+    AverageBlurPool2d,
+    BlurPool1d,
+    BlurPool2d,
+    BlurPool3d,
+    DynamicFilter2d,
+    Filter,
+    Fixed,
+    FrozenBatchNorm2d,
+    Gaussian,
+    GaussianBlurPool2d,
+    Ideal,
+    IdealBlurPool2d,
+    PhaseReturn2d,
+    Polyphase,
+    PolyphasePool2d,
+)
+
+KEYS = Path(__file__).parent / "keys.json"
+MAKE: dict[str, Callable[[], nn.Module]] = {
+    "AdaptiveBlurPool2d": lambda: AdaptiveBlurPool2d(8),
+    "AdaptiveBlurPool2d separable": lambda: AdaptiveBlurPool2d(8, predictor="separable"),
+    "AdaptiveBlurPool2d frozen": lambda: AdaptiveBlurPool2d(8, frozen_norm=True),
+    "AdaptiveBlurPool2d joint": lambda: AdaptiveBlurPool2d(8, 5, normalize="joint"),
+    "AttentionBlurPool2d": lambda: AttentionBlurPool2d(8, groups=4),
+    "AverageBlurPool2d": lambda: AverageBlurPool2d(8),
+    "BlurPool1d": lambda: BlurPool1d(8),
+    "BlurPool2d": lambda: BlurPool2d(8),
+    "BlurPool3d": lambda: BlurPool3d(8),
+    "DynamicFilter2d": lambda: DynamicFilter2d(8, 4),
+    "DynamicFilter2d fusion": lambda: DynamicFilter2d(8, 4, fusion=True),
+    "FrozenBatchNorm2d": lambda: FrozenBatchNorm2d(8),
+    **{
+        f"GaussianBlurPool2d {width}": lambda width=width: GaussianBlurPool2d(8, width=width)
+        for width in ("learned", "channel", "image", "location")
+    },
+    "IdealBlurPool2d": lambda: IdealBlurPool2d(8),
+    "PhaseReturn2d": lambda: PhaseReturn2d(PolyphasePool2d(8, phase="learned")),
+    "PolyphasePool2d": lambda: PolyphasePool2d(8),
+    "PolyphasePool2d learned": lambda: PolyphasePool2d(8, phase="learned"),
+    "PolyphasePool2d filter": lambda: PolyphasePool2d(8, filter=AdaptiveBlurPool2d(8, stride=1)),
+    **{
+        repr(config): lambda config=config: config.build(8, (2, 2))
+        for config in (
+            Fixed(),
+            Adaptive(),
+            Adaptive(predictor="separable"),
+            Polyphase(),
+            Attention(),
+            Average(),
+            Gaussian(),
+            Ideal(),
+            Fixed(phase="norm"),
+            Adaptive(phase="learned"),
+            Adaptive(phase="norm", predictor="separable"),
+            Polyphase(phase="learned"),
+            Attention(phase="norm"),
+            Average(phase="learned"),
+            Gaussian(phase="norm"),
+            Ideal(phase="learned"),
+        )
+    },
+}
+
+
+def shapes(module: nn.Module) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in module.state_dict().items()}
+
+
+def test_every_layer_and_config_is_listed() -> None:
+    made = [make() for make in MAKE.values()]
+    assert set(LAYERS) <= {type(layer) for layer in made}
+    assert {config.__name__ for config in Filter.__subclasses__() if config.__module__.startswith("antialias")} <= {
+        name.partition("(")[0] for name in MAKE
+    }
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_keys_and_shapes_are_the_committed_ones(name: str) -> None:
+    committed = json.loads(KEYS.read_text())
+    assert set(committed) == set(MAKE)
+    ours = shapes(MAKE[name]())
+    assert list(ours.items()) == list(committed[name].items())
