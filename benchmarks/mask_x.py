@@ -32,8 +32,9 @@ from antialias.metrics import Score
 from antialias.models import load, save
 from antialias.models._mask_x import masks_in
 from antialias.nn import Adaptive, Filter
+from antialias.results import Evaluation
 from antialias.surgery import convert_
-from antialias.tasks import Evaluation, TrainConfig, network, task_named, train_
+from antialias.tasks import TrainConfig, network, task_named, train_
 
 AGNOSTIC, ORACLE = "class-agnostic", "oracle"
 METHODS: dict[str, tuple[str, Filter | None]] = {
@@ -128,7 +129,9 @@ class Bench:
         config = replace(BASE, **told, max_steps=STEPS, seed=seed)
         made = self.trained(method, direction, config)
         scores = self.task.evaluate(made, self.test, config) | ious(made, self.test, self.splits[direction])
-        Evaluation(model=method, config=config, scores=scores).write(self.scores(method, direction, seed))
+        Evaluation(model=method, config=config.evaluation, scores=scores, training=config.to_dict()).write(
+            self.scores(method, direction, seed)
+        )
         return scores
 
 

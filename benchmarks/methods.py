@@ -26,7 +26,8 @@ from antialias.data import Pictures, materialize, open_data
 from antialias.metrics import Score, circular_consistency
 from antialias.models import load, save
 from antialias.nn import Adaptive, Attention, Average, Filter, Fixed, Gaussian, Ideal, Polyphase
-from antialias.tasks import Evaluation, TrainConfig, cost_of, evaluate, network, train_
+from antialias.results import Evaluation, cost_of
+from antialias.tasks import TrainConfig, evaluate, network, train_
 
 METHODS: dict[str, Filter | None] = {
     "plain": None,
@@ -89,7 +90,9 @@ def one(method: str, seed: int, folder: Path, train_data: Pictures, test_data: P
     scores = evaluate(model, config)
     images = centre(test_data.images, config.window).float() / 255
     scores["circular_consistency"] = circular_consistency(model, images, limit=config.window)
-    Evaluation(model=method, config=config, scores=scores).write(folder / "scores.json")
+    Evaluation(model=method, config=config.evaluation, scores=scores, training=config.to_dict()).write(
+        folder / "scores.json"
+    )
     return scores
 
 

@@ -33,7 +33,8 @@ from torch import Tensor, nn
 from antialias.data import materialize, open_data
 from antialias.nn import Adaptive, AdaptiveBlurPool2d
 from antialias.ops import pad
-from antialias.tasks import Evaluation, TrainConfig, evaluate, network, train_
+from antialias.results import Evaluation
+from antialias.tasks import TrainConfig, evaluate, network, train_
 
 SCORES = ("accuracy", "consistency", "top1_change")
 OUT = Path(__file__).with_suffix(".csv")
@@ -106,7 +107,9 @@ def train(runs: Path, count: int) -> None:
                 train_(model, data, config)
                 scores = evaluate(model, config)
                 folder.mkdir(parents=True, exist_ok=True)
-                Evaluation(model=name, config=config, scores=scores).write(folder / "scores.json")
+                Evaluation(model=name, config=config.evaluation, scores=scores, training=config.to_dict()).write(
+                    folder / "scores.json"
+                )
                 print(name, seed, *(f"{key} {seeds.percent(scores[key].value)}" for key in SCORES), flush=True)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from antialias.metrics import Score, average, difference
-from antialias.tasks import Evaluation
+from antialias.results import Evaluation
 
 MOST = 100
 """No experiment has more seeds than that."""

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from antialias.report import FilterMaps, Report, Slider, Table, Trace
+from antialias.report import FilterMaps, Report, Slider, Trace
+from antialias.results import Table
 
 COLOURS = ("#7a7f87", "#0b6fb8", "#d1495b")
 OUT = Path(__file__).parents[1] / "docs" / "images" / "readme.png"

@@ -12,22 +12,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from antialias.metrics import Curve, Score
-from antialias.report import (
-    Answer,
-    Cell,
-    Change,
-    Column,
-    FilterMaps,
-    Line,
-    Picture,
-    Report,
-    Reproduction,
-    SiteMap,
-    Slider,
-    Table,
-    Trace,
-    Verdict,
-)
+from antialias.report import Answer, FilterMaps, Picture, Report, Reproduction, SiteMap, Slider, Trace
+from antialias.results import Cell, Change, Column, Line, Table, Verdict
 
 
 def made_up_score(share: float, name: str = "flip rate", *, count: int = 512, **protocol: Any) -> Score:

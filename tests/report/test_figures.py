@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from antialias.report import Cell, Column, Line, Row, Table
 from antialias.report._figures import HEIGHT, LEFT, RIGHT, TOP, WIDTH, bars, interval_note, number, panels, round_ticks
+from antialias.results import Cell, Column, Line, Row, Table
 
 
 def line(network: str, direction: str, *shares: float) -> Line:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from antialias.metrics import Score
-from antialias.report import verdict
+from antialias.report._verdict import verdict
 
 
 def scores(flips: float, accuracy: float = 0.8, count: int = 400) -> dict[str, Score]:

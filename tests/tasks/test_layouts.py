@@ -14,7 +14,8 @@ from types import ModuleType
 import pytest
 
 from antialias.cli import _train, main
-from antialias.tasks import Evaluation, TrainConfig
+from antialias.results import Evaluation
+from antialias.tasks import TrainConfig
 
 SMALL = [
     *("--window", "32", "--batch-size", "4", "--learning-rate", "0.02"),

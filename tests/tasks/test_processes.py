@@ -15,7 +15,8 @@ import torch
 from antialias.metrics import Score
 from antialias.models import TinyResNet, load
 from antialias.nn import Fixed
-from antialias.tasks import Evaluation, TrainConfig, evaluate, fit, is_main_process, joining, network, task_named
+from antialias.results import Evaluation
+from antialias.tasks import TrainConfig, evaluate, fit, is_main_process, joining, network, task_named
 from antialias.tasks._classification import CentralBatches
 from antialias.tasks._lightning import Deal
 from antialias.tasks._task import _TASKS
@@ -99,7 +100,9 @@ def test_processes_of_torchrun_share_the_parts(small: TrainConfig, tmp_path: Pat
     def work() -> None:
         with joining("cpu"):
             scores = evaluate(model, small, partial=tmp_path / "partial")
-            Evaluation(model="x", config=small, scores=scores).write(tmp_path / f"{int(is_main_process())}.json")
+            Evaluation(model="x", config=small.evaluation, scores=scores).write(
+                tmp_path / f"{int(is_main_process())}.json"
+            )
 
     _in_two_processes(work)
     both = [Evaluation.read(tmp_path / f"{number}.json").scores for number in (0, 1)]

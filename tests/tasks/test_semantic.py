@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from antialias.data import Scenes, Segmentations, SegmentedScenes, hold_segmented
 from antialias.nn import Adaptive, Filter, Fixed
+from antialias.results import filter_words
 from antialias.surgery import conversion_of
-from antialias.tasks import TrainConfig, filter_words, network, task_named, train_
+from antialias.tasks import TrainConfig, network, task_named, train_
 from antialias.tasks._evaluate import measured
 from antialias.tasks._semantic import MaskBatches, WholeMasks
 

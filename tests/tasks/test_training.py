@@ -13,8 +13,9 @@ from torch import nn
 from antialias.data import Pictures, materialize, open_data
 from antialias.models import TinyResNet, load
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
+from antialias.results import Evaluation
 from antialias.surgery import conversion_of
-from antialias.tasks import Evaluation, TrainConfig, evaluate, fit, network, train_
+from antialias.tasks import TrainConfig, evaluate, fit, network, train_
 from antialias.tasks._network import fill_, normalizer_of, optimizer_of, schedule_of
 
 SMALL = TrainConfig(

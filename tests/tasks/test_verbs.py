@@ -9,7 +9,8 @@ import pytest
 
 from antialias.cli import main
 from antialias.nn import Adaptive
-from antialias.tasks import Evaluation, TrainConfig
+from antialias.results import Evaluation
+from antialias.tasks import TrainConfig
 
 SMALL = (
     "--size=40",

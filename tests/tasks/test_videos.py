@@ -12,7 +12,8 @@ from torchvision.transforms.v2.functional import to_pil_image
 
 from antialias.cli import main
 from antialias.data import photographs
-from antialias.tasks import Evaluation, TrainConfig, evaluate, flips_of, task_named
+from antialias.results import Evaluation
+from antialias.tasks import TrainConfig, evaluate, flips_of, task_named
 from antialias.tasks._evaluate import measured
 
 CLASSES = "n02121808 cat: 281 282 285\nn07930864 cup: 967 968\n"  # espresso is 967, Egyptian cat 285

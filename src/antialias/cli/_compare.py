@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from antialias.comparison import Comparison, write
+from antialias.report import write_comparison
+from antialias.results import Comparison
 
 from ._tables import drawn
 
@@ -27,4 +28,4 @@ def compare(runs: tuple[Path, ...], /, *, out: Path | None = None) -> None:
         if table is not None:
             console.print(drawn(table))
     if out is not None:
-        print("Wrote", *write(comparison, out, command=" ".join(["antialias", *sys.argv[1:]])))
+        print("Wrote", *write_comparison(comparison, out, command=" ".join(["antialias", *sys.argv[1:]])))

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from rich.console import Console
 from torch import nn
 
-from antialias.comparison import Comparison
 from antialias.models import build
-from antialias.tasks import Evaluation, TrainConfig, cost_of, flips_of, is_main_process, joining, read_settings
+from antialias.results import Comparison, Evaluation, cost_of
+from antialias.tasks import TrainConfig, flips_of, is_main_process, joining, read_settings
 from antialias.tasks import evaluate as measure
 
 from ._options import input_side
@@ -88,7 +88,7 @@ def _measured(
         scores = measure(network, config, partial=path and path.with_suffix(".partial"), progress=progress)
     evaluation = Evaluation(
         model=name,
-        config=config,
+        config=config.evaluation,
         scores=scores,
         flips=flips_of(network, config) if flips else None,
         cost=cost_of(network, config.window) if cost else None,

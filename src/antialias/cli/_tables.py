@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table as Drawn
 
-from antialias.report import Column, Table, words
+from antialias.results import Column, Table, words
 
 
 def drawn(table: Table) -> Drawn:

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from antialias.data import Pictures, materialize, open_data
 from antialias.metrics import Score, average
 from antialias.nn import Adaptive, Filter, Fixed
-from antialias.report import Column, FilterMaps, Table, filter_maps
+from antialias.report import FilterMaps, filter_maps
+from antialias.results import Column, Table
 from antialias.surgery import inspect
 from antialias.tasks import TrainConfig, network, task_named, train_
 

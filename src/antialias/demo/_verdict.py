@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from antialias.metrics import Score, difference
-from antialias.report import Cell, Change, Verdict
+from antialias.results import Cell, Change, Verdict
 
 from ._real import Real
 from ._small import ADAPTIVE, FIXED, PLAIN, Small

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from antialias.report._report import Change
-from antialias.report._tables import Cell, Column, Line, Table
+from antialias.results import Cell, Change, Column, Line, Table
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from antialias.metrics import Normalization, Normalize, evaluating
 from antialias.nn import AdaptiveBlurPool2d
-from antialias.report._pictures import FilterMaps, Picture, SiteMap
+
+from ._pictures import FilterMaps, Picture, SiteMap
 
 
 def filter_variance(model: nn.Module, images: Tensor, *, normalize: Normalize = "model") -> dict[str, Tensor]:

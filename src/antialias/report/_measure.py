@@ -14,14 +14,15 @@ from antialias import metrics
 from antialias.metrics import Images, Model, Normalize, Options, Picture, Pictures
 from antialias.models import imagenet_labels
 from antialias.nn import AdaptiveBlurPool2d
-from antialias.report._ask import million_parameters, milliseconds, probabilities
-from antialias.report._filters import filter_maps
-from antialias.report._pictures import FilterMaps, Slider
-from antialias.report._report import Report, Reproduction
-from antialias.report._slide import DIRECTIONS, slide
-from antialias.report._tables import Column, Line, Table
-from antialias.report._verdict import verdict
-from antialias.report._versions import versions
+from antialias.results import Column, Line, Table
+
+from ._ask import million_parameters, milliseconds, probabilities
+from ._filters import filter_maps
+from ._pictures import FilterMaps, Slider
+from ._report import Report, Reproduction
+from ._slide import DIRECTIONS, slide
+from ._verdict import verdict
+from ._versions import versions
 
 IMAGENET_CLASSES = 1000
 Progress = Callable[[int, int], None]

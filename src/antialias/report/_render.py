@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from antialias._extras import require
-from antialias.report import _figures
-from antialias.report._csv import tables_of
-from antialias.report._report import Report, Reproduction
+from antialias.results import lines_csv, table_csv
+
+from . import _figures
+from ._report import Report, Reproduction
 
 
 def render(report: Report) -> str:
@@ -49,6 +50,13 @@ def write(report: Report, path: str | Path) -> Path:
     for name, text in tables_of(report).items():
         page.with_name(f"{page.stem}-{name}.csv").write_text(text, encoding="utf-8")
     return page
+
+
+def tables_of(report: Report) -> dict[str, str]:
+    """Return each table, and the curves, as CSV text."""
+    tables = {"table": report.table, "training": report.training}
+    written = {name: table_csv(table) for name, table in tables.items() if table}
+    return written | ({"curves": lines_csv(report.curves)} if report.curves else {})
 
 
 def _asset(name: str) -> str:

@@ -7,30 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from antialias.report._json import from_dict, to_dict
-from antialias.report._pictures import FilterMaps, Slider
-from antialias.report._tables import Cell, Line, Table
+from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """Set one measure of two networks side by side, in large figures beside the verdict."""
-
-    title: str
-    before: Cell
-    after: Cell
-    names: tuple[str, str]
-    unit: str = "%"
-    digits: int = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """Say what was found: one sentence, a few that support it, and the one to three changes that matter most."""
-
-    headline: str
-    points: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+from ._pictures import FilterMaps, Slider
 
 
 @dataclass(frozen=True, kw_only=True)

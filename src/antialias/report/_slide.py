@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from antialias.metrics import Direction, Model, Normalize
-from antialias.report._ask import probabilities
-from antialias.report._pictures import Answer, Picture, Slider, Trace
+
+from ._ask import probabilities
+from ._pictures import Answer, Picture, Slider, Trace
 
 DIRECTIONS: dict[Direction, tuple[int, int]] = {"horizontal": (1, 0), "vertical": (0, 1), "diagonal": (1, 1)}
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from antialias.metrics import Score, difference
-from antialias.report._report import Change, Verdict
-from antialias.report._tables import Cell
+from antialias.results import Cell, Change, Verdict
 
 NAMES = {
     "flips": "one-pixel flips",

@@ -5,12 +5,8 @@ from . import _instance as _instance  # registers itself
 from . import _semantic as _semantic  # registers itself
 from ._config import TrainConfig as TrainConfig
 from ._config import read_settings as read_settings
-from ._cost import Cost as Cost
-from ._cost import cost_of as cost_of
 from ._evaluate import evaluate as evaluate
 from ._evaluate import flips_of as flips_of
-from ._evaluation import Evaluation as Evaluation
-from ._evaluation import filter_words as filter_words
 from ._loop import train_ as train_
 from ._network import network as network
 from ._processes import is_main_process as is_main_process
@@ -22,14 +18,10 @@ from ._task import register_task as register_task
 from ._task import task_named as task_named
 
 __all__ = [
-    "Cost",
-    "Evaluation",
     "Run",
     "Task",
     "TrainConfig",
-    "cost_of",
     "evaluate",
-    "filter_words",
     "fit",
     "flips_of",
     "is_main_process",

@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from antialias.nn import Filter, filter_from_dict
+from antialias.results import EvaluationConfig
 from antialias.surgery import Placement
 
 Schedule = Literal["onecycle", "poly", "step", "constant"]
@@ -178,6 +179,11 @@ class TrainConfig:
     def picture_side(self) -> int:
         """Side of a classifier's pictures as read: `size`, or a quarter more than the window."""
         return self.size or 5 * self.window // 4
+
+    @property
+    def evaluation(self) -> EvaluationConfig:
+        """On what the network is measured in the end."""
+        return EvaluationConfig.of(vars(self))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from antialias.metrics import Normalization, side_multiple_of
+from antialias.metrics import Normalization
 from antialias.models import build, freeze_as_, load, read_weights
 from antialias.nn import Filter
+from antialias.results import side_for
 from antialias.surgery import conversion_of, convert_
 
 from ._body import TrainedBody
@@ -98,17 +99,6 @@ def _convert_(model: nn.Module, filter: Filter, config: TrainConfig, body: Train
     learnt = None if body is None else body.placement
     placement = config.placement or learnt or ("exact" if trained else "paper")
     convert_(model, filter if trained else filter.from_scratch(), example=example, placement=placement)
-
-
-def side_for(model: nn.Module, window: int) -> int:
-    """Return the side of the pictures that a network is shown for a window: the next multiple that it takes.
-
-    Example:
-        >>> side_for(build("smp:FPN:resnet18"), 65), side_for(build("antialias:TinyResNet"), 65)
-        (96, 65)
-    """
-    multiple = side_multiple_of(model)
-    return -(-window // multiple) * multiple
 
 
 def optimizer_of(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:

@@ -17,11 +17,10 @@ from antialias._extras import require
 from antialias.data import Progress
 from antialias.metrics import Score
 from antialias.models import save
+from antialias.results import Evaluation, cost_of, filter_words
 
 from ._config import TrainConfig
-from ._cost import cost_of
 from ._evaluate import measured
-from ._evaluation import Evaluation, filter_words
 from ._loop import keeping_random_state
 from ._network import network
 from ._processes import is_main_process
@@ -185,5 +184,8 @@ def _finish(model: nn.Module, test: Any, task: Task, config: TrainConfig, device
     scores = measured(model.to(device), task, test, config, partial=out / "partial")
     if is_main_process():
         name, cost = f"{config.model}, {filter_words(config.filter)}", cost_of(model, config.window)
-        Evaluation(model=name, config=config, scores=scores, cost=cost).write(out / "scores.json")
+        training = config.to_dict()
+        Evaluation(model=name, config=config.evaluation, scores=scores, training=training, cost=cost).write(
+            out / "scores.json"
+        )
     return Run(config, model.cpu(), scores, out)

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from antialias.metrics import Score
-from antialias.report import Cell, Change, Verdict
 
 from ._columns import score_columns
-
-if TYPE_CHECKING:
-    from ._comparison import Comparison, Contender
+from ._comparison import Comparison, Entry
+from ._table import Cell
 
 _CHANGES = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Set one measure of two networks side by side, in large figures beside the verdict."""
+
+    title: str
+    before: Cell
+    after: Cell
+    names: tuple[str, str]
+    unit: str = "%"
+    digits: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Say what was found: one sentence, a few that support it, and the one to three changes that matter most."""
+
+    headline: str
+    points: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
 def verdict(comparison: Comparison) -> Verdict | None:
     """Say what the paired intervals of the last network against the first show, and list all differences."""
-    *_, last = comparison.contenders
+    *_, last = comparison.entries
     if last is comparison.baseline:
         return None
     return Verdict(
         headline=_headline(comparison, last),
-        points=tuple(_sentence(comparison, other) for other in comparison.contenders[1:]),
+        points=tuple(_sentence(comparison, other) for other in comparison.entries[1:]),
         changes=tuple(_changes(comparison, last))[:_CHANGES],
     )
 
 
-def _headline(comparison: Comparison, last: Contender) -> str:
+def _headline(comparison: Comparison, last: Entry) -> str:
     better, worse = [], []
     for key, score in comparison.differences_of(last):
         (column,) = score_columns([key])
@@ -39,12 +58,12 @@ def _headline(comparison: Comparison, last: Contender) -> str:
     return f"{names}: {', '.join(found) or 'no measurable difference on these pictures'}"
 
 
-def _sentence(comparison: Comparison, other: Contender) -> str:
+def _sentence(comparison: Comparison, other: Entry) -> str:
     parts = [f"{_title(key)} {_points(score)}" for key, score in comparison.differences_of(other)]
     return f"{other.name} minus {comparison.baseline.name}, in points, paired by picture: {_listed(parts)}."
 
 
-def _changes(comparison: Comparison, last: Contender) -> list[Change]:
+def _changes(comparison: Comparison, last: Entry) -> list[Change]:
     first = comparison.baseline
     return [
         Change(

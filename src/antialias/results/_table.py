@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from antialias.metrics import Curve, Score, average
-from antialias.report._json import plain
+
+from ._codec import plain
 
 Value: TypeAlias = "Cell | Score | Sequence[Score] | float | int | str | None"
 

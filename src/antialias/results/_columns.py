@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from antialias.report import Column
+from ._table import Column
 
 _SCORES = {
     "accuracy": ("Accuracy", ""),

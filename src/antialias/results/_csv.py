@@ -6,25 +6,13 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from antialias.report._report import Report
-from antialias.report._tables import Cell, Line, Table
+from ._table import Cell, Line, Table
 
 NUMBERS = ("value", "low", "high", "level", "images")
 
 
-def tables_of(report: Report) -> dict[str, str]:
-    """Write each table, and the curves, as CSV text in long form: one score a line."""
-    written = {}
-    if report.table:
-        written["table"] = _table(report.table)
-    if report.training:
-        written["training"] = _table(report.training)
-    if report.curves:
-        written["curves"] = _curves(report.curves)
-    return written
-
-
-def _table(table: Table) -> str:
+def table_csv(table: Table) -> str:
+    """Return a table as CSV text in long form: one score a line."""
     rows = (
         (row.network, column.key, *_numbers(cell), cell.text, *cell.runs)
         for row in table.rows
@@ -33,7 +21,8 @@ def _table(table: Table) -> str:
     return _csv(("network", "measure", *NUMBERS, "text", "runs"), rows)
 
 
-def _curves(lines: Sequence[Line]) -> str:
+def lines_csv(lines: Sequence[Line]) -> str:
+    """Return the scores along curves as CSV text: one score a line."""
     rows = (
         (line.network, line.direction, distance, *_numbers(cell))
         for line in lines

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from antialias.comparison import Comparison, write
 from antialias.metrics import Curve, Score, average, difference
 from antialias.nn import Adaptive, Fixed
-from antialias.tasks import Cost, Evaluation, TrainConfig
+from antialias.report import write_comparison
+from antialias.results import Comparison, Cost, Evaluation, verdict
+from antialias.tasks import TrainConfig
 
 
 def _evaluation(right: int, config: TrainConfig, name: str = "tiny, plain", *, time: float = 1.0) -> Evaluation:
@@ -22,7 +23,7 @@ def _evaluation(right: int, config: TrainConfig, name: str = "tiny, plain", *, t
         "top1_change": Score.from_pictures("P(top-1 change)", order >= 150 + right // 4),
     }
     cost = Cost(parameters=2_000_000, macs=3_000_000_000, time=time, memory=1.0)
-    return Evaluation(model=name, config=config, scores=scores, cost=cost)
+    return Evaluation(model=name, config=config.evaluation, scores=scores, training=config.to_dict(), cost=cost)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def runs() -> list[Evaluation]:
 
 def test_runs_that_differ_in_their_seed_are_one_row(runs: list[Evaluation]) -> None:
     comparison = Comparison.of(runs)
-    plain, adaptive = comparison.contenders
+    plain, adaptive = comparison.entries
     assert (plain.name, adaptive.name) == ("plain", "adaptive")
     assert adaptive.runs == tuple(runs[1:])
     assert adaptive.score("accuracy").value == pytest.approx(0.775)
@@ -55,7 +56,7 @@ def test_differences_are_paired_by_picture(runs: list[Evaluation]) -> None:
     expected = difference(runs[1].scores["accuracy"], runs[0].scores["accuracy"])
     assert table is not None
     assert (table.rows[0].cells[0].value, table.rows[0].cells[0].low) == (expected.value, expected.interval[0])
-    seeds = Comparison.of([runs[0], replace(runs[0], config=replace(runs[0].config, seed=1)), *runs[1:]])
+    seeds = Comparison.of([runs[0], replace(runs[0], training=TrainConfig(seed=1).to_dict()), *runs[1:]])
     mean = average([run.scores["accuracy"] for run in runs[1:]])
     both = difference(mean, average([runs[0].scores["accuracy"]] * 2))
     cells = seeds.differences().rows[0].cells
@@ -71,10 +72,10 @@ def test_scores_of_no_picture_in_common_are_left_out(runs: list[Evaluation]) -> 
     plain, adaptive, again = (with_halves(run, kept) for run, kept in zip(runs, (0, 1, 0), strict=True))
     comparison = Comparison.of([plain, adaptive])
     assert "if_correct" in comparison.keys
-    assert "if_correct" not in dict(comparison.differences_of(comparison.contenders[1]))
+    assert "if_correct" not in dict(comparison.differences_of(comparison.entries[1]))
     assert [column.key for column in comparison.differences().columns] == ["accuracy", "top1_change"]
     seeds = Comparison.of([plain, adaptive, again])
-    assert [contender.keys[-1] for contender in seeds.contenders] == ["if_correct", "top1_change"]
+    assert [entry.keys[-1] for entry in seeds.entries] == ["if_correct", "top1_change"]
 
 
 def test_unequal_numbers_of_seeds_compare_those_that_both_have(runs: list[Evaluation]) -> None:
@@ -82,11 +83,11 @@ def test_unequal_numbers_of_seeds_compare_those_that_both_have(runs: list[Evalua
     assert cells[0].value == pytest.approx(0.25)
 
 
-def test_contenders_of_one_name_are_told_apart_by_their_settings() -> None:
+def test_entrys_of_one_name_are_told_apart_by_their_settings() -> None:
     runs = [_evaluation(100, TrainConfig(epochs=epochs)) for epochs in (2, 4)]
-    assert [one.name for one in Comparison.of(runs).contenders] == ["plain, epochs 2", "plain, epochs 4"]
+    assert [one.name for one in Comparison.of(runs).entries] == ["plain, epochs 2", "plain, epochs 4"]
     networks = [_evaluation(100, TrainConfig(), name) for name in ("a, plain", "b, plain")]
-    assert [one.name for one in Comparison.of(networks).contenders] == ["a, plain", "b, plain"]
+    assert [one.name for one in Comparison.of(networks).entries] == ["a, plain", "b, plain"]
 
 
 def test_only_what_was_measured_alike_is_compared(runs: list[Evaluation]) -> None:
@@ -98,21 +99,23 @@ def test_only_what_was_measured_alike_is_compared(runs: list[Evaluation]) -> Non
 
 
 def test_the_verdict_says_what_intervals_show_and_no_more(runs: list[Evaluation]) -> None:
-    verdict = Comparison.of(runs[:2]).report().verdict
-    assert verdict.headline == "adaptive against plain: better in Accuracy and One-pixel flips"
-    assert verdict.points[0].startswith("adaptive minus plain, in points, paired by picture: Accuracy +25.0 (")
-    assert [change.title for change in verdict.changes] == ["Accuracy", "One-pixel flips"]
-    worse = Comparison.of([runs[1], runs[0]]).report().verdict
+    said = verdict(Comparison.of(runs[:2]))
+    assert said.headline == "adaptive against plain: better in Accuracy and One-pixel flips"
+    assert said.points[0].startswith("adaptive minus plain, in points, paired by picture: Accuracy +25.0 (")
+    assert [change.title for change in said.changes] == ["Accuracy", "One-pixel flips"]
+    worse = verdict(Comparison.of([runs[1], runs[0]]))
     assert worse.headline == "plain against adaptive: worse in Accuracy and One-pixel flips"
-    same = Comparison.of([runs[0], replace(runs[0], config=TrainConfig(filter=Fixed()), model="tiny, fixed")])
-    assert same.report().verdict.headline == "fixed against plain: no measurable difference on these pictures"
-    assert Comparison.of(runs[:1]).report().verdict is None
+    same = Comparison.of(
+        [runs[0], replace(runs[0], training=TrainConfig(filter=Fixed()).to_dict(), model="tiny, fixed")]
+    )
+    assert verdict(same).headline == "fixed against plain: no measurable difference on these pictures"
+    assert verdict(Comparison.of(runs[:1])) is None
 
 
 def test_files_hold_the_tables(runs: list[Evaluation], tmp_path: Path) -> None:
     curve = Curve("flip rate", "horizontal", {1: Score.from_pictures("flip rate", torch.arange(200) < 20)})
     comparison = Comparison.of([replace(runs[0], flips=curve), *runs[1:]])
-    written = write(comparison, tmp_path, command="antialias compare a b")
+    written = write_comparison(comparison, tmp_path, command="antialias compare a b")
     assert all(path.exists() for path in written)
     markdown = (tmp_path / "table.md").read_text()
     assert "| plain | 50.0 (" in markdown

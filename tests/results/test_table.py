@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from antialias.metrics import Curve, Score
-from antialias.report import Cell, Column, Line, Row, Table
+from antialias.results import Cell, Column, Line, Row, Table
 
 TOP1 = Column(key="top1", title="Accuracy")
 

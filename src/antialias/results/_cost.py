@@ -9,10 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import evaluating
+from antialias.metrics import evaluating, side_multiple_of
 from antialias.surgery import inspect, unconverted_copy
-
-from ._network import side_for
 
 _ROUNDS, _SECONDS = 7, 1.0  # at least
 
@@ -56,6 +54,18 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
         seconds = _seconds((plain, model), images)
         kept = [_kept_bytes(each, images) for each in (plain, model)]
     return Cost(parameters=plan.parameters, macs=plan.macs, time=seconds[1] / seconds[0], memory=kept[1] / kept[0])
+
+
+def side_for(model: nn.Module, window: int) -> int:
+    """Return the side of the pictures that a network is shown for a window: the next multiple that it takes.
+
+    Example:
+        >>> from antialias.models import build
+        >>> side_for(build("smp:FPN:resnet18"), 65), side_for(build("antialias:TinyResNet"), 65)
+        (96, 65)
+    """
+    multiple = side_multiple_of(model)
+    return -(-window // multiple) * multiple
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Evaluations of networks, grouped into contenders and compared with the first."""
+"""Evaluations of networks, grouped into entries and compared with the first."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 import torch
 
 from antialias.metrics import Score, average, difference
-from antialias.report import Line, Report, Reproduction, Table, Value, versions
-from antialias.tasks import Cost, Evaluation
 
 from ._columns import cost_columns, score_columns
-from ._verdict import verdict
+from ._cost import Cost
+from ._evaluation import Evaluation
+from ._table import Line, Table, Value
 
 _NOT_THE_METHOD = ("seed", "out", "accelerator", "devices", "num_nodes", "strategy", "workers", "checkpoint_every")
-"""Settings in which the runs of one contender may differ."""
+"""Settings in which the runs of one entry may differ."""
 
 _SAME = ("task", "data", "size", "window", "test_length")
 """Settings in which nobody may differ: what is measured on what."""
 
 
 @dataclass(frozen=True)
-class Contender:
+class Entry:
     """Hold what was measured of one network, or of its trainings with several seeds.
 
     Attributes:
@@ -68,14 +68,14 @@ class Comparison:
     """Set networks side by side; the first is what the others are compared with.
 
     Attributes:
-        contenders: The networks.
+        entries: The networks.
     """
 
-    contenders: tuple[Contender, ...]
+    entries: tuple[Entry, ...]
 
     @classmethod
     def of(cls, evaluations: Sequence[Evaluation]) -> Comparison:
-        """Group evaluations: trainings that differ in their seed alone are one contender.
+        """Group evaluations: trainings that differ in their seed alone are one entry.
 
         Raises:
             ValueError: There is none, or they are not of one task on the same pictures.
@@ -85,9 +85,10 @@ class Comparison:
         _check_same(evaluations)
         groups: dict[tuple[Any, ...], list[Evaluation]] = {}
         for evaluation in evaluations:
-            groups.setdefault(_method(evaluation), []).append(evaluation)
+            method = (evaluation.model, *sorted((name, repr(value)) for name, value in _settings(evaluation).items()))
+            groups.setdefault(method, []).append(evaluation)
         names = _names([runs[0] for runs in groups.values()])
-        return cls(tuple(Contender(name, tuple(runs)) for name, runs in zip(names, groups.values(), strict=True)))
+        return cls(tuple(Entry(name, tuple(runs)) for name, runs in zip(names, groups.values(), strict=True)))
 
     @classmethod
     def read(cls, paths: Sequence[Path]) -> Comparison:
@@ -100,26 +101,31 @@ class Comparison:
         return cls.of([Evaluation.read(path) for path in paths])
 
     @property
-    def baseline(self) -> Contender:
-        """The first contender."""
-        return self.contenders[0]
+    def baseline(self) -> Entry:
+        """The first entry."""
+        return self.entries[0]
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """What all were measured on."""
+        return {name: getattr(self.baseline.runs[0].config, name) for name in _SAME}
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Names of all scores, in order."""
-        return tuple(dict.fromkeys(key for contender in self.contenders for key in contender.keys))
+        return tuple(dict.fromkeys(key for entry in self.entries for key in entry.keys))
 
     def table(self) -> Table:
         """Return every score with its interval over pictures, and what each network takes."""
-        rows = {one.name: {key: one.seeds(key) for key in one.keys} | _costs(one.cost) for one in self.contenders}
+        rows = {one.name: {key: one.seeds(key) for key in one.keys} | _costs(one.cost) for one in self.entries}
         shown = tuple(column for column in cost_columns() if any(column.key in row for row in rows.values()))
-        notes = {one.name: f"{len(one.runs)} seeds" for one in self.contenders if len(one.runs) > 1}
-        return Table.of((*score_columns(self.keys), *shown), rows, caption=self._caption(), notes=notes)
+        notes = {one.name: f"{len(one.runs)} seeds" for one in self.entries if len(one.runs) > 1}
+        return Table.of((*score_columns(self.keys), *shown), rows, caption=self.caption(), notes=notes)
 
     def differences(self) -> Table | None:
         """Return the others' scores minus the baseline's, paired by picture; `None` if there are no others."""
         rows: dict[str, Mapping[str, Value]] = {
-            other.name: dict(self.differences_of(other)) for other in self.contenders[1:]
+            other.name: dict(self.differences_of(other)) for other in self.entries[1:]
         }
         keys = [key for key in self.keys if any(key in row for row in rows.values())]
         caption = f"Difference from {self.baseline.name}, in points, paired by picture"
@@ -127,43 +133,21 @@ class Comparison:
 
     def curves(self) -> tuple[Line, ...]:
         """Return flip rates against the distance, where they were measured."""
-        return tuple(Line.of(one.name, run.flips) for one in self.contenders for run in one.runs[:1] if run.flips)
+        return tuple(Line.of(one.name, run.flips) for one in self.entries for run in one.runs[:1] if run.flips)
 
-    def report(self, command: str = "") -> Report:
-        """Return everything as a page."""
-        config = self.baseline.runs[0].config
-        seeds = {one.name: [run.config.seed for run in one.runs] for one in self.contenders}
-        caveat = "Intervals are over pictures; another seed may differ by more."
-        return Report(
-            title=f"{_TASKS.get(config.task, config.task)}: {len(self.contenders)} networks side by side",
-            subtitle=self._caption(),
-            verdict=verdict(self),
-            table=self.table(),
-            curves=self.curves(),
-            reproduction=Reproduction(
-                command=command,
-                versions=versions(),
-                seeds=seeds,
-                settings={name: getattr(config, name) for name in _SAME},
-                caveats=(caveat,),
-            ),
-        )
-
-    def differences_of(self, other: Contender) -> Iterator[tuple[str, Score]]:
-        """Yield each score of a contender minus the baseline's, paired by picture, where some count in both."""
+    def differences_of(self, other: Entry) -> Iterator[tuple[str, Score]]:
+        """Yield each score of a entry minus the baseline's, paired by picture, where some count in both."""
         for key in other.keys:
             if key in self.baseline.keys:
                 both = [run.scores[key] for one in (other, self.baseline) for run in one.runs]
                 if _share_pictures(both):
                     yield key, _paired(other, self.baseline, key)
 
-    def _caption(self) -> str:
+    def caption(self) -> str:
+        """Say what was measured on what, in a few words."""
         run = self.baseline.runs[0]
         score = run.scores[self.keys[0]]
         return f"{run.config.data}, {score.images:,} test {score.protocol.get('unit', 'picture')}s"
-
-
-_TASKS = {"semantic": "Semantic segmentation", "instance": "Instance segmentation", "classification": "Classification"}
 
 
 def _check_same(evaluations: Sequence[Evaluation]) -> None:
@@ -177,27 +161,26 @@ def _check_same(evaluations: Sequence[Evaluation]) -> None:
                 )
 
 
-def _method(evaluation: Evaluation) -> tuple[Any, ...]:
-    """Return what makes an evaluation another contender's: everything but the seed and where it ran."""
-    values = evaluation.config.to_dict()
-    told = {name: repr(value) for name, value in values.items() if name not in _NOT_THE_METHOD}
-    return (evaluation.model, *sorted(told.items()))
+def _settings(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what makes an evaluation another entry's: everything but the seed and where it ran."""
+    values = {**(evaluation.training or {}), **asdict(evaluation.config)}
+    return {name: value for name, value in values.items() if name not in _NOT_THE_METHOD}
 
 
 def _names(evaluations: Sequence[Evaluation]) -> list[str]:
-    """Name contenders by what tells them apart: network and filter, and where these are the same, the settings."""
+    """Name entries by what tells them apart: network and filter, and where these are the same, the settings."""
     names = [evaluation.model for evaluation in evaluations]
     networks = {name.partition(", ")[0] for name in names}
     if len(networks) == 1 and all(", " in name for name in names):
         names = [name.partition(", ")[2] for name in names]
     if len(set(names)) == len(names):
         return names
-    told = [evaluation.config.to_dict() for evaluation in evaluations]
-    differing = [
-        key for key in told[0] if key not in _NOT_THE_METHOD and any(each[key] != told[0][key] for each in told)
-    ]
+    settings = [_settings(evaluation) for evaluation in evaluations]
+    keys = dict.fromkeys(key for each in settings for key in each)
+    differing = [key for key in keys if any(each.get(key) != settings[0].get(key) for each in settings)]
     return [
-        ", ".join([name, *(f"{key} {each[key]}" for key in differing)]) for name, each in zip(names, told, strict=True)
+        ", ".join([name, *(f"{key} {each[key]}" for key in differing if key in each)])
+        for name, each in zip(names, settings, strict=True)
     ]
 
 
@@ -215,8 +198,8 @@ def _share_pictures(scores: Sequence[Score]) -> bool:
     return bool((~torch.stack(values).isnan()).all(0).any())
 
 
-def _paired(one: Contender, other: Contender, key: str) -> Score:
+def _paired(one: Entry, other: Entry, key: str) -> Score:
     """Return the difference of two scores; with as many seeds each, of their means."""
     count = min(len(one.runs), len(other.runs))
-    means = (Contender(each.name, each.runs[:count]).score(key) for each in (one, other))
+    means = (Entry(each.name, each.runs[:count]).score(key) for each in (one, other))
     return difference(*means)

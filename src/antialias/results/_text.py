@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from antialias.report._tables import Cell, Column, Table
+from ._table import Cell, Column, Table
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

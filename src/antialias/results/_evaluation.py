@@ -1,0 +1,137 @@
+"""Everything that was measured of one network, in one file that can be compared with others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from antialias.metrics import Curve, Score
+from antialias.nn import Filter
+
+from ._cost import Cost
+
+_FORMAT = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """Say on what a network is measured: networks that are compared have this in common.
+
+    Attributes:
+        task: Name of a registered task: classification, semantic or instance.
+        data: Name of a data set, as `open_data` takes it.
+        size: Shorter side of the pictures as read, in pixels; `None` is the task's own.
+        window: Side of the windows that a classifier sees.
+        test_length: Number of generated test pictures; the data set's own default if `None`.
+        batch_size: Pictures in a pass, where the scores do not choose it themselves.
+        on_broken: What a file that cannot be used does: `"stop"` the evaluation, or be listed and left out: `"skip"`.
+        masked_classes: File of a class split, whose sides are scored by themselves.
+        detection_score: For instance segmentation: predictions below this score do not count for consistency.
+    """
+
+    task: str = "classification"
+    data: str = "scenes"
+    size: int | None = None
+    window: int = 64
+    test_length: int | None = None
+    batch_size: int = 64
+    on_broken: str = "stop"
+    masked_classes: str | None = None
+    detection_score: float = 0.5
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> EvaluationConfig:
+        """Take what says on what a network is measured from a longer list of settings, such as a training run's."""
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Hold the scores of a network with what was measured on what.
+
+    Attributes:
+        model: What tables call the network: its name or file, and for one that was trained here its filter.
+        config: What it was measured on.
+        scores: By name, with the values of each picture, so that two networks' can be paired.
+        training: How it was trained, as plain values (`TrainConfig.to_dict()`), to be measured as `config` says in the
+            end; `None` if it was not trained here.
+        flips: Flip rate against the distance, where it was measured.
+        cost: What the network takes, where it was measured.
+    """
+
+    model: str
+    config: EvaluationConfig
+    scores: dict[str, Score]
+    training: Mapping[str, Any] | None = None
+    flips: Curve | None = None
+    cost: Cost | None = None
+
+    def write(self, path: Path) -> None:
+        """Write JSON."""
+        values = {
+            "format": _FORMAT,
+            "model": self.model,
+            "config": {**(self.training or {}), **asdict(self.config)},
+            "scores": {name: score.to_dict(per_image=True) for name, score in self.scores.items()},
+            "flips": self.flips and self.flips.to_dict(per_image=True),
+            "cost": self.cost and asdict(self.cost),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Evaluation:
+        """Read a file that `write` wrote, or the `scores.json` of a run's folder.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It is something else.
+        """
+        path = path / "scores.json" if path.is_dir() else path
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not a file. Use the folder of a finished run, or its scores.json.")
+        try:
+            values = json.loads(path.read_text())
+            return cls(
+                model=values["model"],
+                config=EvaluationConfig.of(values["config"]),
+                scores={name: Score.from_dict(score) for name, score in values["scores"].items()},
+                training=_training_of(values),
+                flips=values["flips"] and Curve.from_dict(values["flips"]),
+                cost=values["cost"] and Cost(**values["cost"]),
+            )
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"{path} holds no scores ({error!r}). Use what antialias train or evaluate wrote."
+            ) from error
+
+
+def _training_of(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return how a file's network was trained; the first format held a run's settings where there was no run, too.
+
+    A run had written its network's name among them.
+    """
+    config = values["config"]
+    if values.get("format", 1) == 1:
+        trained = config.get("model") is not None or config.get("filter") is not None
+    else:
+        trained = not config.keys() <= {field.name for field in fields(EvaluationConfig)}
+    return config if trained else None
+
+
+def filter_words(filter: Filter | None) -> str:
+    """Name a filter by what is not its default.
+
+    Example:
+        >>> from antialias.nn import Adaptive
+        >>> filter_words(None), filter_words(Adaptive()), filter_words(Adaptive(kernel_size=5))
+        ('plain', 'adaptive', 'adaptive kernel_size=5')
+    """
+    if filter is None:
+        return "plain"
+    default = type(filter)()
+    own = [field.name for field in fields(filter) if getattr(filter, field.name) != getattr(default, field.name)]
+    return " ".join([type(filter).__name__.lower(), *(f"{name}={getattr(filter, name)}" for name in own)])
