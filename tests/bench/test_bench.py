@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import re
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,34 @@ from matrix import needs_kernel
 from torch import nn
 
 from antialias import bench
-from antialias.bench import CONTESTS, MACHINE, Contender, Contest, Rates, Result, Shape, check, measure
-from antialias.bench import _contests as contests
-from antialias.bench import _peers as peers
-from antialias.bench._cost import Operation, operations_of
-from antialias.bench._memory import peak_bytes, saved_bytes
+from antialias.bench import (
+    BENCHMARKS,
+    MACHINE,
+    Benchmark,
+    Implementation,
+    Outcome,
+    Rates,
+    Result,
+    Shape,
+    check,
+    compare_with_targets,
+    fit_scaling,
+    measure,
+    read_results,
+    table_of_scaling,
+    table_of_targets,
+    tables_of_times,
+)
+from antialias.bench.benchmarks import _peers as peers
+from antialias.bench.benchmarks._filters import machine
+from antialias.bench.measurement._memory import peak_bytes, saved_bytes
+from antialias.bench.measurement._passes import PASSES
+from antialias.bench.measurement._roofline import Operation, operations_of
 from antialias.cli import main
 from antialias.nn import BlurPool2d
 from antialias.ops import adaptive_blur2d
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 class Slow(nn.Module):
@@ -32,33 +53,33 @@ class Slow(nn.Module):
         return self.layer(x)
 
 
-def contest(passes=("forward", "forward+backward"), **layers):
+def benchmark(passes=("forward", "forward+backward"), **layers):
     x = torch.randn(1, 4, 8, 8)
-    contenders = {name: Contender(layer, (x,), passes, "blur") for name, layer in layers.items()}
-    return Contest("blur, small", Shape(1, 4, 8, 8), lambda shape: contenders)
+    implementations = {name: Implementation(layer, (x,), passes, "blur") for name, layer in layers.items()}
+    return Benchmark("blur, small", Shape(1, 4, 8, 8), lambda shape: implementations)
 
 
 def tiny(one):
-    """The contest's shape, small; odd sides where the network does not mind."""
+    """The benchmark's shape, small; odd sides where the network does not mind."""
     return Shape(1, 3, 64, 64) if one.shape.channels == 3 else Shape(1, 16, 9, 10)
 
 
 NETWORKS = ("evaluation, channels last", "training")
-LAYERS = [one for one in CONTESTS if one.shape.channels == 64 or one.name.endswith(NETWORKS)]
+LAYERS = [one for one in BENCHMARKS if one.shape.channels == 64 or one.name.endswith(NETWORKS)]
 
 
 @pytest.mark.parametrize("one", LAYERS, ids=lambda one: one.name)
-def test_contenders_that_compute_the_same_agree_on_tiny_shapes(one):
-    contenders = one.make(tiny(one))
-    check(one.name, contenders)
-    assert set(one.peers) <= set(contenders) | set(peers.missing(one.peers))
+def test_implementations_that_compute_the_same_agree_on_tiny_shapes(one):
+    implementations = one.make(tiny(one))
+    check(one.name, implementations)
+    assert set(one.peers) <= set(implementations) | set(peers.missing(one.peers))
     if one.name.startswith(("adaptive", "fixed")):  # an error in any one of them is noticed
-        kind = next(each.computes for each in contenders.values() if each.computes)
-        names = [name for name, each in contenders.items() if each.computes == kind]
+        kind = next(each.computes for each in implementations.values() if each.computes)
+        names = [name for name, each in implementations.items() if each.computes == kind]
         assert "antialias" in names
-        wrong = {"wrong": replace(contenders["antialias"], layer=Twice(contenders["antialias"].layer))}
+        wrong = {"wrong": replace(implementations["antialias"], layer=Twice(implementations["antialias"].layer))}
         with pytest.raises(RuntimeError, match=f"wrong differs from {names[0]} by"):
-            check(one.name, {**contenders, **wrong})
+            check(one.name, {**implementations, **wrong})
 
 
 class Twice(nn.Module):
@@ -71,19 +92,19 @@ class Twice(nn.Module):
 
 
 @pytest.mark.parametrize("name", ["adaptive layer and compilers", "TinyResNet, 64 px, compiled"])
-def test_compiled_contenders_agree(name, monkeypatch):
+def test_compiled_implementations_agree(name, monkeypatch):
     torch._dynamo.reset()
     compiler = torch.compile
     monkeypatch.setattr(torch, "compile", lambda layer, **options: compiler(layer, backend="aot_eager", **options))
-    one = next(each for each in CONTESTS if each.name == name)
-    contenders = one.make(tiny(one))
-    check(name, contenders)
-    assert any(each.compiled for each in contenders.values())
+    one = next(each for each in BENCHMARKS if each.name == name)
+    implementations = one.make(tiny(one))
+    check(name, implementations)
+    assert any(each.compiled for each in implementations.values())
 
 
 def test_no_time_is_reported_on_a_wrong_result():
     with pytest.raises(RuntimeError, match="blur, small: box differs from ours by .* in the output. No time is rep"):
-        measure(contest(ours=BlurPool2d(4), box=nn.AvgPool2d(3, 2, 1)))
+        measure(benchmark(ours=BlurPool2d(4), box=nn.AvgPool2d(3, 2, 1)))
 
 
 def test_a_wrong_gradient_is_a_wrong_result():
@@ -92,27 +113,27 @@ def test_a_wrong_gradient_is_a_wrong_result():
             return super().forward(x * 2) - super().forward(x.detach())
 
     with pytest.raises(RuntimeError, match="deaf differs from ours by 1.0e\\+00 in gradient 0"):
-        measure(contest(ours=BlurPool2d(4), deaf=Deaf(4)))
+        measure(benchmark(ours=BlurPool2d(4), deaf=Deaf(4)))
 
 
 def test_times_quartiles_and_bytes():
-    results = measure(contest(fast=BlurPool2d(4), slow=Slow(BlurPool2d(4), 0.05)), 3, Rates(1e9, 1e9))
-    by_name = {(result.contender, result.what): result for result in results}
+    results = measure(benchmark(fast=BlurPool2d(4), slow=Slow(BlurPool2d(4), 0.05)), 3, Rates(1e9, 1e9))
+    by_name = {(result.implementation, result.pass_name): result for result in results}
     for what in ("forward", "forward+backward"):
         assert by_name["slow", what].milliseconds > 50
         assert by_name["fast", what].milliseconds < 25
     assert all(each.lower_quartile <= each.milliseconds <= each.upper_quartile for each in results)
-    assert all((each.saved_bytes > 0) == (each.what != "forward") for each in results)
+    assert all((each.saved_bytes > 0) == (each.pass_name != "forward") for each in results)
     assert all(each.limit_milliseconds > 0 for each in results)
 
 
 def test_every_pass_runs():
     layer, x = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()), torch.randn(2, 3, 5, 5)
     before = layer[0].weight.detach().clone()
-    for what in bench._passes.PASSES:
-        contender = Contender(layer, (x,), (what,))
-        (found,) = measure(Contest("pass", Shape(*x.shape), lambda shape, one=contender: {"net": one}), 3)
-        assert (found.what, found.saved_bytes is None) == (what, what == "backward")
+    for what in PASSES:
+        implementation = Implementation(layer, (x,), (what,))
+        (found,) = measure(Benchmark("pass", Shape(*x.shape), lambda shape, one=implementation: {"net": one}), 3)
+        assert (found.pass_name, found.saved_bytes is None) == (what, what == "backward")
         assert torch.equal(layer[0].weight, before) == (what != "training step")
 
 
@@ -152,9 +173,9 @@ def test_exponentials_and_products_of_the_adaptive_filter(backend):
 
 def test_machine_rates():
     shape = Shape(1, 8, 16, 16)
-    results = measure(replace(MACHINE, make=lambda _: contests._machine(shape)), 3)
+    results = measure(replace(MACHINE, make=lambda _: machine(shape)), 3)
     rates = bench._run._rates(results)
-    assert {result.contender: (result.moved_bytes, result.multiply_adds) for result in results} == {
+    assert {result.implementation: (result.moved_bytes, result.multiply_adds) for result in results} == {
         "copy": (2 * 4 * 2048, 0),
         "exponential": (2 * 4 * 2048, 0),
         "matrix product": (3 * 4 * 128**2, 128**3),
@@ -164,40 +185,59 @@ def test_machine_rates():
     assert 1e5 < rates.exponentials_per_second < 1e12
 
 
-def test_threads_of_a_contest_end_with_it():
+def test_threads_of_a_benchmark_end_with_it():
     before, seen = torch.get_num_threads(), []
     layer = nn.ReLU()
     layer.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
-    measure(replace(contest(("forward",), ours=layer), threads=before + 1), 3)
+    measure(replace(benchmark(("forward",), ours=layer), threads=before + 1), 3)
     assert set(seen) == {before + 1}
     assert torch.get_num_threads() == before
 
 
 def test_runs_and_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench._run, "CONTESTS", (contest(("forward",), ours=BlurPool2d(4)),))
-    monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: contests._machine(Shape(1, 8, 8, 8))))
+    monkeypatch.setattr(bench._run, "BENCHMARKS", (benchmark(("forward",), ours=BlurPool2d(4)),))
+    monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: machine(Shape(1, 8, 8, 8))))
     outcome = bench.run(tmp_path, rounds=3)
     with outcome.path.open() as file:
         rows = list(csv.DictReader(file))
     named = ["copy", "exponential", "matrix product", "3x3 convolution", "ours"]
     assert [row["contender"] for row in rows] == named
     assert rows[0]["torch"] == torch.__version__
-    assert (outcome.missing, outcome.verdicts, outcome.figures) == ([], [], [])
+    assert (outcome.missing, outcome.targets, outcome.figures) == ([], [], [])
 
 
 def test_the_command_prints_times_and_who_was_missing(tmp_path, monkeypatch, capsys):
     mine = replace(
-        contest(("forward",), eager=BlurPool2d(4), compiled=BlurPool2d(4)), name="TinyResNet, 64 px, compiled"
+        benchmark(("forward",), eager=BlurPool2d(4), compiled=BlurPool2d(4)), name="TinyResNet, 64 px, compiled"
     )
-    monkeypatch.setattr(bench._run, "CONTESTS", (replace(mine, peers=("nobody-has-this",)),))
-    monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: contests._machine(Shape(1, 8, 8, 8))))
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(bench._run, "BENCHMARKS", (replace(mine, peers=("nobody-has-this",)),))
+    monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: machine(Shape(1, 8, 8, 8))))
+    monkeypatch.setenv("COLUMNS", "80")
     main(["bench", "--out", str(tmp_path), "--rounds", "3", "--only", "Tiny"])
     out = capsys.readouterr().out
-    assert "Times as ratios" in out
-    assert "Adaptive networks, evaluation: compiled / eager" in out
+    assert "TinyResNet, 64 px, compiled: forward" in out
+    assert re.search(r"Adaptive networks, evaluation: compiled / eager +\d\.\d\d +<= 1 +(yes|no)", out)
     assert "Not installed, so not measured: nobody-has-this. `make bench` installs them." in out
     assert "-bars.svg" in out
+
+
+def test_tables_are_readable_in_80_columns(tmp_path, monkeypatch, capsys):
+    """Every number and every word stands there, none of them cut."""
+    committed = read_results(RESULTS / "x86-64-intel-r-xeon-r-processor-2-threads.csv")
+    outcome = Outcome(committed, compare_with_targets(committed), fit_scaling(committed), [], tmp_path / "a.csv", [])
+    monkeypatch.setattr("antialias.cli._bench.run", lambda *args, **options: outcome)
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["bench", "--only", "e"])
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert max(len(line) for line in lines if not line.startswith("Wrote")) <= 80
+    assert "…" not in out
+    words = Counter(out.split())
+    for table in (*tables_of_times(committed), table_of_targets(outcome.targets), table_of_scaling(outcome.scaling)):
+        for cell in (*table.columns, *(cell for row in table.rows for cell in row)):
+            assert all(words[word] for word in cell.split()), cell
+    network = next(line for line in lines if line.strip().startswith("timm:resnetblur50"))
+    assert re.search(r" \d\.\d\d +\d+\.\d\d +[\d.]+–[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ *$", network)
 
 
 def test_a_peer_that_is_not_installed_is_named(tmp_path, monkeypatch):
@@ -209,17 +249,17 @@ def test_a_peer_that_is_not_installed_is_named(tmp_path, monkeypatch):
 def test_peers_are_imported_in_one_place_only():
     sources = Path(bench.__file__).parents[1].rglob("*.py")
     users = {path.name for path in sources if re.search(r"antialiased_cnns|kornia", path.read_text())}
-    assert users - {"_bars.py"} == {"_peers.py"}  # the bars name them
+    assert users - {"_targets.py"} == {"_peers.py"}  # the targets name them
 
 
 def test_errors(tmp_path):
-    with pytest.raises(ValueError, match="only='abacus' names no contest. Use a part of: adaptive layer, 8x64"):
+    with pytest.raises(ValueError, match="only='abacus' names no benchmark. Use a part of: adaptive layer, 8x64"):
         bench.run(tmp_path, only="abacus")
     with pytest.raises(ValueError, match="rounds=2 gives no quartiles. Use 3 or more"):
-        measure(contest(ours=BlurPool2d(4)), rounds=2)
+        measure(benchmark(ours=BlurPool2d(4)), rounds=2)
 
 
 def test_names_are_unique():
-    names = [one.name for one in CONTESTS]
+    names = [one.name for one in BENCHMARKS]
     assert len(set(names)) == len(names)
-    assert isinstance(measure(contest(("forward",), ours=BlurPool2d(4)), 3)[0], Result)
+    assert isinstance(measure(benchmark(("forward",), ours=BlurPool2d(4)), 3)[0], Result)

@@ -1,4 +1,4 @@
-"""The verb: run the contests, write one CSV for this device, and hold it against the bars."""
+"""The verb: run the benchmarks, write one CSV for this device, and hold it against the targets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ import torch
 
 from antialias._version import __version__
 
-from ._bars import Growth, Verdict, growths, verdicts
-from ._contest import Contest
-from ._contests import CONTESTS, MACHINE
-from ._cost import Rates
+from ._benchmark import Benchmark
 from ._figures import draw
-from ._files import markdown, read_results, write_results
-from ._measure import Result, measure
-from ._memory import keep_freed_memory
-from ._peers import PEERS, missing, version
+from ._results import read_results, write_results
+from ._tables import markdown
+from ._targets import ScalingFit, TargetResult, compare_with_targets, fit_scaling
+from .benchmarks import BENCHMARKS, MACHINE, PEERS, missing, version
+from .measurement import Rates, Result, keep_freed_memory, measure
 
 
 @dataclass(frozen=True)
@@ -29,16 +27,16 @@ class Outcome:
 
     Attributes:
         results: Of this run.
-        verdicts: The bars that it concerns.
-        growths: The scaling curves of it.
+        targets: The targets that it concerns, and what was measured of each.
+        scaling: The scaling curves of it.
         missing: Peers that are not installed and so took no part.
         path: The device's CSV.
         figures: Drawn from the whole CSV.
     """
 
     results: list[Result]
-    verdicts: list[Verdict]
-    growths: list[Growth]
+    targets: list[TargetResult]
+    scaling: list[ScalingFit]
     missing: list[str]
     path: Path
     figures: list[Path]
@@ -51,68 +49,55 @@ def run(
     rounds: int = 7,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
-    """Run contests and write their results, with versions, to the CSV of this device; table and figures come from it.
+    """Run benchmarks and write their results, with versions, to the CSV of this device, a table and figures beside it.
 
     Args:
         folder: Folder of the results.
-        only: Part of the name of the contests to run; all if empty. Others keep their rows in the CSV.
-        rounds: Timed rounds of each contest.
-        progress: Called with the number of contests done and of all.
+        only: Part of the name of the benchmarks to run; all if empty. Others keep their rows in the CSV.
+        rounds: Timed rounds of each benchmark.
+        progress: Called with the number of benchmarks done and of all.
 
     Raises:
-        ValueError: No contest has `only` in its name.
-        RuntimeError: Contenders disagree.
+        ValueError: No benchmark has `only` in its name.
+        RuntimeError: Implementations disagree.
     """
-    contests = [contest for contest in CONTESTS if only in contest.name]
-    if not contests:
-        raise ValueError(f"only={only!r} names no contest. Use a part of: {'; '.join(c.name for c in CONTESTS)}.")
-    results = _results(contests, rounds, progress or (lambda done, total: None))
-    absent = missing(peer for contest in contests for peer in contest.peers)
-    path = Path(folder) / f"{_device()}.csv"
-    write_results(path, results, _versions())
+    benchmarks = [benchmark for benchmark in BENCHMARKS if only in benchmark.name]
+    if not benchmarks:
+        raise ValueError(f"only={only!r} names no benchmark. Use a part of: {'; '.join(b.name for b in BENCHMARKS)}.")
+    results = _measure_all(benchmarks, rounds, progress or (lambda done, total: None))
+    absent = missing(peer for benchmark in benchmarks for peer in benchmark.peers)
+    info = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*:\s*(.+)", info.read_text() if info.is_file() else "")
+    words = f"{platform.machine()} {model[1] if model else platform.processor()} {torch.get_num_threads()} threads"
+    path = Path(folder) / f"{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')}.csv"
+    versions = {"antialias": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    write_results(path, results, versions | {name: version(name) for name in PEERS})
     written = read_results(path)
-    path.with_suffix(".md").write_text(markdown(verdicts(written), growths(written), absent))
-    return Outcome(results, verdicts(results), growths(results), absent, path, draw(path))
+    path.with_suffix(".md").write_text(markdown(compare_with_targets(written), fit_scaling(written), absent))
+    return Outcome(results, compare_with_targets(results), fit_scaling(results), absent, path, draw(path))
 
 
-def _results(contests: list[Contest], rounds: int, progress: Callable[[int, int], None]) -> list[Result]:
+def _measure_all(benchmarks: list[Benchmark], rounds: int, progress: Callable[[int, int], None]) -> list[Result]:
     results: list[Result] = []
     rates: dict[int, Rates] = {}
     # Those that keep memory come last, because the C library's own ways do not come back.
-    for done, contest in enumerate(sorted(contests, key=lambda contest: contest.keeps_memory)):
-        progress(done, len(contests))
-        if contest.keeps_memory:
+    for done, benchmark in enumerate(sorted(benchmarks, key=lambda benchmark: benchmark.keeps_memory)):
+        progress(done, len(benchmarks))
+        if benchmark.keeps_memory:
             keep_freed_memory()
-        threads = contest.threads or torch.get_num_threads()
+        threads = benchmark.threads or torch.get_num_threads()
         if threads not in rates:
             machine = measure(replace(MACHINE, threads=threads), rounds)
             rates[threads] = _rates(machine)
             results += machine
-        results += measure(contest, rounds, rates[threads])
+        results += measure(benchmark, rounds, rates[threads])
     return results
 
 
 def _rates(machine: Sequence[Result]) -> Rates:
-    per_second = {result.contender: 1e3 / result.milliseconds for result in machine}
-    moved = {result.contender: result.moved_bytes or 0 for result in machine}
-    products = {result.contender: result.multiply_adds or 0 for result in machine}
+    per_second = {result.implementation: 1e3 / result.milliseconds for result in machine}
+    moved = {result.implementation: result.moved_bytes or 0 for result in machine}
+    products = {result.implementation: result.multiply_adds or 0 for result in machine}
     arithmetic = max(products[name] * per_second[name] for name in products)
-    exponentials = next(result.exponentials or 0 for result in machine if result.contender == "exponential")
+    exponentials = next(result.exponentials or 0 for result in machine if result.implementation == "exponential")
     return Rates(moved["copy"] * per_second["copy"], arithmetic, exponentials * per_second["exponential"])
-
-
-def _device() -> str:
-    words = f"{platform.machine()} {_processor()} {torch.get_num_threads()} threads"
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file() and (found := re.search(r"model name\s*:\s*(.+)", info.read_text())):
-        return found[1]
-    return platform.processor()
-
-
-def _versions() -> dict[str, str]:
-    own = {"antialias": __version__, "torch": torch.__version__, "python": platform.python_version()}
-    return own | {name: version(name) for name in PEERS}

@@ -1,4 +1,4 @@
-"""Other people's fixed blurs: benchmark peers, imported here and nowhere else, and only while a contest is made."""
+"""Other people's fixed blurs, imported here and nowhere else, and only while a benchmark is made."""
 
 from __future__ import annotations
 
@@ -28,23 +28,19 @@ class Peer:
     blur: Callable[[ModuleType, int, str], nn.Module]
 
 
-def _timm(module: ModuleType, channels: int, mode: str) -> nn.Module:
-    return module.BlurPool2d(channels, filt_size=3, stride=2, pad_mode=mode)
-
-
-def _kornia(module: ModuleType, channels: int, mode: str) -> nn.Module:
-    return module.BlurPool2D(3, stride=2)
-
-
-def _antialiased_cnns(module: ModuleType, channels: int, mode: str) -> nn.Module:
-    return module.BlurPool(channels, pad_type=mode, filt_size=3, stride=2)
-
-
 # By the names of their packages.
 PEERS = {
-    "timm": Peer("timm.layers", {"reflect": "reflect", "zeros": "constant"}, _timm),
-    "kornia": Peer("kornia.filters", {"zeros": "zeros"}, _kornia),
-    "antialiased-cnns": Peer("antialiased_cnns", {"reflect": "reflect", "zeros": "zero"}, _antialiased_cnns),
+    "timm": Peer(
+        "timm.layers",
+        {"reflect": "reflect", "zeros": "constant"},
+        lambda module, channels, mode: module.BlurPool2d(channels, filt_size=3, stride=2, pad_mode=mode),
+    ),
+    "kornia": Peer("kornia.filters", {"zeros": "zeros"}, lambda module, channels, mode: module.BlurPool2D(3, stride=2)),
+    "antialiased-cnns": Peer(
+        "antialiased_cnns",
+        {"reflect": "reflect", "zeros": "zero"},
+        lambda module, channels, mode: module.BlurPool(channels, pad_type=mode, filt_size=3, stride=2),
+    ),
 }
 
 
@@ -55,12 +51,11 @@ def peers_with(mode: PaddingMode) -> tuple[str, ...]:
 
 def peer_blurs(channels: int, mode: PaddingMode) -> dict[str, nn.Module]:
     """Make the blur of every installed peer that knows a padding mode."""
-    names = [name for name in peers_with(mode) if version(name)]
-    return {name: _blur(PEERS[name], channels, mode) for name in names}
-
-
-def _blur(peer: Peer, channels: int, mode: PaddingMode) -> nn.Module:
-    return peer.blur(importlib.import_module(peer.module), channels, peer.modes[mode])
+    installed = {name: PEERS[name] for name in peers_with(mode) if version(name)}
+    return {
+        name: peer.blur(importlib.import_module(peer.module), channels, peer.modes[mode])
+        for name, peer in installed.items()
+    }
 
 
 def version(name: str) -> str:

@@ -37,7 +37,7 @@ class FullResolution(nn.Module):
         return full[:, :, :: self.layer.stride[0], :: self.layer.stride[1]]
 
 
-class Strided(nn.Module):
+class StridedReference(nn.Module):
     """The adaptive layer at kept positions in plain torch operations, as where there is no kernel.
 
     Args:
@@ -56,7 +56,7 @@ class Strided(nn.Module):
         return adaptive_blur2d(x, logits, k, stride, backend="reference")
 
 
-class FromLogits(nn.Module):
+class AdaptiveFilter(nn.Module):
     """The adaptive filter alone: softmax, filter and subsample.
 
     Args:
@@ -81,7 +81,7 @@ class Clone(nn.Module):
         return x.clone()
 
 
-class SameBytes(nn.Module):
+class CopySameBytes(nn.Module):
     """The traffic of subsampling alone: as many bytes copied, forward and backward, as map and output have.
 
     Args:
@@ -127,7 +127,7 @@ class Exponential(nn.Module):
         return torch.exp(x, out=y)
 
 
-class Product(nn.Module):
+class MatrixProduct(nn.Module):
     """A matrix product: the fastest arithmetic a processor has."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ class Product(nn.Module):
         return a @ b
 
 
-class Unfiltered(nn.Module):
+class PredictorOnly(nn.Module):
     """The adaptive layer's arithmetic alone: its predictor convolution, then subsampling that ignores the prediction.
 
     Args:
@@ -154,7 +154,7 @@ class Unfiltered(nn.Module):
         return x[:, :, ::rows, ::columns] + 0.0 * logits.sum()
 
 
-class EveryOther(nn.Module):
+class Subsample(nn.Module):
     """Subsampling without any filter, `(N, C, H, W)` to `(N, C, ceil(H / s_h), ceil(W / s_w))`.
 
     Args:

@@ -16,19 +16,27 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
 
 def saved_bytes(run: Run, own: Iterable[Tensor]) -> int:
-    """Count the storages that autograd keeps while `run` runs, each once, without those of the parameters `own`."""
-    kept: dict[int, int] = {}
+    """Count the bytes that autograd keeps for the backward pass while `run` runs.
+
+    Args:
+        run: What is measured.
+        own: Parameters, which are there anyway and do not count.
+
+    Returns:
+        Bytes of all storages, each counted once.
+    """
+    saved: dict[int, int] = {}
     parameters = {tensor.untyped_storage().data_ptr() for tensor in own}
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = storage.nbytes()
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         run()
-    return sum(kept.values())
+    return sum(saved.values())
 
 
 def keep_freed_memory() -> None:

@@ -40,16 +40,19 @@ class Rates:
 
     def seconds(self, operations: Iterable[Operation]) -> float:
         """Return the least time for operations one after another, each bound by memory or by arithmetic."""
-        return sum(max(each.moved_bytes / self.bytes_per_second, self._arithmetic(each)) for each in operations)
-
-    def _arithmetic(self, operation: Operation) -> float:
-        products = operation.multiply_adds / self.multiply_adds_per_second
-        return products + operation.exponentials / self.exponentials_per_second
+        total = 0.0
+        for each in operations:
+            products = each.multiply_adds / self.multiply_adds_per_second
+            arithmetic = products + each.exponentials / self.exponentials_per_second
+            total += max(each.moved_bytes / self.bytes_per_second, arithmetic)
+        return total
 
 
 # These write over their first argument without reading it, as all do over `out=`.
 _OVERWRITE = ("copy_", "fill_", "zero_")
 _EXPONENTIALS = ("aten::exp", "aten::exp.out", "aten::_softmax")
+# Our operations, and how often each product of the forward pass is taken.
+_ADAPTIVE_FILTERS = {"antialias::adaptive_blur2d": 1, "antialias::adaptive_blur2d_backward": 2}
 
 
 class _Counter(TorchDispatchMode):
@@ -71,22 +74,16 @@ class _Counter(TorchDispatchMode):
 
 
 def _arithmetic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[int, int]:
-    """Count multiply-adds and exponentials."""
+    """Count multiply-adds and exponentials: an adaptive filter has one for each tap and channel, and for each logit."""
     name = func._schema.name
-    if name == "antialias::adaptive_blur2d":
-        return _filtered(*args)
-    if name == "antialias::adaptive_blur2d_backward":
-        products, exponentials = _filtered(*args[1:])
-        return 2 * products, exponentials
+    if times := _ADAPTIVE_FILTERS.get(name):
+        x, logits, kernel_size = args[times - 1 : times + 2]
+        products = x.shape[0] * x.shape[1] * logits.shape[2:].numel() * kernel_size**2
+        return times * products, logits.numel()
     if name in _EXPONENTIALS:
         return 0, out.numel()
     flops = flop_registry.get(func.overloadpacket)
     return (flops(*args, **kwargs, out_val=out) // 2 if flops else 0), 0
-
-
-def _filtered(x: Tensor, logits: Tensor, kernel_size: int, *arguments: Any) -> tuple[int, int]:
-    """Count what the adaptive filter does with maps and logits: a product a tap and channel, an exponential a logit."""
-    return x.shape[0] * x.shape[1] * logits.shape[2:].numel() * kernel_size**2, logits.numel()
 
 
 def operations_of(run: Run) -> list[Operation]:

@@ -1,4 +1,4 @@
-"""What a contest is: several ways to compute something, taken as data by the timing and by the tests."""
+"""What a benchmark is: several implementations of something, taken as data by the timing and by the tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Shape(NamedTuple):
-    """Shape `(N, C, H, W)` of a contest's input."""
+    """Shape `(N, C, H, W)` of a benchmark's input."""
 
     n: int
     channels: int
@@ -22,14 +22,14 @@ class Shape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Contender:
+class Implementation:
     """One way to compute something.
 
     Attributes:
         layer: What computes it.
         inputs: What it takes.
         passes: What is timed, names of `PASSES`; nothing is if empty.
-        computes: Contenders of one contest with the same word must agree; `None` agrees with nobody.
+        computes: Implementations of one benchmark with the same word must agree; `None` agrees with nobody.
         compiled: It comes from `torch.compile`, which cannot be looked into while it runs.
     """
 
@@ -40,17 +40,17 @@ class Contender:
     compiled: bool = False
 
 
-Contenders = dict[str, Contender]
+Implementations = dict[str, Implementation]
 
 
 @dataclass(frozen=True)
-class Contest:
-    """Ways to compute one thing, or the same way at several sizes.
+class Benchmark:
+    """Implementations of one thing, or the same one at several sizes.
 
     Attributes:
         name: What is computed, and where it matters on which shape and in which layout.
         shape: Shape of the input.
-        make: Builds the contenders for a shape, with equal weights; tests pass small ones.
+        make: Builds the implementations for a shape, with equal weights; tests pass small ones.
         threads: Threads to run on; `None` leaves them as they are.
         peers: Packages of other people that take part where they are installed.
         keeps_memory: Freed memory is kept by the process, as is fair among single operations that allocate alike.
@@ -58,7 +58,7 @@ class Contest:
 
     name: str
     shape: Shape
-    make: Callable[[Shape], Contenders]
+    make: Callable[[Shape], Implementations]
     threads: int | None = None
     peers: tuple[str, ...] = ()
     keeps_memory: bool = False
