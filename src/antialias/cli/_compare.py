@@ -5,12 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from antialias.report import write_comparison
-from antialias.results import Comparison
-
-from ._tables import drawn
+from antialias.results import Comparison, terminal
 
 
 def compare(runs: tuple[Path, ...], /, *, out: Path | None = None) -> None:
@@ -23,9 +19,8 @@ def compare(runs: tuple[Path, ...], /, *, out: Path | None = None) -> None:
         out: Folder for the report page and the tables as CSV, Markdown and LaTeX.
     """
     comparison = Comparison.read(runs)
-    console = Console()
     for table in (comparison.table(), comparison.differences()):
         if table is not None:
-            console.print(drawn(table))
+            print(terminal(table), end="\n\n")
     if out is not None:
         print("Wrote", *write_comparison(comparison, out, command=" ".join(["antialias", *sys.argv[1:]])))

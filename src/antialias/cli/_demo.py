@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 
 from antialias.demo import FULL, QUICK, run
+from antialias.results import terminal
 
 from ._progress import progress_bar
-from ._tables import drawn
 
 
 def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
@@ -20,11 +20,10 @@ def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
         quick: Smaller in every way: about a minute.
     """
     report, page = run(out, QUICK if quick else FULL, stage=progress_bar)
-    console = Console()
     for table in (report.training, report.table):
         if table is not None:
-            console.print(drawn(table))
+            print(terminal(table), end="\n\n")
     if report.verdict is not None:
         for sentence in (report.verdict.headline, *report.verdict.points):
-            console.print(f"- {sentence}", highlight=False)
+            Console().print(f"- {sentence}", highlight=False)
     print(f"Open {page} in a browser.")

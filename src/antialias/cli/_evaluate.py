@@ -6,17 +6,15 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
 from torch import nn
 
 from antialias.models import build
-from antialias.results import Comparison, Evaluation, cost_of
+from antialias.results import Comparison, Evaluation, cost_of, terminal
 from antialias.tasks import TrainConfig, flips_of, is_main_process, joining, read_settings
 from antialias.tasks import evaluate as measure
 
 from ._options import input_side
 from ._progress import progress_bar
-from ._tables import drawn
 
 
 def evaluate(
@@ -102,7 +100,7 @@ def _measured(
 def _show(found: list[Evaluation]) -> None:
     for evaluation in found:
         print(*evaluation.scores.values(), *((evaluation.flips and [evaluation.flips]) or []), sep="\n")
-    comparison, console = Comparison.of(found), Console()
+    comparison = Comparison.of(found)
     for table in (comparison.table(), comparison.differences()):
         if table is not None:
-            console.print(drawn(table))
+            print(terminal(table), end="\n\n")

@@ -31,6 +31,7 @@ from ._table import Table as Table
 from ._table import Value as Value
 from ._text import latex as latex
 from ._text import markdown as markdown
+from ._text import terminal as terminal
 from ._text import words as words
 from ._verdict import Change as Change
 from ._verdict import Verdict as Verdict
@@ -61,6 +62,7 @@ __all__ = [
     "score_columns",
     "side_for",
     "table_csv",
+    "terminal",
     "to_dict",
     "verdict",
     "words",

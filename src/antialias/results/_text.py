@@ -1,10 +1,15 @@
-"""Tables as text: Markdown for a repository, LaTeX for a paper."""
+"""Tables as text: for a terminal, Markdown for a repository, LaTeX for a paper."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from antialias._terminal import table_text
+
 from ._table import Cell, Column, Table
+
+_SIDE_BY_SIDE = 4
+"""Networks that a terminal shows side by side at most, where they fit."""
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -32,6 +37,30 @@ def words(cell: Cell, column: Column) -> str:
         return cell.text or "–"
     value, *interval = (_number(x, column) for x in (cell.value, cell.low, cell.high) if x is not None)
     return f"{value} ({' to '.join(interval)})" if interval else value
+
+
+def terminal(table: Table, width: int | None = None) -> str:
+    """Return a table for a terminal: a few networks side by side, many or wide ones below each other.
+
+    Args:
+        table: The table.
+        width: Of the lines; the terminal's by default.
+
+    Example:
+        >>> print(terminal(Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})))
+        network      plain
+        ───────────  ─────
+        Accuracy, %   84.8
+    """
+    names = [f"{row.network}\n{row.note}" if row.note else row.network for row in table.rows]
+    return table_text(
+        ["network", *map(_heading, table.columns)],
+        [[name, *map(words, row.cells, table.columns)] for name, row in zip(names, table.rows, strict=True)],
+        title=table.caption,
+        note=table.note,
+        transpose=len(names) <= _SIDE_BY_SIDE,
+        width=width,
+    )
 
 
 def markdown(table: Table) -> str:

@@ -1,0 +1,130 @@
+"""Tables for terminals: side by side where they fit, below each other where they do not."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+
+_GAP = "  "
+_UNBREAKABLE = re.compile(r"\([^)]*\)|\S+")
+
+
+def table_text(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    note: str = "",
+    transpose: bool = False,
+    width: int | None = None,
+) -> str:
+    """Return a table as text of at most `width` columns.
+
+    Lines are broken between words, an interval in parentheses in one piece. Where even that is too wide, the
+    columns are spread over several tables below each other, or each row is a paragraph with a line for every value.
+
+    Args:
+        headings: One a column; the first column names the rows and is aligned to the left, the others to the right.
+        rows: One text a column; a text may have several lines.
+        title: Above the table.
+        note: Below it.
+        transpose: Set rows side by side, with a line a heading, where that fits.
+        width: Of the lines; the terminal's by default, 80 where there is none.
+
+    Example:
+        >>> print(table_text(["network", "Accuracy, %"], [["plain", "84.8"], ["adaptive", "90.4"]], title="Scenes"))
+        Scenes
+        network   Accuracy, %
+        ────────  ───────────
+        plain            84.8
+        adaptive         90.4
+    """
+    width = shutil.get_terminal_size().columns if width is None else width
+    upright = [list(headings), *map(list, rows)]
+    turned = [list(cells) for cells in zip(*upright, strict=True)]
+    lines = (_grid(turned, width) if transpose else None) or _grid(upright, width)
+    above, below = (_broken(text, width) if text else [] for text in (title, note))
+    return "\n".join([*above, *(lines or _blocks(upright, width) or _paragraphs(upright, width)), *below])
+
+
+def _grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
+    """Return the lines of a table whose first row are the headings, or `None` if it cannot be as narrow as `width`."""
+    columns = list(zip(*rows, strict=True))
+    widest = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+    widths = [_least(column) for column in columns]
+    spare = width - sum(widths) - len(_GAP) * (len(widths) - 1)
+    if spare < 0:
+        return None
+    while spare and widths != widest:
+        neediest = max(range(len(widths)), key=lambda i: widest[i] - widths[i])
+        widths[neediest] += 1
+        spare -= 1
+    lines = []
+    for number, row in enumerate(rows):
+        broken = [_broken(cell, size) for cell, size in zip(row, widths, strict=True)]
+        for i in range(max(map(len, broken))):
+            first, *others = (cell[i] if i < len(cell) else "" for cell in broken)
+            lines.append(_GAP.join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]).rstrip())
+        if number == 0:
+            lines.append(_GAP.join("─" * size for size in widths))
+    return lines
+
+
+def _blocks(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
+    """Return the lines of tables below each other with some of the columns each, if two of them fit side by side.
+
+    A block is as narrow as its names can be, but breaks no value of a few words.
+    """
+    names, *columns = zip(*rows, strict=True)
+    free = width - min(max(_least(names), width // 4), max(map(len, names)))
+    blocks: list[list[Sequence[str]]] = []
+    room = 0
+    for column in columns:
+        sizes = (len(cell) if len(cell) < width // 3 else _least([cell]) for cell in column[1:])
+        size = len(_GAP) + max(_least(column), *sizes)
+        if size > room:
+            blocks.append([names])
+            room = free
+        blocks[-1].append(column)
+        room -= size
+    if len(blocks) > len(columns) // 2:
+        return None
+    grids = [_grid(list(zip(*block, strict=True)), width) for block in blocks]
+    return [line for grid in grids for line in ["", *(grid or ())]][1:] if all(grids) else None
+
+
+def _least(column: Sequence[str]) -> int:
+    """Return how narrow a column can be."""
+    return max((len(part) for cell in column for part in _UNBREAKABLE.findall(cell)), default=0)
+
+
+def _paragraphs(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return the lines of a table with a paragraph a row, and in it a line a heading."""
+    (_, *headings), lines = rows[0], []
+    indent = min(max(map(len, headings)) + 4, width // 2)
+    for name, *values in rows[1:]:
+        lines += ["", *_broken(name, width)] if lines else _broken(name, width)
+        for heading, value in zip(headings, values, strict=True):
+            left, right = _broken(heading, indent - 4), _broken(value, width - indent)
+            for i in range(max(len(left), len(right))):
+                label, text = (column[i] if i < len(column) else "" for column in (left, right))
+                lines.append(f"{_GAP}{label}".ljust(indent) + text if text else f"{_GAP}{label}")
+    return lines
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Break a text into lines of at most `width` columns, between its unbreakable parts where that is possible."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for part in _UNBREAKABLE.findall(paragraph):
+            if line and len(line) + 1 + len(part) > width:
+                lines.append(line)
+                line = ""
+            line = f"{line} {part}" if line else part
+            while len(line) > width:
+                lines.append(line[:width])
+                line = line[width:]
+        lines.append(line)
+    return lines
