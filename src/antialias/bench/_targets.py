@@ -152,9 +152,16 @@ TARGETS = (
         for pass_name in ("forward", "forward+backward")
     ),
     *(
-        _network(f"ResNet-50, {layout}: {title}", f"ResNet-50, 224 px, evaluation, {layout}", *rest, "forward")
+        _network(
+            f"ResNet-50, {layout}: {title}",
+            f"ResNet-50, 224 px, evaluation, {layout}",
+            implementation,
+            other,
+            at_most,
+            "forward",
+        )
         for layout in _LAYOUTS
-        for title, *rest in (
+        for title, implementation, other, at_most in (
             ("fixed 3x3 / plain", "fixed 3x3", "plain", 1.2),
             ("adaptive k3 G8 / timm's blur", "adaptive k3 G8", _TIMM_NETWORK, 1.0),
         )
