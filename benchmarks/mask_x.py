@@ -27,7 +27,7 @@ import seeds
 import torch
 from torch import Tensor, nn
 
-from antialias.data import Annotated, ClassSplit, PartlyMasked, class_split, filled, hold, open_data
+from antialias.data import ClassSplit, DetectionDataset, PartiallySupervised, boxes_to_masks, in_memory, open_data
 from antialias.metrics import Score
 from antialias.models import load, save
 from antialias.models._mask_x import masks_in
@@ -70,10 +70,10 @@ class Bench:
         self.runs, self.task = runs, task_named("instance")
         self.body = str(seeds.folder_of(bodies / recipes.FIRST, "plain", 0) / "model.safetensors")
         self.learnt, self.test = (
-            hold(open_data("scenes", split, want="instances", size=BASE.size, length=length))
+            in_memory(open_data("scenes", split, want="instances", size=BASE.size, length=length), "instances")
             for split, length in (("train", BASE.train_length), ("test", BASE.test_length))
         )
-        forth = class_split(self.learnt.classes, len(self.learnt.classes) // 2)
+        forth = ClassSplit.of(self.learnt.classes, len(self.learnt.classes) // 2)
         self.splits = dict(zip(DIRECTIONS, (forth, forth.reversed()), strict=True))
         for direction, split in self.splits.items():
             split.write(self.split_file(direction))
@@ -96,7 +96,7 @@ class Bench:
         if not path.exists():
             config = replace(BASE, model="antialias:TinyMaskX", epochs=DETECTOR_EPOCHS, backbone=self.body)
             model = network(config, self.task.outputs(self.learnt))
-            train_(model, PartlyMasked(self.learnt, ClassSplit((), self.learnt.classes)), config)
+            train_(model, PartiallySupervised(self.learnt, ClassSplit((), self.learnt.classes)), config)
             save(model, path)
         return load(path)
 
@@ -116,7 +116,7 @@ class Bench:
         if path.exists():
             return load(path)
         model = self.started(config)
-        learnt = self.learnt if method == ORACLE else PartlyMasked(self.learnt, self.splits[direction])
+        learnt = self.learnt if method == ORACLE else PartiallySupervised(self.learnt, self.splits[direction])
         train_(model, learnt, config)
         path.parent.mkdir(parents=True, exist_ok=True)
         save(model, path)
@@ -135,14 +135,14 @@ class Bench:
         return scores
 
 
-def ious(model: Any, data: Annotated, split: ClassSplit) -> dict[str, Score]:
+def ious(model: Any, data: DetectionDataset, split: ClassSplit) -> dict[str, Score]:
     """Return the IoU of masks in true boxes, and that of the boxes themselves, picture by picture."""
     found: dict[str, list[Tensor]] = {f"{name}{part}": [] for name in ("mask_iou", "filled_iou") for part in PARTS}
     sides = {"": data.classes, "_masked": split.masked, "_unmasked": split.unmasked}
     for number in range(len(data)):
         item = data.annotated(number)
         (masks,) = masks_in(model, [item.image.float() / 255], [item.boxes], [item.labels + 1])
-        shown = {"mask_iou": masks > 0.5, "filled_iou": filled(item.boxes, item.masks.shape[-2:])}
+        shown = {"mask_iou": masks > 0.5, "filled_iou": boxes_to_masks(item.boxes, item.masks.shape[-2:])}
         for part, names in sides.items():
             mine = torch.tensor([data.classes[label] in names for label in item.labels.tolist()], dtype=torch.bool)
             for name, regions in shown.items():

@@ -22,7 +22,7 @@ import recipes
 import seeds
 from torch import Tensor
 
-from antialias.data import Pictures, materialize, open_data
+from antialias.data import LabelledImages, in_memory, open_data
 from antialias.metrics import Score, circular_consistency
 from antialias.models import load, save
 from antialias.nn import Adaptive, Attention, Average, Filter, Fixed, Gaussian, Ideal, Polyphase
@@ -69,7 +69,7 @@ def config_of(method: str, seed: int) -> TrainConfig:
 def train(runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
     train_data, test_data = (
-        materialize(open_data("scenes", split, size=BASE.picture_side, length=length))
+        in_memory(open_data("scenes", split, size=BASE.picture_side, length=length))
         for split, length in (("train", BASE.train_length), ("test", BASE.test_length))
     )
     for seed in range(count):
@@ -80,7 +80,9 @@ def train(runs: Path, count: int) -> None:
                 print(method, seed, *(f"{name} {100 * scores[name].value:.1f}" for name in SCORES), flush=True)
 
 
-def one(method: str, seed: int, folder: Path, train_data: Pictures, test_data: Pictures) -> dict[str, Score]:
+def one(
+    method: str, seed: int, folder: Path, train_data: LabelledImages, test_data: LabelledImages
+) -> dict[str, Score]:
     """Train one network and leave it with its scores in a folder."""
     config = config_of(method, seed)
     model = network(config, len(train_data.classes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from antialias.data import Annotated, Annotation, Annotations, Scenes, cut, hold, mirrored, open_data, scaled
+from antialias.data import AnnotatedImages, Annotation, DetectionDataset, Scenes, in_memory, open_data
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def item() -> Annotation:
 
 
 def test_scaling_takes_masks_and_boxes_along(item: Annotation) -> None:
-    half, twice = scaled(item, 0.5), scaled(item, 2)
+    half, twice = item.resize(0.5), item.resize(2)
     assert half.image.shape == (3, 6, 8)
     assert half.boxes[0].tolist() == [2, 1, 6, 3]
     assert torch.equal(half.masks[0], half.image[0] > 100)
@@ -28,29 +28,29 @@ def test_scaling_takes_masks_and_boxes_along(item: Annotation) -> None:
 
 
 def test_a_window_leaves_out_what_it_does_not_show(item: Annotation) -> None:
-    seen = cut(item, (0.0, 0.99), 8)
+    seen = item.crop((0.0, 0.99), 8)
     assert seen.image.shape == (3, 8, 8)
     assert seen.boxes.tolist() == [[0, 2, 4, 6]]
     assert (seen.labels.tolist(), seen.crowd.tolist(), seen.image_id) == ([3], [False], 7)
-    assert len(cut(item, (0.0, 0.99), 8, least=0.5).labels) == 1
-    assert len(cut(item, (0.0, 0.99), 8, least=0.51).labels) == 0
-    assert torch.equal(cut(item, (0.5, 0.5), 16).masks, item.masks)
+    assert len(item.crop((0.0, 0.99), 8, min_visibility=0.5).labels) == 1
+    assert len(item.crop((0.0, 0.99), 8, min_visibility=0.51).labels) == 0
+    assert torch.equal(item.crop((0.5, 0.5), 16).masks, item.masks)
 
 
 def test_mirroring_twice_changes_nothing(item: Annotation) -> None:
-    other = mirrored(item)
+    other = item.hflip()
     assert other.boxes[0].tolist() == [4, 2, 12, 6]
     assert other.boxes[1].tolist() == [15, 11, 16, 12]
-    assert all(map(torch.equal, mirrored(other)[:5], item[:5]))
+    assert all(map(torch.equal, other.hflip()[:5], item[:5]))
     assert torch.equal(other.masks[0], other.image[0] > 0)
 
 
 def test_scenes_have_instances_and_are_held_in_memory() -> None:
     scenes = open_data("scenes", "test", want="instances", size=32, length=40)
-    assert isinstance(scenes, Annotated)
-    held = hold(scenes)
-    assert isinstance(held, Annotations)
-    assert hold(held) is held
+    assert isinstance(scenes, DetectionDataset)
+    held = in_memory(scenes, "instances")
+    assert isinstance(held, AnnotatedImages)
+    assert in_memory(held, "instances") is held
     assert (len(held), held.classes, held.name(39)) == (40, scenes.classes, "scene 39 of test")
     for index in (0, 35):
         item, scene = held.annotated(index), Scenes("test", size=32).scene(index)
@@ -63,4 +63,4 @@ def test_scenes_have_instances_and_are_held_in_memory() -> None:
 
 def test_names_are_one_a_picture(item: Annotation) -> None:
     with pytest.raises(ValueError, match="1 pictures have 2 names. Use one name a picture."):
-        Annotations([item], ["a", "b"], ["cat"])
+        AnnotatedImages([item], ["a", "b"], ["cat"])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from antialias.cli import main
-from antialias.data import ClassSplit, PartlyMasked, Scenes, class_split, filled, hold
+from antialias.data import ClassSplit, PartiallySupervised, Scenes, boxes_to_masks, in_memory
 
 COCO = (
     *("person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light"),
@@ -24,7 +24,7 @@ COCO = (
 
 
 def test_vocs_classes_among_cocos_in_both_directions() -> None:
-    split = class_split(COCO, "voc")
+    split = ClassSplit.of(COCO, "voc")
     assert (len(split.masked), len(split.unmasked)) == (20, 60)
     assert set(split.masked) | set(split.unmasked) == set(COCO)
     assert {"person", "tv", "couch", "potted plant"} < set(split.masked)
@@ -35,15 +35,15 @@ def test_vocs_classes_among_cocos_in_both_directions() -> None:
 
 
 def test_draws_depend_on_the_seed_alone() -> None:
-    draws = [class_split(COCO, 20, seed) for seed in range(20)]
-    assert draws == [class_split(COCO, 20, seed) for seed in range(20)]
+    draws = [ClassSplit.of(COCO, 20, seed) for seed in range(20)]
+    assert draws == [ClassSplit.of(COCO, 20, seed) for seed in range(20)]
     assert {len(split.masked) for split in draws} == {20}
     assert len(set(draws)) == 20
     assert {name for split in draws for name in split.masked} == set(COCO)
 
 
 def test_files_come_back_and_may_hold_remarks(tmp_path: Path) -> None:
-    path, split = tmp_path / "deep" / "voc.txt", class_split(COCO, "voc")
+    path, split = tmp_path / "deep" / "voc.txt", ClassSplit.of(COCO, "voc")
     split.write(path)
     assert ClassSplit.read(path, COCO) == split
     path.write_text("# mine\n\n dog \ncat # and its like\n")
@@ -51,7 +51,7 @@ def test_files_come_back_and_may_hold_remarks(tmp_path: Path) -> None:
 
 
 def test_the_verb_writes_both_directions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    expected = class_split(Scenes.classes, 8, seed=3)
+    expected = ClassSplit.of(Scenes.classes, 8, seed=3)
     for words, split in (([], expected), (["--reverse"], expected.reversed())):
         main(["split", "scenes", "8", "--seed", "3", "--out", str(tmp_path / "s.txt"), *words])
         assert ClassSplit.read(tmp_path / "s.txt", Scenes.classes) == split
@@ -61,9 +61,9 @@ def test_the_verb_writes_both_directions(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_splits_that_cannot_be_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"masked=80 of 80 classes leaves one side empty. Use 1\.\.79\."):
-        class_split(COCO, 80)
+        ClassSplit.of(COCO, 80)
     with pytest.raises(ValueError, match="VOC names 'airplane', no class of the data. Use such as "):
-        class_split(Scenes.classes, "voc")
+        ClassSplit.of(Scenes.classes, "voc")
     path = tmp_path / "x.txt"
     with pytest.raises(FileNotFoundError, match="x.txt is not a file. Use one that ClassSplit.write wrote, with a cl"):
         ClassSplit.read(path, COCO)
@@ -74,12 +74,12 @@ def test_splits_that_cannot_be_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="x.txt names 0 of 80 classes. Name some of them, but not all."):
         ClassSplit.read(path, COCO)
     with pytest.raises(ValueError, match="a split of 80 classes does not fit data of 20, such as .*Split the data's"):
-        PartlyMasked(Scenes(size=16, length=1), class_split(COCO, "voc"))
+        PartiallySupervised(Scenes(size=16, length=1), ClassSplit.of(COCO, "voc"))
 
 
 def test_boxes_fill_every_pixel_that_they_touch() -> None:
     boxes = torch.tensor([[0.0, 0, 2, 1], [1.2, 0.5, 2.9, 3.0], [2, 1, 2, 3], [-4, -4, 9, 9]])
-    masks = filled(boxes, (3, 4))
+    masks = boxes_to_masks(boxes, (3, 4))
     for mask, (x1, y1, x2, y2) in zip(masks, boxes.tolist(), strict=True):
         for row, column in torch.cartesian_prod(torch.arange(3), torch.arange(4)).tolist():
             inside = min(x2, column + 1) > max(x1, column) and min(y2, row + 1) > max(y1, row)
@@ -87,9 +87,9 @@ def test_boxes_fill_every_pixel_that_they_touch() -> None:
 
 
 def test_boxes_take_the_place_of_masks_that_are_not_learnt() -> None:
-    scenes = hold(Scenes("test", size=32, length=8))
-    split = class_split(scenes.classes, 10)
-    partly, kept, hidden = PartlyMasked(scenes, split), 0, 0
+    scenes = in_memory(Scenes("test", size=32, length=8), "instances")
+    split = ClassSplit.of(scenes.classes, 10)
+    partly, kept, hidden = PartiallySupervised(scenes, split), 0, 0
     assert (len(partly), partly.name(3)) == (8, scenes.name(3))
     for number in range(8):
         item, seen = scenes.annotated(number), partly.annotated(number)
@@ -97,6 +97,6 @@ def test_boxes_take_the_place_of_masks_that_are_not_learnt() -> None:
         known = partly.has_mask(item.labels)
         assert known.tolist() == [scenes.classes[label] in split.masked for label in item.labels.tolist()]
         assert torch.equal(seen.masks[known], item.masks[known])
-        assert torch.equal(seen.masks[~known], filled(item.boxes, (32, 32))[~known])
+        assert torch.equal(seen.masks[~known], boxes_to_masks(item.boxes, (32, 32))[~known])
         kept, hidden = kept + int(known.sum()), hidden + int((~known).sum())
     assert min(kept, hidden) > 0

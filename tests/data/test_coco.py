@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from pycocotools import mask as rle
 
-from antialias.data import Annotated, CocoInstances, open_data
+from antialias.data import CocoInstances, DetectionDataset, open_data
 
 HEIGHT, WIDTH = 20, 30
 POLYGON = [[4, 3, 14, 3, 14, 11, 4, 11]]
@@ -67,7 +67,7 @@ def _layout(root: Path, content: dict[str, Any], name: str = "train2017", folder
 
 def test_polygons_run_lengths_and_crowds_are_read(tmp_path: Path) -> None:
     data = open_data(f"coco:{_layout(tmp_path, _content())}", "train", want="instances")
-    assert isinstance(data, Annotated)
+    assert isinstance(data, DetectionDataset)
     assert (data.classes, len(data)) == (("cat", "dog"), 3)
     assert data.name(0) == str(tmp_path / "train2017" / "1.png")
     first, second, third = (data.annotated(i) for i in range(3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from antialias.data._draws import Draws, _logical_shift
+from antialias.data.scenes._draws import Draws, _logical_shift
 
 
 def test_logical_shift_brings_in_zeros() -> None:

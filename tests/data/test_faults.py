@@ -12,16 +12,16 @@ from PIL import Image
 from torchvision.transforms.v2.functional import resize
 
 from antialias.data import ImageFolder
-from antialias.data._faults import BrokenData, Fault, attempt, picture_size, read_crop, read_picture, settle
+from antialias.data.images import BrokenData, Fault, image_size, raise_or_report, read_crop, read_image, value_or_fault
 
 
 def test_unusual_pictures_are_read(tmp_path: Path) -> None:
     for mode in ("L", "CMYK", "RGBA", "1", "P"):
         file = tmp_path / f"{mode}.tif"
         Image.new(mode, (5, 4)).save(file)
-        assert read_picture(file).shape == (3, 4, 5)
+        assert read_image(file).shape == (3, 4, 5)
     Image.fromarray(np.array([[0, 256, 65535]], dtype=np.uint16)).save(tmp_path / "deep.png")
-    assert read_picture(tmp_path / "deep.png").tolist() == [[[0, 1, 255]]] * 3
+    assert read_image(tmp_path / "deep.png").tolist() == [[[0, 1, 255]]] * 3
 
 
 def test_a_rotated_picture_is_turned_upright(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_rotated_picture_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     picture.save(tmp_path / "turned.png", exif=exif)
-    assert read_picture(tmp_path / "turned.png")[0].tolist() == [[0], [255]]
+    assert read_image(tmp_path / "turned.png")[0].tolist() == [[0], [255]]
 
 
 def _whole(root: Path) -> Path:
@@ -78,10 +78,10 @@ def test_opening_sees_a_cut_anywhere(tmp_path: Path, format: str) -> None:
     file = tmp_path / "a.bin"
     Image.fromarray(noise.numpy()).save(file, format)
     content = file.read_bytes()
-    assert (picture_size(file), tuple(read_picture(file).shape)) == ((24, 30), (3, 24, 30))
+    assert (image_size(file), tuple(read_image(file).shape)) == ((24, 30), (3, 24, 30))
     for end in range(1, len(content), max(1, len(content) // 40)):
         file.write_bytes(content[:end])
-        assert isinstance(attempt(picture_size, file), Fault), end
+        assert isinstance(value_or_fault(image_size, file), Fault), end
 
 
 def test_opening_sees_what_decoding_a_damaged_png_would(tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_opening_sees_what_decoding_a_damaged_png_would(tmp_path: Path) -> None:
         start = draws.randrange(len(content) - 8)
         damaged[start : start + 8] = draws.randbytes(8)
         file.write_bytes(damaged)
-        undecodable = isinstance(attempt(read_picture, file), Fault)
+        undecodable = isinstance(value_or_fault(read_image, file), Fault)
         refused += undecodable
-        assert isinstance(attempt(picture_size, file), Fault) or not undecodable
+        assert isinstance(value_or_fault(image_size, file), Fault) or not undecodable
     assert refused > 100
 
 
@@ -105,10 +105,10 @@ def test_a_jpeg_with_more_behind_its_end_is_read_and_one_without_end_is_not(tmp_
     Image.new("RGB", (30, 24), (200, 100, 50)).save(file)
     content = file.read_bytes()
     file.write_bytes(content + b"and a remark of a camera's" * 9)
-    assert picture_size(file) == (24, 30)
-    assert read_picture(file).shape == (3, 24, 30)
+    assert image_size(file) == (24, 30)
+    assert read_image(file).shape == (3, 24, 30)
     file.write_bytes(content[:-2])
-    assert isinstance(attempt(picture_size, file), Fault)
+    assert isinstance(value_or_fault(image_size, file), Fault)
 
 
 def test_the_size_of_a_turned_picture_is_the_upright_one(tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ def test_the_size_of_a_turned_picture_is_the_upright_one(tmp_path: Path) -> None
     exif[0x0112] = 6
     for name in ("turned.jpg", "turned.png"):
         Image.new("RGB", (30, 24)).save(tmp_path / name, exif=exif)
-        assert picture_size(tmp_path / name) == (30, 24)
-        assert read_picture(tmp_path / name).shape == (3, 30, 24)
+        assert image_size(tmp_path / name) == (30, 24)
+        assert read_image(tmp_path / name).shape == (3, 30, 24)
 
 
 def test_nothing_left_is_an_error(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_nothing_left_is_an_error(tmp_path: Path) -> None:
 
 def test_an_unknown_answer_to_faults_is_named() -> None:
     with pytest.raises(ValueError, match="on_broken='ask' is unknown. Use one of: stop, skip."):
-        settle([Fault("a", "b")], "ask")  # type: ignore[arg-type]
+        raise_or_report([Fault("a", "b")], "ask")  # type: ignore[arg-type]
 
 
 def test_a_part_of_a_large_jpeg_is_decoded_smaller_and_is_the_same_part(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_part_of_a_large_jpeg_is_decoded_smaller_and_is_the_same_part(tmp_path
     assert seen == [(320, 400), (400, 320), (320, 400)]
     assert small.shape == (3, 16, 16)
     assert (small.int() - whole.int()).abs().max() <= 3
-    upright = read_picture(tmp_path / "turned.jpg")[:, 80:280, 40:280]
+    upright = read_image(tmp_path / "turned.jpg")[:, 80:280, 40:280]
     expected = resize(upright, [16, 16], antialias=True)
     assert (turned.int() - expected.int()).abs().max() <= 3
     smallest = read_crop(tmp_path / "upright.jpg", lambda *_: (319, 399, 1, 1), 4)
@@ -168,6 +168,6 @@ def test_a_part_decoded_smaller_is_nearly_what_it_would_be_of_the_whole(tmp_path
     Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(tmp_path / "a.jpg", quality=95)
     for length, side in ((64, 32), (128, 32), (256, 32)):
         found = read_crop(tmp_path / "a.jpg", lambda *_, length=length: (32, 64, length, length), side)
-        whole = read_picture(tmp_path / "a.jpg")[:, 32 : 32 + length, 64 : 64 + length]
+        whole = read_image(tmp_path / "a.jpg")[:, 32 : 32 + length, 64 : 64 + length]
         expected = resize(whole, [side, side], antialias=True)
         assert (found.int() - expected.int()).abs().float().mean() < 4

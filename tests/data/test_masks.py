@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from antialias.data import Segmented
-from antialias.data._masks import Masked, MaskedFiles
+from antialias.data import SegmentationDataset
+from antialias.data.segmentation._mask_files import ImageAndMask, MaskFiles
 
 HEIGHT, WIDTH = 12, 20
 IDS = {0: 0, 7: 1, 8: 2, 255: 255}
@@ -28,18 +28,18 @@ def _pixels(seed: int = 0) -> np.ndarray:
     return np.random.default_rng(100 + seed).integers(256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
-def _write(root: Path) -> list[Masked]:
+def _write(root: Path) -> list[ImageAndMask]:
     """Write three pictures with their masks."""
     (root / "masks").mkdir(parents=True)
-    files = [Masked(root / f"{number}.png", root / "masks" / f"{number}.png") for number in range(3)]
-    for number, (picture, mask) in enumerate(files):
-        Image.fromarray(_pixels(number)).save(picture)
+    files = [ImageAndMask(root / f"{number}.png", root / "masks" / f"{number}.png") for number in range(3)]
+    for number, (image, mask) in enumerate(files):
+        Image.fromarray(_pixels(number)).save(image)
         Image.fromarray(_ids(number)).save(mask)
     return files
 
 
-def _read(files: list[Masked], **how: object) -> MaskedFiles:
-    return MaskedFiles(files, ("nothing", "cat", "dog"), IDS, **how)  # type: ignore[arg-type]
+def _read(files: list[ImageAndMask], **how: object) -> MaskFiles:
+    return MaskFiles(files, ("nothing", "cat", "dog"), IDS, **how)  # type: ignore[arg-type]
 
 
 def test_ids_become_classes_and_palettes_are_read_by_number(tmp_path: Path) -> None:
@@ -48,8 +48,8 @@ def test_ids_become_classes_and_palettes_are_read_by_number(tmp_path: Path) -> N
     palette.putpalette([value for number in range(256) for value in (255 - number, number, 7)])
     palette.save(files[1].mask)
     data = _read(files)
-    assert isinstance(data, Segmented)
-    assert (len(data), data.pixels, data.name(2)) == (3, 3 * HEIGHT * WIDTH, str(files[2].picture))
+    assert isinstance(data, SegmentationDataset)
+    assert (len(data), data.pixels, data.name(2)) == (3, 3 * HEIGHT * WIDTH, str(files[2].image))
     for number in range(3):
         image, mask = data.segmented(number)
         assert image.dtype == mask.dtype == torch.uint8
@@ -101,7 +101,7 @@ PICTURES: dict[str, tuple[Callable[[Path], None], Callable[[np.ndarray], np.ndar
 def test_every_kind_of_picture_is_read_as_upright_rgb(tmp_path: Path, kind: str) -> None:
     files = _write(tmp_path)
     write, expected = PICTURES[kind]
-    write(files[0].picture)
+    write(files[0].image)
     image, mask = _read(files).segmented(0)
     assert np.array_equal(image.permute(1, 2, 0).numpy(), expected(_pixels()))
     assert mask.shape == (HEIGHT, WIDTH)
@@ -161,10 +161,10 @@ BROKEN_PICTURES: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_a_broken_picture_stops_or_is_named_and_left_out(tmp_path: Path, kind: str) -> None:
     files = _write(tmp_path)
     spoil, reason = BROKEN_PICTURES[kind]
-    spoil(files[0].picture)
+    spoil(files[0].image)
     with pytest.raises(ValueError, match="1 cannot be used") as stopped:
         _read(files)
-    assert f"{files[0].picture}: {reason}" in str(stopped.value)
+    assert f"{files[0].image}: {reason}" in str(stopped.value)
     with pytest.warns(UserWarning, match="1 cannot be used and are left out"):
         assert [Path(name).name for name in map(_read(files, on_broken="skip").name, range(2))] == _KEPT
 
@@ -172,10 +172,10 @@ def test_a_broken_picture_stops_or_is_named_and_left_out(tmp_path: Path, kind: s
 def test_every_fault_is_in_one_report(tmp_path: Path) -> None:
     files = _write(tmp_path)
     files[0].mask.unlink()
-    files[1].picture.write_bytes(b"")
+    files[1].image.write_bytes(b"")
     with pytest.raises(ValueError, match=r"(?s)2 cannot be used.*masks/0.png: it is missing.*1.png: it is empty"):
         _read(files)
-    files[2].picture.unlink()
+    files[2].image.unlink()
     nothing = "^no picture can be used: 3 files are broken. Use another folder.$"
     with pytest.warns(UserWarning, match="3 cannot be used"), pytest.raises(ValueError, match=nothing):
         _read(files, on_broken="skip")
@@ -184,7 +184,7 @@ def test_every_fault_is_in_one_report(tmp_path: Path) -> None:
 def test_files_that_change_after_opening_are_named(tmp_path: Path) -> None:
     files = _write(tmp_path)
     data = _read(files, on_broken="skip")
-    Image.fromarray(_pixels()[:-4]).save(files[0].picture)
+    Image.fromarray(_pixels()[:-4]).save(files[0].image)
     with pytest.raises(ValueError, match=r"masks/0.png is 12x20, its picture 8x20. Use the mask of this picture."):
         data.segmented(0)
     Image.fromarray(np.full((HEIGHT, WIDTH), 3, np.uint8)).save(files[1].mask)
@@ -192,7 +192,7 @@ def test_files_that_change_after_opening_are_named(tmp_path: Path) -> None:
         data.segmented(1)
     with pytest.warns(UserWarning, match=r"(?s)2 cannot be used and are left out.*0.png.*8x20.*1.png.*ids 3"):
         assert len(data.check()) == 2
-    assert (len(data), data.name(0), len(data.faults)) == (1, str(files[2].picture), 2)
+    assert (len(data), data.name(0), len(data.faults)) == (1, str(files[2].image), 2)
     files[2].mask.unlink()
     nothing = "no picture can be used: 3 files are broken"
     with pytest.raises(ValueError, match=nothing), pytest.warns(UserWarning, match="masks/2.png: it is missing"):

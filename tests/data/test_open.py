@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from antialias.data import Labelled, Pictures, Request, Scenes, materialize, open_data, register
+from antialias.data import ClassificationDataset, LabelledImages, Request, Scenes, in_memory, open_data, register
 from antialias.data._open import _SCHEMES
 
 
@@ -15,7 +15,7 @@ def test_scenes_take_what_was_asked() -> None:
     data = open_data("scenes", "test", size=40, seed=3, length=7)
     assert isinstance(data, Scenes)
     assert (data.split, data.size, data.seed, len(data)) == ("test", 40, 3, 7)
-    assert isinstance(data, Labelled)
+    assert isinstance(data, ClassificationDataset)
 
 
 def test_defaults_are_eight_thousand_to_train_and_two_to_test() -> None:
@@ -45,9 +45,9 @@ def test_targets_that_a_data_set_lacks_are_refused() -> None:
 
 def test_other_data_sets_join(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(_SCHEMES, "mine", raising=False)
-    mine = Pictures(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0]), ("a",))
+    mine = LabelledImages(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0]), ("a",))
 
-    def opener(request: Request) -> Labelled:
+    def opener(request: Request) -> ClassificationDataset:
         assert request.location == "there"
         return mine
 
@@ -58,21 +58,21 @@ def test_other_data_sets_join(monkeypatch: pytest.MonkeyPatch) -> None:
     del _SCHEMES["mine"]
 
 
-def test_materializing_keeps_every_picture_and_reports() -> None:
+def test_reading_into_memory_keeps_every_picture_and_reports() -> None:
     source, seen = Scenes(size=8, length=300), []
-    pictures = materialize(source, progress=lambda done, total: seen.append((done, total)))
+    pictures = in_memory(source, progress=lambda done, total: seen.append((done, total)))
     images, labels = source.labelled(torch.arange(300))
     assert torch.equal(pictures.images, images)
     assert torch.equal(pictures.labels, labels)
     assert seen == [(128, 300), (256, 300), (300, 300)]
-    assert materialize(pictures) is pictures
+    assert in_memory(pictures) is pictures
 
 
-def test_materializing_leaves_the_number_of_threads_to_threads_to_come() -> None:
+def test_reading_into_memory_leaves_the_number_of_threads_to_threads_to_come() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        materialize(Scenes(size=8, length=200))
+        in_memory(Scenes(size=8, length=200))
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(torch.get_num_threads).result() == 2
         assert torch.get_num_threads() == 2
@@ -82,6 +82,6 @@ def test_materializing_leaves_the_number_of_threads_to_threads_to_come() -> None
 
 def test_pictures_check_what_they_are_given() -> None:
     with pytest.raises(ValueError, match=r"images are torch.float32 \(1, 3, 8, 8\). Use torch.uint8"):
-        Pictures(torch.zeros(1, 3, 8, 8), torch.tensor([0]), ("a",))
+        LabelledImages(torch.zeros(1, 3, 8, 8), torch.tensor([0]), ("a",))
     with pytest.raises(ValueError, match="1 images have 2 labels. Use one label an image."):
-        Pictures(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0]), ("a",))
+        LabelledImages(torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 0]), ("a",))

@@ -6,8 +6,8 @@ import importlib.metadata
 
 import torch
 
-from antialias.data import photographs, textures
-from antialias.data._photographs import _COLOUR, _GREY, stack_squares
+from antialias.data import photographs
+from antialias.data.scenes._photographs import _COLOUR, _GREY, stack_squares
 
 
 def test_every_photograph_lies_in_a_wheel() -> None:
@@ -25,9 +25,9 @@ def test_photographs_are_colour_bytes() -> None:
         assert not torch.equal(picture[0], picture[2])
 
 
-def test_textures_are_grey() -> None:
-    for texture in textures().values():
-        assert torch.equal(texture[0], texture[2])
+def test_grey_photographs_have_three_equal_channels() -> None:
+    squares = stack_squares(tuple(_GREY), 16)
+    assert torch.equal(squares[:, 0], squares[:, 2])
 
 
 def test_callers_may_write_into_what_they_get() -> None:

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from antialias.data import Scene, Scenes, materialize
-from antialias.data._atlas import SPLITS, _reflect
-from antialias.data._draws import Draws
-from antialias.data._scenes import _colours, _draw_objects, _object_frame, _owner
-from antialias.data._shapes import KINDS
+from antialias.data import Scenes, in_memory
+from antialias.data.scenes._atlas import SPLITS, _reflect
+from antialias.data.scenes._draws import Draws
+from antialias.data.scenes._scenes import Scene, _colours, _draw_objects, _object_frame, _owner
+from antialias.data.scenes._shapes import KINDS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_splits_share_no_photograph_and_no_stereo_pair() -> None:
 
 
 def test_twenty_kinds_all_appear_about_equally() -> None:
-    labels = materialize(Scenes(size=8, length=2000)).labels
+    labels = in_memory(Scenes(size=8, length=2000)).labels
     assert len(KINDS) == 20
     counts = labels.bincount(minlength=20)
     assert counts.min() > 60

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from antialias.data import Scenes, Segmented, open_data
+from antialias.data import Scenes, SegmentationDataset, open_data
 
 
 def test_scenes_have_twenty_classes_and_a_background() -> None:
     data, scenes = open_data("scenes", "test", want="semantic", size=32, length=4), Scenes("test", size=32)
-    assert isinstance(data, Segmented)
+    assert isinstance(data, SegmentationDataset)
     assert (len(data), len(data.classes), data.classes[0]) == (4, 21, "background")
     for index in range(4):
         image, mask = data.segmented(index)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from antialias.data import BrokenData, VideoFrames, open_data
-from antialias.data._vid import MAPPING, VideoClass, read_video_classes
+from antialias.data.classification._vid import MAPPING, VideoClass, read_video_classes
 
 CLASSES = """
 # two of the thirty

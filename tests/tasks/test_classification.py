@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2.functional import resize
 
-from antialias.data import ImageFolder, Pictures
+from antialias.data import ImageFolder, LabelledImages
 from antialias.tasks import Task, TrainConfig, register_task, task_named
 from antialias.tasks._classification import CentralBatches, WindowBatches, cut_windows
 from antialias.tasks._resized import DRAWS, random_part
@@ -19,12 +19,12 @@ CONFIG = TrainConfig(size=8, window=5, batch_size=4)
 
 
 @pytest.fixture
-def pictures() -> Pictures:
+def pictures() -> LabelledImages:
     images = torch.randint(256, (10, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return Pictures(images, torch.arange(10), [str(i) for i in range(10)])
+    return LabelledImages(images, torch.arange(10), [str(i) for i in range(10)])
 
 
-def test_windows_are_slices_mirrored_or_not(pictures: Pictures) -> None:
+def test_windows_are_slices_mirrored_or_not(pictures: LabelledImages) -> None:
     top, left, mirrored = torch.tensor([0, 3]), torch.tensor([2, 1]), torch.tensor([False, True])
     cut = cut_windows(pictures.images[:2], top, left, 5, mirrored)
     assert torch.equal(cut[0], pictures.images[0, :, 0:5, 2:7].float() / 255)
@@ -32,7 +32,7 @@ def test_windows_are_slices_mirrored_or_not(pictures: Pictures) -> None:
     assert cut.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(pictures: Pictures) -> None:
+def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(pictures: LabelledImages) -> None:
     batches = WindowBatches(pictures, CONFIG, epoch=0)
     labels = torch.cat([batches[i][1] for i in range(len(batches))])
     assert len(batches) == 2
@@ -41,7 +41,7 @@ def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(pictures: Picture
         batches[2]
 
 
-def test_batches_are_repeatable_and_epochs_and_seeds_differ(pictures: Pictures) -> None:
+def test_batches_are_repeatable_and_epochs_and_seeds_differ(pictures: LabelledImages) -> None:
     first = WindowBatches(pictures, CONFIG, epoch=0)
     again = WindowBatches(pictures, CONFIG, epoch=0)
     assert torch.equal(first[1][0], again[1][0])
@@ -52,17 +52,17 @@ def test_batches_are_repeatable_and_epochs_and_seeds_differ(pictures: Pictures) 
 
 
 def test_every_corner_and_both_directions_occur() -> None:
-    many = Pictures(torch.zeros(400, 3, 8, 8, dtype=torch.uint8), torch.zeros(400, dtype=torch.int64), ("a",))
+    many = LabelledImages(torch.zeros(400, 3, 8, 8, dtype=torch.uint8), torch.zeros(400, dtype=torch.int64), ("a",))
     batches = WindowBatches(many, CONFIG, epoch=0)
     assert batches.corners.unique().tolist() == [0, 1, 2, 3]
     assert 0.4 < batches.mirrored.float().mean() < 0.6
 
 
-def test_a_set_smaller_than_a_batch_is_one_batch(pictures: Pictures) -> None:
+def test_a_set_smaller_than_a_batch_is_one_batch(pictures: LabelledImages) -> None:
     assert len(WindowBatches(pictures, TrainConfig(size=8, window=5, batch_size=64), epoch=0)) == 1
 
 
-def test_test_batches_are_central_and_in_order(pictures: Pictures) -> None:
+def test_test_batches_are_central_and_in_order(pictures: LabelledImages) -> None:
     batches = CentralBatches(pictures, TrainConfig(size=8, window=4, batch_size=1))
     images, labels = zip(*(batches[i] for i in range(len(batches))), strict=True)
     assert torch.equal(torch.cat(labels), torch.arange(10))
@@ -101,7 +101,7 @@ def test_a_picture_too_long_for_any_part_is_cut_in_the_middle() -> None:
     assert set(_parts(400, 20)) == {(186, 0, 27, 20)}
 
 
-def test_parts_of_pictures_in_memory_are_resized(pictures: Pictures) -> None:
+def test_parts_of_pictures_in_memory_are_resized(pictures: LabelledImages) -> None:
     config = replace(CONFIG, crop="resized")
     batches, again = (task_named("classification").training_batches(pictures, config, 0) for _ in range(2))
     (images, labels), (same, _) = batches[0], again[0]
@@ -123,7 +123,7 @@ def test_parts_of_files_are_cut_out_of_the_whole_picture(tmp_path: Path) -> None
     task = task_named("classification")
     data = task.open(config, "train")
     assert isinstance(data, ImageFolder)
-    assert isinstance(task.open(config, "test"), Pictures)
+    assert isinstance(task.open(config, "test"), LabelledImages)
     images = torch.cat([task.training_batches(data, config, epoch)[0][0] for epoch in range(20)])
     assert images.shape == (20, 3, 5, 5)
     assert images.min() < 0.3  # the central square has no grey below 0.4 and none above 0.6

@@ -12,7 +12,16 @@ import torch
 from torch import nn
 from torchvision.transforms.v2.functional import to_pil_image
 
-from antialias.data import Annotated, Annotation, Annotations, PartlyMasked, Scenes, class_split, filled, hold
+from antialias.data import (
+    AnnotatedImages,
+    Annotation,
+    ClassSplit,
+    DetectionDataset,
+    PartiallySupervised,
+    Scenes,
+    boxes_to_masks,
+    in_memory,
+)
 from antialias.metrics import average_precision
 from antialias.nn import Fixed
 from antialias.surgery import conversion_of
@@ -24,22 +33,22 @@ CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1
 
 
 @pytest.fixture(scope="module")
-def scenes() -> Annotations:
-    return hold(Scenes("test", size=48, length=10))
+def scenes() -> AnnotatedImages:
+    return in_memory(Scenes("test", size=48, length=10), "instances")
 
 
 @pytest.fixture(scope="module")
-def empty(scenes: Annotations) -> Annotations:
+def empty(scenes: AnnotatedImages) -> AnnotatedImages:
     """Pictures without objects."""
     items = [_without_objects(scenes.annotated(i)) for i in range(4)]
-    return Annotations(items, ["none"] * 4, scenes.classes)
+    return AnnotatedImages(items, ["none"] * 4, scenes.classes)
 
 
 def _without_objects(item: Annotation) -> Annotation:
     return item._replace(boxes=item.boxes[:0], labels=item.labels[:0], masks=item.masks[:0], crowd=item.crowd[:0])
 
 
-def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: Annotations) -> None:
+def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: AnnotatedImages) -> None:
     batches = ObjectBatches(scenes, CONFIG, epoch=0)
     ids = [int(target["image_id"]) for i in range(len(batches)) for target in batches[i][1]]
     assert len(ids) == len(set(ids)) == 8
@@ -47,7 +56,7 @@ def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: Annotatio
         batches[2]
 
 
-def test_pictures_are_scaled_cut_and_mirrored_with_their_objects(scenes: Annotations) -> None:
+def test_pictures_are_scaled_cut_and_mirrored_with_their_objects(scenes: AnnotatedImages) -> None:
     sizes, mirrored = set(), set()
     for epoch in range(6):
         batches = ObjectBatches(scenes, CONFIG, epoch)
@@ -66,10 +75,10 @@ def test_pictures_are_scaled_cut_and_mirrored_with_their_objects(scenes: Annotat
     assert not torch.equal(again.order, other.order)
 
 
-def test_crowds_and_boxes_without_an_inside_are_not_learnt_but_kept_for_the_score(scenes: Annotations) -> None:
+def test_crowds_and_boxes_without_an_inside_are_not_learnt_but_kept_for_the_score(scenes: AnnotatedImages) -> None:
     item = next(scenes.annotated(i) for i in range(10) if len(scenes.annotated(i).labels) > 1)
     crowd = item._replace(crowd=torch.ones_like(item.crowd))
-    data = Annotations([crowd], ["crowd"], scenes.classes)
+    data = AnnotatedImages([crowd], ["crowd"], scenes.classes)
     assert len(ObjectBatches(data, CONFIG, 0)[0][1][0]["labels"]) == 0
     (image,), (target,) = WholeObjects(data, CONFIG)[0]
     assert torch.equal(image, item.image.float() / 255)
@@ -78,7 +87,9 @@ def test_crowds_and_boxes_without_an_inside_are_not_learnt_but_kept_for_the_scor
 
 
 @pytest.mark.parametrize("filter", [None, Fixed()])
-def test_a_detector_learns_with_or_without_objects(scenes: Annotations, empty: Annotations, filter: Any) -> None:
+def test_a_detector_learns_with_or_without_objects(
+    scenes: AnnotatedImages, empty: AnnotatedImages, filter: Any
+) -> None:
     task = task_named("instance")
     model = network(replace(CONFIG, filter=filter), task.outputs(scenes))
     assert (conversion_of(model) is not None) == (filter is not None)
@@ -92,7 +103,7 @@ def test_a_detector_learns_with_or_without_objects(scenes: Annotations, empty: A
 class Oracle(nn.Module):
     """Knows the answers, by the brightness of the whole picture; finds nothing in any other."""
 
-    def __init__(self, data: Annotations, classes_up: int = 0) -> None:
+    def __init__(self, data: AnnotatedImages, classes_up: int = 0) -> None:
         super().__init__()
         images, targets = zip(*(one for batch in _batches(data) for one in zip(*batch, strict=True)), strict=True)
         self.known = {image.sum().item(): target for image, target in zip(images, targets, strict=True)}
@@ -108,12 +119,12 @@ class Oracle(nn.Module):
         return {"boxes": target["boxes"], "labels": labels, "masks": masks, "scores": torch.ones(len(labels))}
 
 
-def _batches(data: Annotations) -> list[Any]:
+def _batches(data: AnnotatedImages) -> list[Any]:
     batches = WholeObjects(data, CONFIG)
     return [batches[i] for i in range(len(batches))]
 
 
-def test_the_meter_and_the_scores_are_the_metrics(scenes: Annotations) -> None:
+def test_the_meter_and_the_scores_are_the_metrics(scenes: AnnotatedImages) -> None:
     task, model = task_named("instance"), Oracle(scenes)
     meter = task.meter(21)
     for images, targets in _batches(scenes):
@@ -133,12 +144,12 @@ def test_the_meter_and_the_scores_are_the_metrics(scenes: Annotations) -> None:
     assert average_precision((model._of(i) for images, _ in _batches(scenes) for i in images), targets).value == 1
 
 
-def test_a_network_of_other_classes_is_refused(scenes: Annotations) -> None:
+def test_a_network_of_other_classes_is_refused(scenes: AnnotatedImages) -> None:
     with pytest.raises(ValueError, match="the network found class 3., the data has 20 classes. Use a network of 21"):
         task_named("instance").evaluate(Oracle(scenes, classes_up=30), scenes, CONFIG)
 
 
-def _coco_of(scenes: Annotations, root: Path) -> Path:
+def _coco_of(scenes: AnnotatedImages, root: Path) -> Path:
     """Write pictures as COCO lays them out, for both splits; masks as run lengths."""
     from faster_coco_eval import mask as rle
 
@@ -165,13 +176,13 @@ def _coco_of(scenes: Annotations, root: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:instance consistency of:UserWarning")
-def test_a_run_on_cocos_layout_is_the_run_on_the_same_pictures(scenes: Annotations, tmp_path: Path) -> None:
+def test_a_run_on_cocos_layout_is_the_run_on_the_same_pictures(scenes: AnnotatedImages, tmp_path: Path) -> None:
     data = f"coco:{_coco_of(scenes, tmp_path)}"
     config = replace(CONFIG, data=data, size=None, accelerator="cpu", devices=1, max_steps=2, out=str(tmp_path / "run"))
     run = fit(config)
     assert {"model.safetensors", "scores.json"} <= {path.name for path in run.files}
     assert {"mask_ap", "mask_ap50", "box_ap"} <= set(run.scores)
-    same = Annotations([scenes.annotated(i) for i in range(6)], ["scene"] * 6, scenes.classes)
+    same = AnnotatedImages([scenes.annotated(i) for i in range(6)], ["scene"] * 6, scenes.classes)
     expected = task_named("instance").evaluate(run.model, same, config)
     assert run.scores["box_ap"] == expected["box_ap"]
 
@@ -179,21 +190,21 @@ def test_a_run_on_cocos_layout_is_the_run_on_the_same_pictures(scenes: Annotatio
 @pytest.fixture(scope="module")
 def split(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("split") / "classes.txt"
-    class_split(Scenes.classes, 10).write(path)
+    ClassSplit.of(Scenes.classes, 10).write(path)
     return str(path)
 
 
 def test_only_what_is_learnt_from_hides_masks(split: str) -> None:
     config = replace(CONFIG, data="scenes", train_length=6, test_length=6, masked_classes=split)
-    task, sides = task_named("instance"), class_split(Scenes.classes, 10)
+    task, sides = task_named("instance"), ClassSplit.of(Scenes.classes, 10)
     learnt, test = task.open(config, "train"), task.open(config, "test")
-    assert (type(learnt), type(test)) == (PartlyMasked, Annotations)
+    assert (type(learnt), type(test)) == (PartiallySupervised, AnnotatedImages)
     seen: list[bool] = []
     for image, target in (one for b in ObjectBatches(learnt, config, 0) for one in zip(*b, strict=True)):
         names = [Scenes.classes[label - 1] for label in target["labels"].tolist()]
         assert target["has_mask"].tolist() == [name in sides.masked for name in names]
         hidden = ~target["has_mask"]
-        drawn = filled(target["boxes"], (image.shape[-2], image.shape[-1]))
+        drawn = boxes_to_masks(target["boxes"], (image.shape[-2], image.shape[-1]))
         assert torch.equal(target["masks"][hidden].bool(), drawn[hidden])
         seen += [not torch.equal(*pair) for pair in zip(target["masks"].bool()[~hidden], drawn[~hidden], strict=True)]
     assert any(seen)
@@ -204,32 +215,32 @@ def test_only_what_is_learnt_from_hides_masks(split: str) -> None:
         replace(config, task="semantic")
 
 
-def _spoilt(data: Annotations, names: tuple[str, ...]) -> Annotations:
+def _spoilt(data: AnnotatedImages, names: tuple[str, ...]) -> AnnotatedImages:
     """Return the same pictures and boxes with the masks of some classes inverted."""
     wrong = torch.tensor([name in names for name in data.classes])
     items = [
         item._replace(masks=item.masks ^ wrong[item.labels][:, None, None]) for item in map(data.annotated, range(10))
     ]
-    return Annotations(items, data.names, data.classes)
+    return AnnotatedImages(items, data.names, data.classes)
 
 
 @pytest.mark.parametrize("model", ["antialias:TinyMaskX", "antialias:TinyAgnosticMaskRCNN"])
-def test_masks_that_are_not_learnt_have_no_influence(scenes: Annotations, split: str, model: str) -> None:
-    sides = class_split(scenes.classes, 10)
+def test_masks_that_are_not_learnt_have_no_influence(scenes: AnnotatedImages, split: str, model: str) -> None:
+    sides = ClassSplit.of(scenes.classes, 10)
     config = replace(CONFIG, model=model, masked_classes=split, max_steps=2)
 
-    def learnt(data: Annotated) -> list[torch.Tensor]:
+    def learnt(data: DetectionDataset) -> list[torch.Tensor]:
         net = network(config, 21)
         train_(net, data, config)
         return list(net.state_dict().values())
 
-    weights = learnt(PartlyMasked(scenes, sides))
-    assert all(map(torch.equal, weights, learnt(PartlyMasked(_spoilt(scenes, sides.unmasked), sides))))
-    assert not all(map(torch.equal, weights, learnt(PartlyMasked(_spoilt(scenes, sides.masked), sides))))
+    weights = learnt(PartiallySupervised(scenes, sides))
+    assert all(map(torch.equal, weights, learnt(PartiallySupervised(_spoilt(scenes, sides.unmasked), sides))))
+    assert not all(map(torch.equal, weights, learnt(PartiallySupervised(_spoilt(scenes, sides.masked), sides))))
 
 
-def test_a_network_that_would_take_boxes_for_masks_is_refused(scenes: Annotations, split: str) -> None:
-    config, data = replace(CONFIG, masked_classes=split), PartlyMasked(scenes, class_split(scenes.classes, 10))
+def test_a_network_that_would_take_boxes_for_masks_is_refused(scenes: AnnotatedImages, split: str) -> None:
+    config, data = replace(CONFIG, masked_classes=split), PartiallySupervised(scenes, ClassSplit.of(scenes.classes, 10))
     with pytest.raises(ValueError, match="masked_classes is given, but MaskRCNN learns a mask of every object. Use"):
         train_(network(config, 21), data, config)
 
@@ -237,19 +248,19 @@ def test_a_network_that_would_take_boxes_for_masks_is_refused(scenes: Annotation
 class BoxesForMasks(Oracle):
     """Knows the answers, but of some classes only the boxes."""
 
-    def __init__(self, data: Annotations, names: tuple[str, ...]) -> None:
+    def __init__(self, data: AnnotatedImages, names: tuple[str, ...]) -> None:
         super().__init__(data)
         self.names = names
 
     def _of(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
         found = super()._of(picture)
         unknown = torch.tensor([Scenes.classes[label - 1] in self.names for label in found["labels"].tolist()])
-        boxes = filled(found["boxes"], (picture.shape[1], picture.shape[2]))
+        boxes = boxes_to_masks(found["boxes"], (picture.shape[1], picture.shape[2]))
         return {**found, "masks": torch.where(unknown[:, None, None], boxes, found["masks"])}
 
 
-def test_both_sides_are_scored_by_themselves(scenes: Annotations, split: str) -> None:
-    task, sides = task_named("instance"), class_split(scenes.classes, 10)
+def test_both_sides_are_scored_by_themselves(scenes: AnnotatedImages, split: str) -> None:
+    task, sides = task_named("instance"), ClassSplit.of(scenes.classes, 10)
     model = BoxesForMasks(scenes, sides.unmasked)
     left_out = "instance consistency of masks of 10 masked .* boxes of 10 masked classes: left out, since nothing was"
     with pytest.warns(UserWarning, match=left_out):
@@ -267,7 +278,7 @@ def test_both_sides_are_scored_by_themselves(scenes: Annotations, split: str) ->
     assert scores["mask_ap_unmasked"].protocol["labels"] == [scenes.classes.index(name) + 1 for name in sides.unmasked]
 
 
-def test_parts_are_those_of_the_whole(scenes: Annotations, split: str, tmp_path: Path) -> None:
+def test_parts_are_those_of_the_whole(scenes: AnnotatedImages, split: str, tmp_path: Path) -> None:
     config, model = replace(CONFIG, masked_classes=split), BoxesForMasks(scenes, Scenes.classes[:10])
     task, seen = replace(task_named("instance"), part=3), list[tuple[int, int]]()
 

@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from antialias.data import Pictures
+from antialias.data import LabelledImages
 from antialias.tasks import TrainConfig, fit, task_named
 from antialias.tasks._loading import batch_loader, workers_for
 
 
-def _pictures() -> Pictures:
+def _pictures() -> LabelledImages:
     images = torch.randint(256, (10, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    return Pictures(images, torch.arange(10), [str(i) for i in range(10)])
+    return LabelledImages(images, torch.arange(10), [str(i) for i in range(10)])
 
 
 def test_files_are_read_by_a_process_a_core_and_memory_by_none(monkeypatch: pytest.MonkeyPatch) -> None:

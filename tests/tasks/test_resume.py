@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from antialias.data import materialize, open_data
+from antialias.data import in_memory, open_data
 from antialias.nn import Adaptive
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
 
@@ -43,7 +43,7 @@ def _killed_at(step: int, config: TrainConfig, *, resume: bool = False) -> None:
 
 def _trained_at_once(config: TrainConfig) -> nn.Module:
     model = network(config, 20)
-    train_(model, materialize(open_data("scenes", size=config.picture_side, length=config.train_length)), config)
+    train_(model, in_memory(open_data("scenes", size=config.picture_side, length=config.train_length)), config)
     return model
 
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from antialias.data import Scenes, Segmentations, SegmentedScenes, hold_segmented
+from antialias.data import Scenes, SegmentedImages, in_memory
+from antialias.data.scenes import SegmentedScenes
 from antialias.nn import Adaptive, Filter, Fixed
 from antialias.results import filter_words
 from antialias.surgery import conversion_of
@@ -25,15 +26,15 @@ CONFIG = TrainConfig(
 
 
 @pytest.fixture(scope="module")
-def scenes() -> Segmentations:
-    return hold_segmented(SegmentedScenes(Scenes("train", size=48, length=10)))
+def scenes() -> SegmentedImages:
+    return in_memory(SegmentedScenes(Scenes("train", size=48, length=10)), "semantic")
 
 
 @pytest.fixture(scope="module")
-def sizes() -> Segmentations:
+def sizes() -> SegmentedImages:
     """Pictures of several sizes whose red channel is ten times their class; some pixels have none."""
     generator = torch.Generator().manual_seed(0)
-    return Segmentations([_ten_times(40 + 8 * (i % 3), 48, generator) for i in range(7)], ["made"] * 7, list("abcde"))
+    return SegmentedImages([_ten_times(40 + 8 * (i % 3), 48, generator) for i in range(7)], ["made"] * 7, list("abcde"))
 
 
 def _ten_times(height: int, width: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -44,7 +45,7 @@ def _ten_times(height: int, width: int, generator: torch.Generator) -> tuple[Ten
     return image, mask
 
 
-def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: Segmentations) -> None:
+def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: SegmentedImages) -> None:
     batches = MaskBatches(scenes, CONFIG, epoch=0)
     numbers = [number for index in range(len(batches)) for number in batches.numbers(index).tolist()]
     assert len(set(numbers)) == len(numbers) == 8
@@ -55,14 +56,14 @@ def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: Segmentat
         batches[2]
 
 
-def test_a_batch_follows_from_seed_and_epoch_alone(scenes: Segmentations) -> None:
+def test_a_batch_follows_from_seed_and_epoch_alone(scenes: SegmentedImages) -> None:
     first, again = MaskBatches(scenes, CONFIG, 3), MaskBatches(scenes, CONFIG, 3)
     assert all(map(torch.equal, first[1], again[1]))
     for other in (MaskBatches(scenes, CONFIG, 4), MaskBatches(scenes, replace(CONFIG, seed=1), 3)):
         assert not torch.equal(first[1][0], other[1][0])
 
 
-def test_masks_are_scaled_cut_mirrored_and_continued_with_their_pictures(sizes: Segmentations) -> None:
+def test_masks_are_scaled_cut_mirrored_and_continued_with_their_pictures(sizes: SegmentedImages) -> None:
     shares, sides = [], set()
     for epoch in range(10):
         batches = MaskBatches(sizes, replace(CONFIG, batch_size=7), epoch)
@@ -83,7 +84,7 @@ def test_masks_are_scaled_cut_mirrored_and_continued_with_their_pictures(sizes: 
     assert (MaskBatches(sizes, replace(CONFIG, scales=(1.0, 1.0)), 0).scales == 1).all()
 
 
-def test_mirroring_swaps_left_and_right_of_both(sizes: Segmentations) -> None:
+def test_mirroring_swaps_left_and_right_of_both(sizes: SegmentedImages) -> None:
     batches = MaskBatches(sizes, CONFIG, 0)
     assert set(batches.mirrored.tolist()) == {True, False}
     batches.mirrored[:] = False
@@ -93,7 +94,7 @@ def test_mirroring_swaps_left_and_right_of_both(sizes: Segmentations) -> None:
     assert torch.equal(batches[0][1], masks.flip(-1))
 
 
-def test_test_pictures_come_whole_and_in_order(sizes: Segmentations) -> None:
+def test_test_pictures_come_whole_and_in_order(sizes: SegmentedImages) -> None:
     batches = WholeMasks(sizes, CONFIG)
     shown = [one for index in range(len(batches)) for one in zip(*batches[index], strict=True)]
     assert (len(batches), len(shown)) == (2, 7)
@@ -141,7 +142,7 @@ def test_a_batch_without_a_class_teaches_nothing() -> None:
     assert not model.out.grad.any()
 
 
-def _by_hand(model: nn.Module, data: Segmentations) -> list[tuple[int, int]]:
+def _by_hand(model: nn.Module, data: SegmentedImages) -> list[tuple[int, int]]:
     """Return the prediction and the truth of every pixel that has one."""
     pairs: list[tuple[int, int]] = []
     for image, mask in data.items:
@@ -159,7 +160,7 @@ class _ByRed(nn.Module):
         return {"out": -(x[:, :1].clamp(max=0.125) + 0.05 * (low & (x[:, 1:2] > 0.6)) - steps).abs()}
 
 
-def test_scores_are_counts_of_pixels_on_the_tasks_own_path(sizes: Segmentations) -> None:
+def test_scores_are_counts_of_pixels_on_the_tasks_own_path(sizes: SegmentedImages) -> None:
     model = _ByRed()
     pairs = _by_hand(model, sizes)
     both = [sum(p == k == t for p, t in pairs) for k in range(5)]
@@ -177,7 +178,7 @@ def test_scores_are_counts_of_pixels_on_the_tasks_own_path(sizes: Segmentations)
     assert meter.compute().item() == torch.tensor(mean_iou).item()
 
 
-def test_the_scores_of_parts_are_those_of_the_whole(sizes: Segmentations) -> None:
+def test_the_scores_of_parts_are_those_of_the_whole(sizes: SegmentedImages) -> None:
     model = _ByRed()
     whole = TASK.evaluate(model, sizes, CONFIG)
     joined = measured(model, replace(TASK, part=3), sizes, CONFIG)
@@ -193,7 +194,7 @@ def test_the_scores_of_parts_are_those_of_the_whole(sizes: Segmentations) -> Non
     assert whole["segmentation_consistency"].spread > 0
 
 
-def test_what_was_measured_before_a_crash_is_read_again(sizes: Segmentations, tmp_path: Path) -> None:
+def test_what_was_measured_before_a_crash_is_read_again(sizes: SegmentedImages, tmp_path: Path) -> None:
     model, seen = _ByRed(), []
     parts = replace(TASK, part=3, evaluate_part=lambda *of: seen.append(of[3]) or TASK.evaluate_part(*of))
 
@@ -208,15 +209,15 @@ def test_what_was_measured_before_a_crash_is_read_again(sizes: Segmentations, tm
     assert scores == TASK.evaluate(model, sizes, CONFIG)
 
 
-def test_nothing_is_said_of_correct_pixels_where_there_are_none(sizes: Segmentations) -> None:
+def test_nothing_is_said_of_correct_pixels_where_there_are_none(sizes: SegmentedImages) -> None:
     always = _Heads().eval()
     items = [(image, mask.clamp(max=0)) for image, mask in sizes.items]
-    scores = TASK.evaluate(always, Segmentations(items, sizes.names, sizes.classes), CONFIG)
+    scores = TASK.evaluate(always, SegmentedImages(items, sizes.names, sizes.classes), CONFIG)
     assert list(scores) == ["mean_iou", "pixel_accuracy", "segmentation_consistency"]
     assert (scores["mean_iou"].value, scores["segmentation_consistency"].value) == (0, 1)
 
 
-def test_a_network_of_other_classes_is_refused(sizes: Segmentations) -> None:
+def test_a_network_of_other_classes_is_refused(sizes: SegmentedImages) -> None:
     model = _Heads(7).eval()
     with pytest.raises(ValueError, match="the network has 7 outputs, the data 5 classes. Use equal numbers."):
         TASK.evaluate(model, sizes, CONFIG)
@@ -224,7 +225,7 @@ def test_a_network_of_other_classes_is_refused(sizes: Segmentations) -> None:
 
 
 @pytest.mark.parametrize("filter", [None, Fixed(), Adaptive()], ids=filter_words)
-def test_the_small_network_learns(scenes: Segmentations, filter: Filter | None) -> None:
+def test_the_small_network_learns(scenes: SegmentedImages, filter: Filter | None) -> None:
     config = replace(CONFIG, filter=filter, epochs=8, train_length=10)
     model = network(config, TASK.outputs(scenes))
     assert (conversion_of(model) is not None) == (filter is not None)
@@ -242,7 +243,7 @@ NETWORKS = (
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_networks_of_other_libraries_learn_and_are_measured(sizes: Segmentations, name: str) -> None:
+def test_networks_of_other_libraries_learn_and_are_measured(sizes: SegmentedImages, name: str) -> None:
     config = replace(CONFIG, model=name, window=33, batch_size=2, max_steps=1, filter=Adaptive(), channels_last=False)
     model = network(config, TASK.outputs(sizes))
     kinds = {site.kind for site in conversion_of(model).changed}
@@ -254,5 +255,5 @@ def test_networks_of_other_libraries_learn_and_are_measured(sizes: Segmentations
     unchanged = {name for name, parameter in model.named_parameters() if torch.equal(before[name], parameter)}
     assert not any("aux" in name or "head" in name for name in unchanged)
     assert len(unchanged) < len(before) / 2  # PSPNet leaves two stages of its encoder out
-    scores = TASK.evaluate(model, Segmentations(sizes.items[:1], sizes.names[:1], sizes.classes), config)
+    scores = TASK.evaluate(model, SegmentedImages(sizes.items[:1], sizes.names[:1], sizes.classes), config)
     assert 0 <= scores["mean_iou"].value <= scores["pixel_accuracy"].value

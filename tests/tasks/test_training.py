@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from antialias.data import Pictures, materialize, open_data
+from antialias.data import LabelledImages, in_memory, open_data
 from antialias.models import TinyResNet, load
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.results import Evaluation
@@ -24,8 +24,8 @@ SMALL = TrainConfig(
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Pictures:
-    return materialize(open_data("scenes", size=40, length=64))
+def pictures() -> LabelledImages:
+    return in_memory(open_data("scenes", size=40, length=64))
 
 
 def _same(a: nn.Module, b: nn.Module) -> bool:
@@ -99,7 +99,9 @@ def test_inputs_are_normalised_as_the_network_asks() -> None:
 
 
 @pytest.mark.parametrize("filter", [None, Adaptive()], ids=["none", "adaptive"])
-def test_training_repeats_itself_and_leaves_the_global_random_state(pictures: Pictures, filter: Filter | None) -> None:
+def test_training_repeats_itself_and_leaves_the_global_random_state(
+    pictures: LabelledImages, filter: Filter | None
+) -> None:
     config = replace(SMALL, filter=filter)
     before = torch.get_rng_state()
     first, second = network(config, 20), network(config, 20)
@@ -111,7 +113,7 @@ def test_training_repeats_itself_and_leaves_the_global_random_state(pictures: Pi
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_progress_counts_every_step(pictures: Pictures) -> None:
+def test_progress_counts_every_step(pictures: LabelledImages) -> None:
     seen: list[tuple[int, int]] = []
     train_(network(SMALL, 20), pictures, SMALL, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(step, 8) for step in range(1, 9)]
@@ -120,7 +122,7 @@ def test_progress_counts_every_step(pictures: Pictures) -> None:
 def test_a_short_training_beats_chance() -> None:
     config = TrainConfig(filter=Fixed(), epochs=6, test_length=250)
     model = network(config, 20)
-    losses = train_(model, materialize(open_data("scenes", length=1500)), config)
+    losses = train_(model, in_memory(open_data("scenes", length=1500)), config)
     assert losses[-1] < losses[0]
     scores = evaluate(model, config)
     assert set(scores) == {"accuracy", "top5_accuracy", "consistency", "consistency_on_correct", "top1_change"}
@@ -129,7 +131,7 @@ def test_a_short_training_beats_chance() -> None:
     assert scores["accuracy"].interval[0] > 0.08  # chance is 0.05
 
 
-def test_lightning_takes_the_very_same_steps(pictures: Pictures, tmp_path: Path, dropout_model: str) -> None:
+def test_lightning_takes_the_very_same_steps(pictures: LabelledImages, tmp_path: Path, dropout_model: str) -> None:
     options = {"model": dropout_model, "accumulate": 3, "clip_norm": 0.1, "ema": 0.9, "max_steps": 3}
     for config in (replace(SMALL, filter=Fixed()), replace(SMALL, **options, schedule="poly")):
         config = replace(config, out=str(tmp_path / config.schedule))

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from antialias.data import Pictures, open_data
+from antialias.data import LabelledImages, open_data
 from antialias.models import build
 from antialias.report import measure, write
 
@@ -44,7 +44,7 @@ def report(
     networks = {name: build(name, weights=weights) for name in models}
     opened = open_data(data, split, size=size, seed=seed)
     chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
-    loader = DataLoader(Pictures(*opened.labelled(chosen), opened.classes), batch_size=32)
+    loader = DataLoader(LabelledImages(*opened.labelled(chosen), opened.classes), batch_size=32)
     with progress_bar("Measuring") as progress:
         made = measure(
             networks,

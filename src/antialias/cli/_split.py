@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from antialias.data import class_split, open_data
+from antialias.data import ClassSplit, open_data
 
 
 def split(data: str, masked: Literal["voc"] | int, /, *, out: Path, seed: int = 0, reverse: bool = False) -> None:
@@ -19,7 +19,7 @@ def split(data: str, masked: Literal["voc"] | int, /, *, out: Path, seed: int = 
         reverse: Write the other direction: the classes of which `masked` has none.
     """
     classes = open_data(data, "test", want="instances").classes
-    made = class_split(classes, masked, seed)
+    made = ClassSplit.of(classes, masked, seed)
     made = made.reversed() if reverse else made
     made.write(out)
     print(f"Wrote {out}: masks of {len(made.masked)} classes, boxes only of {len(made.unmasked)}.")

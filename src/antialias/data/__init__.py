@@ -1,83 +1,58 @@
-"""Pictures: real photographs that installed packages carry, composed scenes, and folders of the user's."""
+"""Images with labels, masks or objects: readers of the standard layouts, composed scenes, photographs.
 
-from ._annotated import Annotated as Annotated
-from ._annotated import Annotation as Annotation
-from ._annotated import Annotations as Annotations
-from ._annotated import boxes_around as boxes_around
-from ._annotated import cut as cut
-from ._annotated import hold as hold
-from ._annotated import mirrored as mirrored
-from ._annotated import resampled as resampled
-from ._annotated import scaled as scaled
-from ._cityscapes import Cityscapes as Cityscapes
-from ._class_split import ClassSplit as ClassSplit
-from ._class_split import PartlyMasked as PartlyMasked
-from ._class_split import class_split as class_split
-from ._class_split import filled as filled
-from ._coco import CocoInstances as CocoInstances
-from ._faults import BrokenData as BrokenData
-from ._faults import Fault as Fault
-from ._faults import OnBroken as OnBroken
-from ._folder import ImageFolder as ImageFolder
-from ._open import Opener as Opener
+Read from below. `images` opens image files and reports what cannot be used. `classification`, `segmentation` and
+`detection` each say what such a data set is and read its layouts. `scenes` draws images that need no files. `_open`
+turns a name that a user types into one of these, and `_in_memory` holds a whole data set.
+"""
+
+from ._in_memory import in_memory as in_memory
 from ._open import Request as Request
-from ._open import Want as Want
 from ._open import open_data as open_data
 from ._open import register as register
-from ._photographs import photographs as photographs
-from ._photographs import textures as textures
-from ._pictures import Labelled as Labelled
-from ._pictures import Pictures as Pictures
-from ._pictures import Progress as Progress
-from ._pictures import materialize as materialize
-from ._scenes import Scene as Scene
-from ._scenes import Scenes as Scenes
-from ._segmented import Segmentations as Segmentations
-from ._segmented import Segmented as Segmented
-from ._segmented import SegmentedScenes as SegmentedScenes
-from ._segmented import hold_segmented as hold_segmented
-from ._segmented import window_of as window_of
-from ._vid import VideoFrames as VideoFrames
-from ._voc import VocSegmentation as VocSegmentation
+from .classification import ClassificationDataset as ClassificationDataset
+from .classification import ImageFolder as ImageFolder
+from .classification import LabelledImages as LabelledImages
+from .classification import VideoFrames as VideoFrames
+from .detection import AnnotatedImages as AnnotatedImages
+from .detection import Annotation as Annotation
+from .detection import ClassSplit as ClassSplit
+from .detection import CocoInstances as CocoInstances
+from .detection import DetectionDataset as DetectionDataset
+from .detection import PartiallySupervised as PartiallySupervised
+from .images import BrokenData as BrokenData
+from .images import boxes_to_masks as boxes_to_masks
+from .images import crop_and_pad as crop_and_pad
+from .images import resize as resize
+from .scenes import Scenes as Scenes
+from .scenes import photographs as photographs
+from .segmentation import Cityscapes as Cityscapes
+from .segmentation import SegmentationDataset as SegmentationDataset
+from .segmentation import SegmentedImages as SegmentedImages
+from .segmentation import VocSegmentation as VocSegmentation
 
 __all__ = [
-    "Annotated",
+    "AnnotatedImages",
     "Annotation",
-    "Annotations",
     "BrokenData",
     "Cityscapes",
     "ClassSplit",
+    "ClassificationDataset",
     "CocoInstances",
-    "Fault",
+    "DetectionDataset",
     "ImageFolder",
-    "Labelled",
-    "OnBroken",
-    "Opener",
-    "PartlyMasked",
-    "Pictures",
-    "Progress",
+    "LabelledImages",
+    "PartiallySupervised",
     "Request",
-    "Scene",
     "Scenes",
-    "Segmentations",
-    "Segmented",
-    "SegmentedScenes",
+    "SegmentationDataset",
+    "SegmentedImages",
     "VideoFrames",
     "VocSegmentation",
-    "Want",
-    "boxes_around",
-    "class_split",
-    "cut",
-    "filled",
-    "hold",
-    "hold_segmented",
-    "materialize",
-    "mirrored",
+    "boxes_to_masks",
+    "crop_and_pad",
+    "in_memory",
     "open_data",
     "photographs",
     "register",
-    "resampled",
-    "scaled",
-    "textures",
-    "window_of",
+    "resize",
 ]

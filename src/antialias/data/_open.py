@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
-from ._cityscapes import Cityscapes
-from ._coco import CocoInstances
-from ._faults import OnBroken
-from ._folder import ImageFolder
-from ._pictures import Labelled
-from ._scenes import Scenes
-from ._segmented import SegmentedScenes
-from ._vid import VideoFrames
-from ._voc import VocSegmentation
+from .classification import ClassificationDataset, ImageFolder, VideoFrames
+from .detection import CocoInstances
+from .images import OnBroken
+from .scenes import Scenes, SegmentedScenes
+from .segmentation import Cityscapes, VocSegmentation
 
 Want = Literal["label", "semantic", "instances"]
-"""One label a picture, one class a pixel, or a mask, box and class for each object."""
+"""One label an image, one class a pixel, or a mask, box and class for each object."""
 
 
 class Request(NamedTuple):
@@ -32,7 +28,7 @@ class Request(NamedTuple):
 
 
 class Opener(Protocol):
-    """Turns a request into a data set: `Labelled` where labels are wanted."""
+    """Turns a request into a data set: `ClassificationDataset` where labels are wanted."""
 
     def __call__(self, request: Request) -> Any: ...
 
@@ -71,7 +67,7 @@ def open_data(
     seed: int = 0,
     length: int | None = None,
     on_broken: OnBroken = "stop",
-) -> Labelled: ...
+) -> ClassificationDataset: ...
 
 
 @overload
@@ -103,11 +99,11 @@ def open_data(
         name: `"scenes"` (embedded), `"images:DIR"` (one folder a class), `"voc:DIR"` or `"cityscapes:DIR"` (a class a
             pixel), or `"coco:DIR"` (instances).
         split: `"train"` or `"test"`.
-        want: Kind of targets: `"label"` (a `Labelled` data set), `"semantic"` or `"instances"`.
-        size: Height and width in pixels, of masked pictures their shorter side; by default 80 for scenes, 224 for
-            folders of classes, and as they are for masked pictures.
-        seed: For generated pictures: other seeds give other pictures.
-        length: For generated pictures: how many there are; by default 8000 to train, 2000 to test.
+        want: Kind of targets: `"label"` (a `ClassificationDataset` data set), `"semantic"` or `"instances"`.
+        size: Height and width in pixels, of images with masks their shorter side; by default 80 for scenes, 224 for
+            folders of classes, and as they are for images with masks.
+        seed: For generated images: other seeds give other images.
+        length: For generated images: how many there are; by default 8000 to train, 2000 to test.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`.
 
     Raises:
@@ -123,18 +119,14 @@ def open_data(
         raise ValueError(f"data={name!r} is unknown. Use one of: {', '.join(sorted(_SCHEMES))}.")
     if bool(colon) != bool(location):
         raise ValueError(f"data={name!r} has nothing behind its colon. Use {scheme}:DIR.")
-    _check_want(name, want)
-    return _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want, on_broken))
-
-
-def _check_want(name: str, want: Want) -> None:
     if want not in get_args(Want):
         raise ValueError(f"want={want!r} is unknown. Use one of: {', '.join(get_args(Want))}.")
-    if want not in _SCHEMES[name.partition(":")[0]].wants:
+    if want not in _SCHEMES[scheme].wants:
         having = sorted(scheme for scheme, entry in _SCHEMES.items() if want in entry.wants)
         raise ValueError(
             f"data={name!r} has no {want} targets. Use one of: {', '.join(having) or 'none has them yet'}."
         )
+    return _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want, on_broken))
 
 
 def _open_scenes(request: Request) -> Scenes | SegmentedScenes:

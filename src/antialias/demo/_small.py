@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from antialias.data import Pictures, materialize, open_data
+from antialias.data import LabelledImages, in_memory, open_data
 from antialias.metrics import Score, average
 from antialias.nn import Adaptive, Filter, Fixed
 from antialias.report import FilterMaps, filter_maps
@@ -38,7 +38,7 @@ class Small:
 
     scores: dict[str, list[dict[str, Score]]]
     models: dict[str, nn.Module]
-    test: Pictures
+    test: LabelledImages
 
     def score(self, name: str, key: str) -> Score:
         """Return one score of one network, averaged over the seeds picture by picture."""
@@ -95,8 +95,8 @@ def macs(model: nn.Module) -> int:
     return inspect(model).macs
 
 
-def _scenes(config: TrainConfig, progress: Progress) -> tuple[Pictures, Pictures]:
-    train = materialize(
+def _scenes(config: TrainConfig, progress: Progress) -> tuple[LabelledImages, LabelledImages]:
+    train = in_memory(
         open_data("scenes", "train", size=config.picture_side, length=config.train_length), progress=progress
     )
-    return train, materialize(open_data("scenes", "test", size=config.picture_side, length=config.test_length))
+    return train, in_memory(open_data("scenes", "test", size=config.picture_side, length=config.test_length))

@@ -9,7 +9,7 @@ from typing import Any
 import lightning
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
-from antialias.data import Progress
+from antialias._conventions import ProgressCallback
 
 
 class LastCheckpoint(Checkpoint):
@@ -71,7 +71,7 @@ class EpochLog(Callback):
 class Reporter(Callback):
     """Tells a progress function how many steps are done."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ProgressCallback) -> None:
         self.progress = progress
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:

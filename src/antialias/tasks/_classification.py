@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from antialias._extras import require
-from antialias.data import ImageFolder, Labelled, VideoFrames, materialize, open_data
+from antialias.data import ClassificationDataset, ImageFolder, VideoFrames, in_memory, open_data
 from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change, video_accuracy
 
 from ._batches import IN_MEMORY, ShuffledBatches, draws_of
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def _open(config: TrainConfig, split: str) -> Labelled | VideoFrames:
+def _open(config: TrainConfig, split: str) -> ClassificationDataset | VideoFrames:
     """Open one split, in memory where that takes 2 GiB at most."""
     length = config.train_length if split == "train" else config.test_length
     data = open_data(config.data, split, size=config.picture_side, length=length, on_broken=config.on_broken)
     whole = split == "train" and config.crop == "resized" and isinstance(data, ImageFolder)
     small = len(data) * 3 * config.picture_side**2 <= IN_MEMORY
-    return materialize(data) if small and not (whole or isinstance(data, VideoFrames)) else data
+    return in_memory(data) if small and not (whole or isinstance(data, VideoFrames)) else data
 
 
 class WindowBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
@@ -39,7 +39,7 @@ class WindowBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
     any device. An incomplete last batch is left out.
     """
 
-    def __init__(self, data: Labelled, config: TrainConfig, epoch: int) -> None:
+    def __init__(self, data: ClassificationDataset, config: TrainConfig, epoch: int) -> None:
         generator = draws_of(config, epoch)
         super().__init__(len(data), config, generator)
         self.data, self.window = data, config.window
@@ -65,7 +65,7 @@ def cut_windows(images: Tensor, top: Tensor, left: Tensor, window: int, mirrored
 class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
     """Serve the central windows of a data set in order, whole batches at a time."""
 
-    def __init__(self, data: Labelled, config: TrainConfig) -> None:
+    def __init__(self, data: ClassificationDataset, config: TrainConfig) -> None:
         self.data, self.config = data, config
         self.parts = torch.arange(len(data)).split(4 * config.batch_size)
 
@@ -78,7 +78,9 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
         return cut_windows(images, corner, corner, self.config.window, corner < 0), labels
 
 
-def _training_batches(data: Labelled, config: TrainConfig, epoch: int) -> ShuffledBatches[tuple[Tensor, Tensor]]:
+def _training_batches(
+    data: ClassificationDataset, config: TrainConfig, epoch: int
+) -> ShuffledBatches[tuple[Tensor, Tensor]]:
     return (ResizedBatches if config.crop == "resized" else WindowBatches)(data, config, epoch)
 
 
@@ -102,7 +104,7 @@ _IMAGENET = 1000
 class _Loader:
     """Whole pictures in batches, as often as they are asked for: what the metrics read."""
 
-    def __init__(self, data: Labelled, numbers: range) -> None:
+    def __init__(self, data: ClassificationDataset, numbers: range) -> None:
         self.data, self.numbers = data, numbers
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -120,7 +122,7 @@ def _with_derived(scores: dict[str, Score]) -> dict[str, Score]:
 
 
 def _evaluate_part(
-    model: nn.Module, data: Labelled | VideoFrames, config: TrainConfig, numbers: range
+    model: nn.Module, data: ClassificationDataset | VideoFrames, config: TrainConfig, numbers: range
 ) -> dict[str, Score]:
     if isinstance(data, VideoFrames):
         return {"video_accuracy": _of_videos(model, data, config, numbers)}
@@ -148,7 +150,7 @@ def _top5(model: nn.Module, pictures: _Loader, config: TrainConfig, classes: int
     return {"top5_accuracy": top5}
 
 
-def _flips(model: nn.Module, data: Labelled | VideoFrames, config: TrainConfig) -> Curve:
+def _flips(model: nn.Module, data: ClassificationDataset | VideoFrames, config: TrainConfig) -> Curve:
     if isinstance(data, VideoFrames):
         raise ValueError(f"data={config.data!r} measures accuracy alone. Leave out flips, or use images:DIR.")
     window = config.window if config.picture_side - config.window >= 8 else None

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antialias.data import Progress
+from antialias._conventions import ProgressCallback
 from antialias.metrics import Curve, PictureValues, Score, joined
 
 from ._config import TrainConfig
@@ -22,7 +22,7 @@ Scores = dict[str, Score]
 
 
 def evaluate(
-    model: nn.Module, config: TrainConfig, *, partial: Path | None = None, progress: Progress | None = None
+    model: nn.Module, config: TrainConfig, *, partial: Path | None = None, progress: ProgressCallback | None = None
 ) -> Scores:
     """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
 
@@ -66,7 +66,7 @@ def measured(
     config: TrainConfig,
     *,
     partial: Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Scores:
     """Measure a network on data that are open."""
     store = None if partial is None else _Store(partial, _fingerprint(model, config))

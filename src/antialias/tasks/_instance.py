@@ -12,16 +12,13 @@ from torch import Tensor, nn
 
 from antialias._extras import require
 from antialias.data import (
-    Annotated,
     Annotation,
     ClassSplit,
-    PartlyMasked,
+    DetectionDataset,
+    PartiallySupervised,
     Scenes,
-    cut,
-    hold,
-    mirrored,
+    in_memory,
     open_data,
-    scaled,
 )
 from antialias.metrics import (
     Kind,
@@ -56,17 +53,17 @@ _PRECISIONS: dict[str, tuple[Kind, float | None]] = {
 }
 
 
-def _open(config: TrainConfig, split: str) -> Annotated:
+def _open(config: TrainConfig, split: str) -> DetectionDataset:
     """Open one split; scenes are drawn once and held in memory. Only what is learnt from is without some masks."""
     length = config.train_length if split == "train" else config.test_length
     how = {"size": config.size, "length": length, "on_broken": config.on_broken}
     data = open_data(config.data, split, want="instances", **how)
-    held = hold(data) if isinstance(data, Scenes) else data
+    held = in_memory(data, "instances") if isinstance(data, Scenes) else data
     learnt = split == "train" and config.masked_classes is not None
-    return PartlyMasked(held, _class_split(held, config)) if learnt else held
+    return PartiallySupervised(held, _class_split(held, config)) if learnt else held
 
 
-def _class_split(data: Annotated, config: TrainConfig) -> ClassSplit:
+def _class_split(data: DetectionDataset, config: TrainConfig) -> ClassSplit:
     return ClassSplit.read(str(config.masked_classes), data.classes)
 
 
@@ -79,7 +76,7 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
     Where only some classes' masks are learnt, a target says which: `has_mask`.
     """
 
-    def __init__(self, data: Annotated, config: TrainConfig, epoch: int) -> None:
+    def __init__(self, data: DetectionDataset, config: TrainConfig, epoch: int) -> None:
         generator = draws_of(config, epoch)
         super().__init__(len(data), config, generator)
         self.data, self.window = data, config.window
@@ -92,10 +89,10 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
         return [image for image, _ in shown], [target for _, target in shown]
 
     def _augmented(self, number: int) -> tuple[Tensor, Target]:
-        item = scaled(self.data.annotated(number), float(self.scales[number]))
-        item = cut(item, self.corners[:, number].tolist(), self.window, _IN_SIGHT)
-        image, target = shown(mirrored(item) if self.mirrored[number] else item, learnt=True)
-        if isinstance(self.data, PartlyMasked):
+        item = self.data.annotated(number).resize(float(self.scales[number]))
+        item = item.crop(self.corners[:, number].tolist(), self.window, _IN_SIGHT)
+        image, target = shown(item.hflip() if self.mirrored[number] else item, learnt=True)
+        if isinstance(self.data, PartiallySupervised):
             target["has_mask"] = self.data.has_mask(target["labels"] - 1)
         return image, target
 
@@ -123,7 +120,7 @@ class WholeObjects(WholeBatches):
     """Serve whole pictures with their objects."""
 
     @staticmethod
-    def picture(data: Annotated, number: int) -> tuple[Tensor, Target]:
+    def picture(data: DetectionDataset, number: int) -> tuple[Tensor, Target]:
         """Return one picture and its target, crowds included."""
         return shown(data.annotated(number), learnt=False)
 
@@ -155,7 +152,9 @@ def _meter(_: int) -> Metric:
     return PlainAveragePrecision("mask")
 
 
-def _evaluate_part(model: nn.Module, data: Annotated, config: TrainConfig, numbers: range) -> dict[str, PictureValues]:
+def _evaluate_part(
+    model: nn.Module, data: DetectionDataset, config: TrainConfig, numbers: range
+) -> dict[str, PictureValues]:
     parts, pictures = _parts(data, config), WholeObjects.pictures(data, numbers)
     return _matches(model, pictures, config, parts) | _shares(model, pictures, config, parts)
 
@@ -190,7 +189,7 @@ class _Part(NamedTuple):
         return {"labels": list(self.labels)} if self.suffix else {}
 
 
-def _parts(data: Annotated, config: TrainConfig) -> list[_Part]:
+def _parts(data: DetectionDataset, config: TrainConfig) -> list[_Part]:
     """Return all classes, and where masks of some only are learnt these and the others."""
     every = _Part("", "", tuple(range(1, len(data.classes) + 1)))
     if config.masked_classes is None:

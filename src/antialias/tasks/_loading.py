@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from antialias.data import Annotations, Pictures, Segmentations
+from antialias.data import AnnotatedImages, LabelledImages, SegmentedImages
 
 from ._config import TrainConfig
 from ._task import Batches
@@ -68,6 +68,6 @@ def workers_for(data: object, config: TrainConfig, processes: int = 1) -> int:
     """
     if config.workers is not None:
         return config.workers
-    if isinstance(data, Annotations | Pictures | Segmentations):
+    if isinstance(data, AnnotatedImages | LabelledImages | SegmentedImages):
         return 0
     return max(1, min(_MOST, (os.cpu_count() or 1) // processes))

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
-from antialias.data import Progress
+from antialias._conventions import ProgressCallback
 
 from ._config import TrainConfig
 from ._network import optimizer_of, schedule_of
 from ._task import task_named
 
 
-def train_(model: nn.Module, data: object, config: TrainConfig, *, progress: Progress | None = None) -> list[float]:
+def train_(
+    model: nn.Module, data: object, config: TrainConfig, *, progress: ProgressCallback | None = None
+) -> list[float]:
     """Train a network in place, on the device it is on, and return the mean loss of each epoch.
 
     It takes the steps that `fit` takes on one device, without Lightning's start-up, log and checkpoints. The network

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
-from antialias.data import ImageFolder, Labelled
+from antialias.data import ClassificationDataset, ImageFolder
 
 from ._batches import ShuffledBatches, draws_of
 from ._config import TrainConfig
@@ -23,7 +23,7 @@ class ResizedBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
     et al., arXiv 1409.4842). What is drawn for a batch depends on `(seed, epoch)` and its number alone.
     """
 
-    def __init__(self, data: Labelled, config: TrainConfig, epoch: int) -> None:
+    def __init__(self, data: ClassificationDataset, config: TrainConfig, epoch: int) -> None:
         super().__init__(len(data), config, draws_of(config, epoch))
         self.data, self.window, self.seed = data, config.window, (config.seed * 1_000_003 + epoch) * 1_000_003
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from antialias._conventions import ProgressCallback
 from antialias._extras import require
-from antialias.data import Progress
 from antialias.metrics import Score
 from antialias.models import save
 from antialias.results import Evaluation, cost_of, filter_words
@@ -58,7 +58,7 @@ class Run:
 _FILES = ("model.safetensors", "config.toml", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt")
 
 
-def fit(config: TrainConfig, *, resume: bool = False, progress: Progress | None = None) -> Run:
+def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback | None = None) -> Run:
     """Train a network on Lightning, measure it on the test split and save both.
 
     The network after the last epoch is what is measured and saved: choosing the best epoch by the test pictures would
@@ -128,7 +128,7 @@ def _checkpoint(config: TrainConfig) -> Path:
     return path
 
 
-def _trainer(config: TrainConfig, task: Task, progress: Progress | None) -> Trainer:
+def _trainer(config: TrainConfig, task: Task, progress: ProgressCallback | None) -> Trainer:
     lightning = require("lightning", extra="tasks")
     from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -153,7 +153,7 @@ def _trainer(config: TrainConfig, task: Task, progress: Progress | None) -> Trai
     )
 
 
-def _callbacks(config: TrainConfig, task: Task, progress: Progress | None) -> list[Callback]:
+def _callbacks(config: TrainConfig, task: Task, progress: ProgressCallback | None) -> list[Callback]:
     from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 
     from ._callbacks import EpochLog, LastCheckpoint, Reporter

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from antialias._conventions import IGNORED
 from antialias._extras import require
-from antialias.data import Segmented, hold_segmented, open_data, resampled, window_of
+from antialias.data import SegmentationDataset, crop_and_pad, in_memory, open_data, resize
 from antialias.metrics import (
     IMAGENET,
     PictureValues,
@@ -43,12 +43,12 @@ _COLOUR = tuple(round(255 * mean) for mean in IMAGENET[0])
 """ImageNet's mean, which most networks see as zero."""
 
 
-def _open(config: TrainConfig, split: str) -> Segmented:
+def _open(config: TrainConfig, split: str) -> SegmentationDataset:
     """Open one split, in memory where that takes 2 GiB at most."""
     length = config.train_length if split == "train" else config.test_length
     how = {"size": config.size, "length": length, "on_broken": config.on_broken}
     data = open_data(config.data, split, want="semantic", **how)
-    return hold_segmented(data) if 4 * data.pixels <= IN_MEMORY else data
+    return in_memory(data, "semantic") if 4 * data.pixels <= IN_MEMORY else data
 
 
 class MaskBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
@@ -60,7 +60,7 @@ class MaskBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
     `(seed, epoch)`, so a batch is the same in any worker.
     """
 
-    def __init__(self, data: Segmented, config: TrainConfig, epoch: int) -> None:
+    def __init__(self, data: SegmentationDataset, config: TrainConfig, epoch: int) -> None:
         generator = draws_of(config, epoch)
         super().__init__(len(data), config, generator)
         self.data, self.window = data, config.window
@@ -75,8 +75,8 @@ class MaskBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
     def _augmented(self, number: int) -> tuple[Tensor, Tensor]:
         # Cutting before scaling costs as much for a large picture as for a small one.
         side = max(1, round(self.window / float(self.scales[number])))
-        seen = window_of(*self.data.segmented(number), self.corners[:, number].tolist(), side, _COLOUR)
-        image, mask = resampled(*seen, self.window / side)
+        seen = crop_and_pad(*self.data.segmented(number), self.corners[:, number].tolist(), side, _COLOUR)
+        image, mask = resize(*seen, self.window / side)
         return (image.flip(-1), mask.flip(-1)) if self.mirrored[number] else (image, mask)
 
 
@@ -84,7 +84,7 @@ class WholeMasks(WholeBatches):
     """Serve whole pictures with their classes."""
 
     @staticmethod
-    def picture(data: Segmented, number: int) -> tuple[Tensor, Tensor]:
+    def picture(data: SegmentationDataset, number: int) -> tuple[Tensor, Tensor]:
         """Return one picture and its classes `(H, W)`."""
         image, mask = data.segmented(number)
         return image.float() / 255, mask
@@ -128,7 +128,9 @@ def _meter(num_classes: int) -> Metric:
     return PlainDataSetMeanIoU(num_classes)
 
 
-def _evaluate_part(model: nn.Module, data: Segmented, config: TrainConfig, numbers: range) -> dict[str, PictureValues]:
+def _evaluate_part(
+    model: nn.Module, data: SegmentationDataset, config: TrainConfig, numbers: range
+) -> dict[str, PictureValues]:
     pictures = WholeMasks.pictures(data, numbers)
     how: Any = {"batch_size": min(config.batch_size, _PICTURES), "first": numbers.start}
     with expecting(model, len(data.classes)):

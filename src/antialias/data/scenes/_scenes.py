@@ -1,4 +1,4 @@
-"""Composed pictures: drawn objects of fine detail on photographs, with class, semantic mask and instance masks."""
+"""Composed images: drawn objects of fine detail on photographs, with class, semantic mask and instance masks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ._annotated import Annotation, boxes_around
-from ._atlas import SPLITS, Cut, cut
+from antialias.data.detection import Annotation
+from antialias.data.images import masks_to_boxes
+
+from ._atlas import SPLITS, Piece, cut_pieces
 from ._draws import Draws
 from ._shapes import KINDS
 
@@ -26,7 +28,7 @@ _CHUNK = 32
 
 
 class Scene(NamedTuple):
-    """One composed picture with every kind of target.
+    """One composed image with every kind of target.
 
     Attributes:
         image: `(3, H, W)` floats in [0, 1], whole multiples of 1/255.
@@ -46,16 +48,16 @@ class Scene(NamedTuple):
 
 
 class Scenes(Dataset[tuple[Tensor, int] | tuple[Tensor, Tensor] | Scene]):
-    """Draw seeded, endless pictures of twenty kinds of objects on photographs.
+    """Draw seeded, endless images of twenty kinds of objects on photographs.
 
     Stripes, meshes, gears and the like carry detail close to the pixel grid, which is where strided networks alias; a
-    network that aliases changes its mind when such a picture moves by a pixel. Item `i` of a seed is the same picture
+    network that aliases changes its mind when such an image moves by a pixel. Item `i` of a seed is the same image
     in any worker, batch and order, and the same scene at any resolution. `"train"` and `"test"` share no photograph.
 
     Args:
         split: `"train"` or `"test"`.
         size: Height and width in pixels.
-        seed: Other seeds give other pictures.
+        seed: Other seeds give other images.
         length: What `len()` says; `scene(i)` goes on without end.
         targets: `"label"` yields `(image, label)`, `"semantic"` `(image, mask)`, `"all"` a `Scene`.
 
@@ -114,7 +116,12 @@ class Scenes(Dataset[tuple[Tensor, int] | tuple[Tensor, Tensor] | Scene]):
     def annotations(self, indices: Sequence[int]) -> list[Annotation]:
         """Return several items as an instance segmentation data set does, drawn together."""
         drawn = self._render(torch.tensor(indices))
-        return [_annotation(*one) for one in zip(drawn.images, _scenes(drawn), indices, strict=True)]
+        return [
+            Annotation(
+                image, scene.boxes, scene.labels, scene.masks, torch.zeros(len(scene.labels), dtype=torch.bool), index
+            )
+            for image, scene, index in zip(drawn.images, _scenes(drawn), indices, strict=True)
+        ]
 
     def segmentations(self, indices: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
         """Return several items as a semantic segmentation data set does, drawn together."""
@@ -154,10 +161,10 @@ class _Objects(NamedTuple):
     texture: Tensor
 
 
-def _draw_cut(draws: Draws, split: str) -> Cut:
+def _draw_piece(draws: Draws, split: str) -> Piece:
     edge = draws.uniform(0.35, 0.85)
     photograph = draws.integer(0, len(SPLITS[split]))
-    return Cut(photograph, draws.uniform(-0.5, 0.5), edge, draws.uniform(0.1, 0.9), draws.uniform(0.1, 0.9))
+    return Piece(photograph, draws.uniform(-0.5, 0.5), edge, draws.uniform(0.1, 0.9), draws.uniform(0.1, 0.9))
 
 
 def _colours(draws: Draws) -> tuple[Tensor, Tensor]:
@@ -181,7 +188,11 @@ def _draw_objects(draws: Draws) -> _Objects:
 
 
 def _coverage(objects: _Objects, draws: Draws, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return `(N, _LAYERS, H, W)` shares of each pixel that an object covers, its ink covers, and its shade darkens."""
+    """Return `(N, _LAYERS, H, W)` shares of each pixel that an object covers, its ink covers, and its shade darkens.
+
+    Distances in samples become coverage, which is averaged over the 2x2 samples of each pixel. The shade, light that an
+    object takes away around itself, seats it on the background.
+    """
     flat = _Objects(*(field.flatten(0, 1) for field in objects))
     keys = Draws(draws.fork(2).keys[:, None]).fork(torch.arange(_LAYERS)).keys.flatten()
     body, ink, shade = (torch.zeros(len(keys), size, size) for _ in range(3))
@@ -190,8 +201,11 @@ def _coverage(objects: _Objects, draws: Draws, size: int) -> tuple[Tensor, Tenso
         if len(here):
             u, v, scale = _object_frame(_Objects(*(field[here] for field in flat)), size)
             edges = shape(u, v, Draws(keys).select(here))
-            body[here], ink[here] = (_soft(edge * scale) for edge in edges)
-            shade[here] = _shade(edges[0])
+            for plane, edge in zip((body, ink), edges, strict=True):
+                covered = (0.5 - edge * scale).clamp_(0, 1)
+                rows = covered[:, ::2] + covered[:, 1::2]  # five times as fast as avg_pool2d on a CPU
+                plane[here] = (rows[:, :, ::2] + rows[:, :, 1::2]) * 0.25
+            shade[here] = (1 - 4 * edges[0][:, ::_SUPERSAMPLE, ::_SUPERSAMPLE]).clamp(0, 1).square() * 0.35
     return tuple(x.unflatten(0, objects.kind.shape) for x in (body, ink, shade))  # type: ignore[return-value]
 
 
@@ -204,20 +218,8 @@ def _object_frame(objects: _Objects, size: int) -> tuple[Tensor, Tensor, Tensor]
     return cos * dx + sin * dy, (cos * dy - sin * dx) / squeeze, radius * (size * _SUPERSAMPLE)
 
 
-def _soft(samples: Tensor) -> Tensor:
-    """Turn distances in samples into coverage, and average the 2x2 samples of each pixel."""
-    covered = (0.5 - samples).clamp_(0, 1)
-    rows = covered[:, ::2] + covered[:, 1::2]  # five times as fast as avg_pool2d on a CPU
-    return (rows[:, :, ::2] + rows[:, :, 1::2]) * 0.25
-
-
-def _shade(body: Tensor) -> Tensor:
-    """Return how much of the light an object takes away around itself, which seats it on the background."""
-    return (1 - 4 * body[:, ::_SUPERSAMPLE, ::_SUPERSAMPLE]).clamp(0, 1).square() * 0.35
-
-
 def _strip(draws: Draws, size: int) -> Tensor:
-    """Return `(N, 1, H, W)` coverage of a strip that hides a part of half of the pictures."""
+    """Return `(N, 1, H, W)` coverage of a strip that hides a part of half of the images."""
     draws = Draws(draws.fork(3).keys[:, None, None])
     angle, offset, width = draws.uniform(0, 2 * math.pi), draws.uniform(0.08, 0.3), draws.uniform(0.03, 0.09)
     steps = (torch.arange(size) + 0.5) / size - 0.5
@@ -225,32 +227,29 @@ def _strip(draws: Draws, size: int) -> Tensor:
     return torch.where(draws.chance(0.3), (0.5 - across * size).clamp(0, 1), 0.0)[:, None]
 
 
-def _lit(images: Tensor, draws: Draws) -> Tensor:
-    """Apply a gain, a tint and a gradient of light."""
+def _light(draws: Draws, size: int) -> Tensor:
+    """Return `(N, 3, H, W)` factors: a gain, a gradient and a tint."""
     draws = Draws(draws.fork(4).keys[:, None, None, None])
-    steps = torch.linspace(-0.5, 0.5, images.shape[-1])
+    steps = torch.linspace(-0.5, 0.5, size)
     light = draws.uniform(0.75, 1.2) + draws.uniform(-0.4, 0.4) * steps + draws.uniform(-0.4, 0.4) * steps[:, None]
     tint = torch.cat([draws.uniform(0.9, 1.1) for _ in range(3)], dim=1)
-    return images * (light * tint)
+    return light * tint
 
 
 def _draw(draws: Draws, split: str, size: int) -> _Drawn:
     objects = _draw_objects(draws)
     body, ink, shade = _coverage(objects, draws, size)
-    images = cut(split, _draw_cut(draws.fork(5), split), size)
-    texture = cut(split, _draw_cut(draws.fork(6), split), size)
+    images = cut_pieces(split, _draw_piece(draws.fork(5), split), size)
+    texture = cut_pieces(split, _draw_piece(draws.fork(6), split), size)
     for layer in range(_LAYERS):
-        paint = _paint(objects, ink, texture, layer)
+        first, second = (colour[:, layer, :, None, None] for colour in (objects.body, objects.ink))
+        strength = objects.texture[:, layer, None, None, None]
+        paint = torch.lerp(first, second, ink[:, layer, None]) * (1 + strength * (texture - 0.5))
         images = torch.lerp(images * (1 - shade[:, layer, None]), paint, body[:, layer, None])
     strip = _strip(draws, size)
-    images = _lit(torch.lerp(images, texture.flip(-1), strip), draws)
+    images = torch.lerp(images, texture.flip(-1), strip)
+    images = images * _light(draws, size)
     return _Drawn((images.clamp(0, 1) * 255).round().to(torch.uint8), objects.kind, _owner(body, strip[:, 0]))
-
-
-def _paint(objects: _Objects, ink: Tensor, texture: Tensor, layer: int) -> Tensor:
-    body, second = (c[:, layer, :, None, None] for c in (objects.body, objects.ink))
-    strength = objects.texture[:, layer, None, None, None]
-    return torch.lerp(body, second, ink[:, layer, None]) * (1 + strength * (texture - 0.5))
 
 
 def _owner(body: Tensor, strip: Tensor) -> Tensor:
@@ -260,22 +259,16 @@ def _owner(body: Tensor, strip: Tensor) -> Tensor:
 
 
 def _scenes(drawn: _Drawn) -> list[Scene]:
-    return [_scene(*one) for one in zip(*drawn, strict=True)]
-
-
-def _annotation(image: Tensor, scene: Scene, index: int) -> Annotation:
-    none = torch.zeros(len(scene.labels), dtype=torch.bool)
-    return Annotation(image, scene.boxes, scene.labels, scene.masks, none, index)
-
-
-def _scene(image: Tensor, kinds: Tensor, owner: Tensor) -> Scene:
-    semantic = _semantic(kinds[None], owner[None])[0]
-    layers = torch.arange(_LAYERS)[(owner.flatten()[:, None] == torch.arange(_LAYERS)).any(dim=0)]
-    masks = owner == layers[:, None, None]
-    return Scene(image.float() / 255, int(kinds[_MAIN]), semantic, masks, boxes_around(masks), kinds[layers])
+    scenes = []
+    for image, kinds, owner, semantic in zip(*drawn, _semantic(drawn.kinds, drawn.owner), strict=True):
+        layers = torch.arange(_LAYERS)[(owner.flatten()[:, None] == torch.arange(_LAYERS)).any(dim=0)]
+        masks = owner == layers[:, None, None]
+        boxes = masks_to_boxes(masks)
+        scenes.append(Scene(image.float() / 255, int(kinds[_MAIN]), semantic, masks, boxes, kinds[layers]))
+    return scenes
 
 
 def _semantic(kinds: Tensor, owner: Tensor) -> Tensor:
     """Return the classes `(N, H, W)` of layers `(N, _LAYERS)` where each is seen, 0 where none is."""
-    seen = kinds.gather(1, owner.clamp(min=0).flatten(1)).view_as(owner)
-    return torch.where(owner >= 0, seen + 1, 0)
+    kind = kinds.gather(1, owner.clamp(min=0).flatten(1)).view_as(owner)
+    return torch.where(owner >= 0, kind + 1, 0)

@@ -1,4 +1,4 @@
-"""Photographs that installed packages carry in their wheels: real pictures, nothing downloaded."""
+"""Photographs that installed packages carry in their wheels: real images, nothing downloaded."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from antialias._extras import require
 
@@ -65,36 +66,13 @@ def photographs() -> dict[str, Tensor]:
     return {name: _read(*source).clone() for name, source in _COLOUR.items()}
 
 
-def textures() -> dict[str, Tensor]:
-    """Return the grey photographs that scikit-image installs (brick, grass, gravel ...), by name.
-
-    Returns:
-        `uint8` tensors `(3, H, W)` with three equal channels.
-
-    Example:
-        >>> sorted(textures())[:3]
-        ['brick', 'camera', 'cell']
-    """
-    return {name: _read(*source).clone() for name, source in _GREY.items()}
-
-
-def picture(name: str) -> Tensor:
-    """Return one photograph or texture as `uint8` `(3, H, W)`; the tensor is shared, so do not write to it."""
-    return _read(*(_COLOUR.get(name) or _GREY[name]))
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all photographs and textures."""
-    return (*_COLOUR, *_GREY)
-
-
 def stack_squares(names: tuple[str, ...], side: int) -> Tensor:
-    """Return the largest centred square of each named picture: `(len(names), 3, side, side)` floats in [0, 1]."""
-    return torch.cat([_centre_square(picture(name), side) for name in names])
-
-
-def _centre_square(image: Tensor, side: int) -> Tensor:
-    edge = min(image.shape[-2:])
-    top, left = (image.shape[-2] - edge) // 2, (image.shape[-1] - edge) // 2
-    square = image[:, top : top + edge, left : left + edge].float()[None] / 255
-    return torch.nn.functional.interpolate(square, (side, side), mode="bilinear", antialias=True).clamp(0, 1)
+    """Return the largest centred square of each named photograph: `(len(names), 3, side, side)` floats in [0, 1]."""
+    squares = []
+    for name in names:
+        image = _read(*(_COLOUR.get(name) or _GREY[name]))
+        edge = min(image.shape[-2:])
+        top, left = (image.shape[-2] - edge) // 2, (image.shape[-1] - edge) // 2
+        square = image[:, top : top + edge, left : left + edge].float()[None] / 255
+        squares.append(F.interpolate(square, (side, side), mode="bilinear", antialias=True).clamp(0, 1))
+    return torch.cat(squares)

@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from ._annotated import Annotated, Annotation
+from antialias.data.images import boxes_to_masks
+
+from ._annotation import Annotation, DetectionDataset
 
 _VOC = (
     *("airplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dining table", "dog"),
@@ -30,6 +32,32 @@ class ClassSplit(NamedTuple):
 
     masked: tuple[str, ...]
     unmasked: tuple[str, ...]
+
+    @classmethod
+    def of(cls, classes: Sequence[str], masked: Literal["voc"] | int, seed: int = 0) -> ClassSplit:
+        """Split classes into those with masks and those without; `reversed()` is the other direction.
+
+        Args:
+            classes: All classes of a data set, such as `CocoInstances.classes`.
+            masked: `"voc"` for the 20 classes of PASCAL VOC among COCO's 80, or how many to draw.
+            seed: Of the draw.
+
+        Raises:
+            ValueError: The classes are not COCO's, or there are too few to draw so many.
+
+        Example:
+            >>> ClassSplit.of(("ring", "gear", "star"), 1)
+            ClassSplit(masked=('star',), unmasked=('ring', 'gear'))
+
+        Source: the VOC split is that of Hu et al., "Learning to Segment Every Thing", CVPR 2018, section 4.
+        """
+        if masked == "voc":
+            return _split(classes, _VOC, "VOC")
+        if not 0 < masked < len(classes):
+            sides = f"masked={masked} of {len(classes)} classes leaves one side empty"
+            raise ValueError(f"{sides}. Use 1..{len(classes) - 1}.")
+        order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed)).tolist()
+        return _split(classes, [classes[i] for i in order[:masked]], "the draw")
 
     def reversed(self) -> ClassSplit:
         """Return the split in the other direction."""
@@ -60,31 +88,6 @@ class ClassSplit(NamedTuple):
         return _split(classes, named, str(path))
 
 
-def class_split(classes: Sequence[str], masked: Literal["voc"] | int, seed: int = 0) -> ClassSplit:
-    """Split classes into those with masks and those without; `reversed()` is the other direction.
-
-    Args:
-        classes: All classes of a data set, such as `CocoInstances.classes`.
-        masked: `"voc"` for the 20 classes of PASCAL VOC among COCO's 80, or how many to draw.
-        seed: Of the draw.
-
-    Raises:
-        ValueError: The classes are not COCO's, or there are too few to draw so many.
-
-    Example:
-        >>> class_split(("ring", "gear", "star"), 1)
-        ClassSplit(masked=('star',), unmasked=('ring', 'gear'))
-
-    Source: the VOC split is that of Hu et al., "Learning to Segment Every Thing", CVPR 2018, section 4.
-    """
-    if masked == "voc":
-        return _split(classes, _VOC, "VOC")
-    if not 0 < masked < len(classes):
-        raise ValueError(f"masked={masked} of {len(classes)} classes leaves one side empty. Use 1..{len(classes) - 1}.")
-    order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed)).tolist()
-    return _split(classes, [classes[i] for i in order[:masked]], "the draw")
-
-
 def _split(classes: Sequence[str], named: Sequence[str], source: str) -> ClassSplit:
     """Put both sides in the order of the classes."""
     if unknown := [name for name in named if name not in classes]:
@@ -96,21 +99,21 @@ def _split(classes: Sequence[str], named: Sequence[str], source: str) -> ClassSp
     return ClassSplit(masked, tuple(name for name in classes if name not in named))
 
 
-class PartlyMasked:
-    """Serve annotated pictures in which objects of some classes have a box and no mask.
+class PartiallySupervised:
+    """Serve annotated images in which objects of some classes have a box and no mask.
 
-    Their boxes, filled, take the masks' place before anything else sees the picture. So whatever is made of it (scaled
-    pictures, boxes drawn anew where a window cuts an object) knows nothing of the masks.
+    Their boxes, filled, take the masks' place before anything else sees the image. So whatever is made of it (resized
+    images, boxes drawn anew where a window cuts an object) knows nothing of the masks.
 
     Args:
-        data: The pictures.
+        data: The images.
         split: Which classes keep their masks.
 
     Raises:
         ValueError: The split's classes are not the data's.
     """
 
-    def __init__(self, data: Annotated, split: ClassSplit) -> None:
+    def __init__(self, data: DetectionDataset, split: ClassSplit) -> None:
         if set(data.classes) != {*split.masked, *split.unmasked}:
             raise ValueError(
                 f"a split of {len(split.masked) + len(split.unmasked)} classes does not fit data of "
@@ -123,28 +126,15 @@ class PartlyMasked:
         return len(self.data)
 
     def annotated(self, index: int) -> Annotation:
-        """Return one picture with its objects, some of them as filled boxes."""
+        """Return one image with its objects, some of them as filled boxes."""
         item = self.data.annotated(index)
-        boxes = filled(item.boxes, (item.image.shape[-2], item.image.shape[-1]))
+        boxes = boxes_to_masks(item.boxes, (item.image.shape[-2], item.image.shape[-1]))
         return item._replace(masks=torch.where(self.has_mask(item.labels)[:, None, None], item.masks, boxes))
 
     def name(self, index: int) -> str:
-        """Return what a message calls the picture."""
+        """Return what a message calls the image."""
         return self.data.name(index)
 
     def has_mask(self, labels: Tensor) -> Tensor:
         """Say of objects `(M,)` by their class whether their masks are true ones."""
         return self._masked[labels]
-
-
-def filled(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return masks `(M, H, W)` of every pixel that boxes `(M, 4)` touch.
-
-    Example:
-        >>> filled(torch.tensor([[0.5, 1.0, 2.0, 2.0]]), (3, 3)).int().tolist()
-        [[[0, 0, 0], [1, 1, 0], [0, 0, 0]]]
-    """
-    x1, y1, x2, y2 = boxes[:, :, None].unbind(1)
-    rows, columns = torch.arange(size[0]), torch.arange(size[1])
-    inside_y, inside_x = (rows + 1 > y1) & (rows < y2), (columns + 1 > x1) & (columns < x2)
-    return inside_y[:, :, None] & inside_x[:, None, :]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,10 +13,18 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
-
-from ._faults import Fault, OnBroken, Unusable, attempt, faults_in, picture_size, read_picture, settle
-from ._folder import read_square
-from ._masks import contents
+from antialias.data.images import (
+    Fault,
+    OnBroken,
+    UnusableFile,
+    contents,
+    faults_in,
+    image_size,
+    raise_or_report,
+    read_image,
+    read_square,
+    value_or_fault,
+)
 
 MAPPING = "imagenet_classes.txt"
 _PARTS, _CHOSEN = 5, (1, 2, 3)
@@ -39,9 +46,9 @@ class VideoClass(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """One picture, and the file that says what is in it."""
+    """One image, and the file that says what is in it."""
 
-    picture: Path
+    image: Path
     annotation: Path
 
 
@@ -81,13 +88,13 @@ class VideoFrames:
         root = Path(root)
         if split != "test":
             raise ValueError(f"split={split!r} of vid:{root} is not for training. Use it to evaluate.")
-        pictures, annotations = _folder(root / "Data" / "VID" / "val"), _folder(root / "Annotations" / "VID" / "val")
-        mapped = read_video_classes(root / MAPPING)
-        self.size, self.classes, self.groups = size, tuple(one.name for one in mapped), [one.outputs for one in mapped]
-        self._number = {one.synset: number for number, one in enumerate(mapped)}
-        folders = sorted(entry for entry in pictures.iterdir() if entry.is_dir())
+        frames, annotations = _folder(root / "Data" / "VID" / "val"), _folder(root / "Annotations" / "VID" / "val")
+        videos = read_video_classes(root / MAPPING)
+        self.size, self.classes, self.groups = size, tuple(one.name for one in videos), [one.outputs for one in videos]
+        self._number = {one.synset: number for number, one in enumerate(videos)}
+        folders = sorted(entry for entry in frames.iterdir() if entry.is_dir())
         if not folders:
-            raise FileNotFoundError(f"{pictures} {contents(pictures)}, no folder of a video. Unpack VID there.")
+            raise FileNotFoundError(f"{frames} {contents(frames)}, no folder of a video. Unpack VID there.")
         self.on_broken, self.faults = on_broken, list[Fault]()
         self._videos = [_video(folder, annotations / folder.name) for folder in folders]
         self._leave_out(faults_in(self._videos, self._faults_of))
@@ -109,7 +116,7 @@ class VideoFrames:
         """Yield the frames of some videos as floats `(3, size, size)` in [0, 1], three a video."""
         for number in numbers:
             for frame in self._videos[number].frames:
-                yield read_square(frame.picture, self.size).float() / 255
+                yield read_square(frame.image, self.size).float() / 255
 
     def truths(self, numbers: Sequence[int]) -> Tensor:
         """Return which classes are in each of these frames `(F, G)` `bool`."""
@@ -121,40 +128,40 @@ class VideoFrames:
 
     def check(self) -> list[Fault]:
         """Decode every frame, and stop or leave out as `on_broken` says; opening decodes none of them."""
-        faults = faults_in(self._videos, lambda video: self._faults_of(video, read_picture))
+        faults = faults_in(self._videos, lambda video: self._faults_of(video, read_image))
         self._leave_out(faults)
         return faults
 
-    def _faults_of(self, video: _Video, look: Callable[[Path], object] = picture_size) -> list[Fault]:
+    def _faults_of(self, video: _Video, look: Callable[[Path], object] = image_size) -> list[Fault]:
         if not video.frames:
             return [Fault(str(video.folder), f"it has {video.length} frames, and {_PARTS} are needed")]
-        found = [attempt(look, frame.picture) for frame in video.frames]
-        found += [attempt(self._classes_in, frame.annotation) for frame in video.frames]
-        return [one for one in found if isinstance(one, Fault)]
+        results = [value_or_fault(look, frame.image) for frame in video.frames]
+        results += [value_or_fault(self._classes_in, frame.annotation) for frame in video.frames]
+        return [one for one in results if isinstance(one, Fault)]
 
     def _classes_in(self, file: Path) -> list[int]:
         """Return the numbers of the classes that an annotation names."""
         if not file.is_file():
-            raise Unusable(file, "is missing", "Unpack Annotations/VID/val.")
+            raise UnusableFile(file, "is missing", "Unpack Annotations/VID/val.")
         try:
             names = [str(name.text).strip() for name in ElementTree.parse(file).iterfind("object/name")]
         except ElementTree.ParseError as error:
-            raise Unusable(file, f"is no XML ({error})", "Unpack it again.") from error
+            raise UnusableFile(file, f"is no XML ({error})", "Unpack it again.") from error
         if unknown := sorted(set(names) - self._number.keys()):
-            raise Unusable(file, f"names {unknown[0]}, which {MAPPING} does not map", f"Add a line to {MAPPING}.")
+            raise UnusableFile(file, f"names {unknown[0]}, which {MAPPING} does not map", f"Add a line to {MAPPING}.")
         return [self._number[name] for name in names]
 
     def _leave_out(self, faults: list[Fault]) -> None:
-        settle(faults, self.on_broken)
+        raise_or_report(faults, self.on_broken)
         names = {fault.name for fault in faults}
-        self._videos = [video for video in self._videos if not names & _names_in(video)]
+        self._videos = [
+            video
+            for video in self._videos
+            if not names & {str(video.folder), *(str(file) for frame in video.frames for file in frame)}
+        ]
         self.faults += faults
         if not self._videos:
             raise ValueError(f"no video can be used: {len(self.faults)} faults were found. Use another folder.")
-
-
-def _names_in(video: _Video) -> set[str]:
-    return {str(video.folder)} | {str(file) for frame in video.frames for file in frame}
 
 
 def _folder(folder: Path) -> Path:
@@ -169,10 +176,10 @@ def _folder(folder: Path) -> Path:
 
 def _video(folder: Path, annotations: Path) -> _Video:
     """Choose a video's frames; one that is too short has none."""
-    pictures = sorted(file for file in folder.iterdir() if file.suffix.upper() in (".JPEG", ".JPG"))
-    chosen = [pictures[k * len(pictures) // _PARTS] for k in _CHOSEN] if len(pictures) >= _PARTS else []
-    frames = tuple(_Frame(picture, annotations / f"{picture.stem}.xml") for picture in chosen)
-    return _Video(folder, len(pictures), frames)
+    images = sorted(file for file in folder.iterdir() if file.suffix.upper() in (".JPEG", ".JPG"))
+    chosen = [images[k * len(images) // _PARTS] for k in _CHOSEN] if len(images) >= _PARTS else []
+    frames = tuple(_Frame(image, annotations / f"{image.stem}.xml") for image in chosen)
+    return _Video(folder, len(images), frames)
 
 
 def read_video_classes(file: Path) -> list[VideoClass]:
@@ -186,31 +193,35 @@ def read_video_classes(file: Path) -> list[VideoClass]:
         raise FileNotFoundError(
             f"{file} is not a file. Write a line for each class of the videos, such as: n02691156 airplane: 404 895."
         )
-    lines = [(number, text) for number, line in enumerate(file.read_text().splitlines(), 1) if (text := _said(line))]
-    classes = [_class_of(text, f"{file}, line {number}") for number, text in lines]
+    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
+    synsets = require("timm.data", extra="tasks").ImageNetInfo().label_names()
+    numbers = {synset: number for number, synset in enumerate(synsets)}
+    classes = [_class_of(text, f"{file}, line {line}", numbers) for line, text in enumerate(lines, 1) if text]
     if len(classes) < 2:
         raise ValueError(f"{file} names {len(classes)} classes. Write a line for each of two or more.")
-    _check_distinct(classes, file)
+    owners: dict[str | int, str] = {}
+    for one in classes:
+        for key in (one.synset, *one.outputs):
+            if key in owners:
+                kind = f"ImageNet class {key}" if isinstance(key, int) else key
+                raise ValueError(f"{file}: {owners[key]} and {one.name} both have {kind}. Leave it to one of them.")
+            owners[key] = one.name
     return classes
 
 
-def _said(line: str) -> str:
-    return line.partition("#")[0].strip()
-
-
-def _class_of(text: str, place: str) -> VideoClass:
-    found = _LINE.fullmatch(text)
-    if found is None or not found["ids"].split():
+def _class_of(text: str, place: str, numbers: Mapping[str, int]) -> VideoClass:
+    match = _LINE.fullmatch(text)
+    if match is None or not match["ids"].split():
         raise ValueError(
             f"{place}: {text!r} is no class. Write SYNSET NAME: ID ID ..., as n02691156 airplane: 404 895."
         )
-    outputs = tuple(dict.fromkeys(_output(word, place) for word in found["ids"].replace(",", " ").split()))
-    return VideoClass(found["synset"], found["name"].strip(), outputs)
+    words = match["ids"].replace(",", " ").split()
+    outputs = tuple(dict.fromkeys(_output(word, place, numbers) for word in words))
+    return VideoClass(match["synset"], match["name"].strip(), outputs)
 
 
-def _output(word: str, place: str) -> int:
-    """Return the number of one of ImageNet's classes."""
-    numbers = _imagenet()
+def _output(word: str, place: str, numbers: Mapping[str, int]) -> int:
+    """Return the number of one of ImageNet's classes; `numbers` has them by WordNet id."""
     if word.isdecimal() and int(word) < len(numbers):
         return int(word)
     if word in numbers:
@@ -221,20 +232,3 @@ def _output(word: str, place: str) -> int:
         f"{place}: {word} is none of ImageNet's {len(numbers)} classes. Use a number from 0 to {len(numbers) - 1} or a "
         f"WordNet id{hint}."
     )
-
-
-@functools.cache
-def _imagenet() -> Mapping[str, int]:
-    """Return the number of each of ImageNet's classes by its WordNet id."""
-    names = require("timm.data", extra="tasks").ImageNetInfo().label_names()
-    return {name: number for number, name in enumerate(names)}
-
-
-def _check_distinct(classes: Sequence[VideoClass], file: Path) -> None:
-    seen: dict[str | int, str] = {}
-    for one in classes:
-        for key in (one.synset, *one.outputs):
-            if key in seen:
-                kind = f"ImageNet class {key}" if isinstance(key, int) else key
-                raise ValueError(f"{file}: {seen[key]} and {one.name} both have {kind}. Leave it to one of them.")
-            seen[key] = one.name

@@ -1,4 +1,4 @@
-"""Pictures in folders, one folder a class: the ImageFolder layout."""
+"""Images in folders, one folder a class: the ImageFolder layout."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from antialias._extras import require
+from antialias.data.images import (
+    IMAGE_SUFFIXES,
+    Box,
+    Fault,
+    OnBroken,
+    broken_images,
+    image_size,
+    raise_or_report,
+    read_crop,
+    read_image,
+    read_square,
+)
 
-from ._faults import Box, Fault, OnBroken, broken_pictures, picture_size, read_crop, read_picture, settle
-
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".tif", ".tiff"})
 _FOLDERS = {"train": ("train",), "test": ("test", "val", "validation"), "all": ()}
 
 
@@ -21,8 +29,8 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
     """Read `DIR/CLASS/*.jpg`, or `DIR/train/CLASS/*.jpg` beside `DIR/val/CLASS/*.jpg`.
 
     A folder without `train`, `val` or `test` in it is a test set as a whole: training on it would leave nothing to test
-    on. The split `"all"` is every picture below the folder, however they lie, for what needs no labels.
-    Pictures are resized to `size` along their shorter side and cut to the central square.
+    on. The split `"all"` is every image below the folder, however they lie, for what needs no labels.
+    Images are resized to `size` along their shorter side and cut to the central square.
 
     Args:
         root: The folder.
@@ -32,11 +40,13 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
             looks at headers and ends of all files, which takes 0.05 ms each; `check` decodes them.
 
     Attributes:
+        classes: Name of each class.
+        files: Each image's file and label.
         faults: What is broken and left out.
 
     Raises:
-        FileNotFoundError: The folder, the split, its classes or their pictures are missing.
-        ValueError: A picture cannot be read; the message names the file.
+        FileNotFoundError: The folder, the split, its classes or their images are missing.
+        ValueError: An image cannot be read; the message names the file.
     """
 
     def __init__(self, root: str | Path, split: str = "test", *, size: int = 224, on_broken: OnBroken = "stop") -> None:
@@ -45,19 +55,24 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         self.faults: list[Fault] = []
         self.classes = ("unlabelled",) if split == "all" else _class_names(folder)
         parts = [folder] if split == "all" else [folder / name for name in self.classes]
-        self.files = [(file, label) for label, part in enumerate(parts) for file in sorted(_pictures_in(part))]
+        self.files = [
+            (file, label)
+            for label, part in enumerate(parts)
+            for file in sorted(file for file in part.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+        ]
         if not self.files:
-            raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {_endings()}.")
-        self._leave_out(broken_pictures((file for file, _ in self.files), picture_size))
+            endings = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {endings}.")
+        self._leave_out(broken_images((file for file, _ in self.files), image_size))
 
     def check(self) -> list[Fault]:
-        """Decode every picture, and stop or leave out as `on_broken` says; opening decodes none of them."""
-        faults = broken_pictures((file for file, _ in self.files), read_picture)
+        """Decode every image, and stop or leave out as `on_broken` says; opening decodes none of them."""
+        faults = broken_images((file for file, _ in self.files), read_image)
         self._leave_out(faults)
         return faults
 
     def _leave_out(self, faults: list[Fault]) -> None:
-        settle(faults, self.on_broken)
+        raise_or_report(faults, self.on_broken)
         names = {fault.name for fault in faults}
         self.files = [(file, label) for file, label in self.files if str(file) not in names]
         self.faults += faults
@@ -78,10 +93,10 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         return images, torch.tensor([label for _, label in chosen])
 
     def cropped(self, index: int, choose: Callable[[int, int], Box], side: int) -> tuple[Tensor, int]:
-        """Return a part of a whole picture, resized to `uint8` `(3, side, side)`, and its label.
+        """Return a part of a whole image, resized to `uint8` `(3, side, side)`, and its label.
 
         Args:
-            index: Number of the picture.
+            index: Number of the image.
             choose: `(height, width) -> (top, left, height, width)` of the part, in pixels.
             side: Height and width of what is returned.
         """
@@ -99,14 +114,6 @@ def _class_names(folder: Path) -> tuple[str, ...]:
     return names
 
 
-def _endings() -> str:
-    return ", ".join(sorted(_SUFFIXES))
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES]
-
-
 def _split_folder(root: Path, split: str) -> Path:
     if split not in _FOLDERS:
         raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_FOLDERS)}.")
@@ -114,19 +121,12 @@ def _split_folder(root: Path, split: str) -> Path:
         raise FileNotFoundError(f"{root} is not a folder. Use images:DIR with an existing DIR.")
     if split == "all":
         return root
-    found = [root / name for name in _FOLDERS[split] if (root / name).is_dir()]
-    if found:
-        return found[0]
+    existing = [root / name for name in _FOLDERS[split] if (root / name).is_dir()]
+    if existing:
+        return existing[0]
     if split == "test" and not (root / "train").is_dir():
         return root
     wanted = " or ".join(f"{name}/" for name in _FOLDERS[split])
     raise FileNotFoundError(
         f"{root} has no {wanted} folder for split={split!r}. Use {root}/{_FOLDERS[split][0]}/CLASS/*.jpg."
     )
-
-
-def read_square(file: Path, size: int) -> Tensor:
-    """Return a picture resized to `size` along its shorter side and cut to the central square `(3, size, size)`."""
-    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
-    pixels = read_picture(file)
-    return transforms.center_crop(transforms.resize(pixels, [size], antialias=True), [size, size])

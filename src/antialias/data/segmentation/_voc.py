@@ -1,13 +1,13 @@
-"""PASCAL VOC's layout: lists of names, pictures, and palette files of class ids."""
+"""PASCAL VOC's layout: lists of names, images, and palette files of class ids."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from antialias._conventions import IGNORED
+from antialias.data.images import OnBroken, contents
 
-from ._faults import OnBroken
-from ._masks import Masked, MaskedFiles, contents
+from ._mask_files import ImageAndMask, MaskFiles
 
 _CLASSES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
@@ -16,7 +16,7 @@ _CLASSES = (
 _LISTS = Path("ImageSets/Segmentation")
 
 
-class VocSegmentation(MaskedFiles):
+class VocSegmentation(MaskFiles):
     """Read `JPEGImages/*.jpg` with `SegmentationClass/*.png` by the lists in `ImageSets/Segmentation`.
 
     Where the larger training set is there (Hariharan et al., ICCV 2011: `trainaug.txt` with `SegmentationClassAug`),
@@ -26,9 +26,9 @@ class VocSegmentation(MaskedFiles):
     Args:
         root: `VOC2012`, or `VOCdevkit` or a folder in which one of these lies.
         split: `"train"`, `"test"`, or the name of a list, such as `"trainval"`.
-        size: Shorter side of what is returned, in pixels: pictures bilinear with anti-aliasing, masks to the nearest
+        size: Shorter side of what is returned, in pixels: images bilinear with anti-aliasing, masks to the nearest
             pixel; as they are if `None`.
-        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its picture left out: `"skip"`.
+        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its image left out: `"skip"`.
 
     Attributes:
         list: The file of names that is read.
@@ -47,8 +47,7 @@ class VocSegmentation(MaskedFiles):
         names = [Path(line.split()[0]).stem for line in self.list.read_text().splitlines() if line.strip()]
         if not names:
             raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")
-        pictures = folder / "JPEGImages"
-        files = [Masked(pictures / f"{name}.jpg", masks / f"{name}.png") for name in names]
+        files = [ImageAndMask(folder / "JPEGImages" / f"{name}.jpg", masks / f"{name}.png") for name in names]
         ids = {number: number for number in (*range(21), IGNORED)}
         super().__init__(files, _CLASSES.split(), ids, size=size, on_broken=on_broken)
 

@@ -1,4 +1,4 @@
-"""Pictures with one file of class ids each: what the layouts of VOC and Cityscapes have in common."""
+"""Images with one file of class ids each: what the layouts of VOC and Cityscapes have in common."""
 
 from __future__ import annotations
 
@@ -11,41 +11,50 @@ from torch import Tensor
 
 from antialias._conventions import IGNORED
 from antialias._extras import require
-
-from ._annotated import resampled
-from ._faults import Fault, OnBroken, Unusable, attempt, faults_in, picture_size, read_picture, settle, used
+from antialias.data.images import (
+    Fault,
+    OnBroken,
+    UnusableFile,
+    faults_in,
+    image_size,
+    open_image,
+    raise_or_report,
+    read_image,
+    resize,
+    value_or_fault,
+)
 
 _UNKNOWN = 254
 
 
-class Masked(NamedTuple):
-    """The files of one picture."""
+class ImageAndMask(NamedTuple):
+    """The two files of one image."""
 
-    picture: Path
+    image: Path
     mask: Path
 
 
-class MaskedFiles:
-    """Serve pictures and the files of class ids beside them.
+class MaskFiles:
+    """Serve images and the files of class ids beside them.
 
     Args:
-        files: The files of each picture; those that are not there are reported.
+        files: The files of each image; those that are not there are reported.
         classes: Name of each class.
         ids: Class of each id in the files.
-        size: Shorter side of what is returned, in pixels: pictures bilinear with anti-aliasing, masks to the nearest
+        size: Shorter side of what is returned, in pixels: images bilinear with anti-aliasing, masks to the nearest
             pixel; as they are if `None`.
-        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its picture left out: `"skip"`.
+        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its image left out: `"skip"`.
 
     Attributes:
         faults: What is broken and left out.
 
     Raises:
-        ValueError: A file is broken and `on_broken="stop"`, or no picture is left.
+        ValueError: A file is broken and `on_broken="stop"`, or no image is left.
     """
 
     def __init__(
         self,
-        files: Iterable[Masked],
+        files: Iterable[ImageAndMask],
         classes: Sequence[str],
         ids: Mapping[int, int],
         *,
@@ -64,37 +73,39 @@ class MaskedFiles:
 
     @property
     def pixels(self) -> int:
-        """Pixels of all pictures together, as they are returned."""
+        """Pixels of all images together, as they are returned."""
         sizes = (self._sizes[files.mask] for files in self.files)
         return sum(h * w if self.size is None else round(h * w * (self.size / min(h, w)) ** 2) for h, w in sizes)
 
     def name(self, index: int) -> str:
-        """Return the picture's file."""
-        return str(self.files[index].picture)
+        """Return the image's file."""
+        return str(self.files[index].image)
 
     def segmented(self, index: int) -> tuple[Tensor, Tensor]:
-        """Return one picture `(3, H, W)` and its classes `(H, W)`, both `uint8`; 255 is ignored.
+        """Return one image `(3, H, W)` and its classes `(H, W)`, both `uint8`; 255 is ignored.
 
         Raises:
             ValueError: A file cannot be read; the message names it.
         """
         files = self.files[index]
-        image, mask = read_picture(files.picture), self._classes_in(files.mask)
+        image, mask = read_image(files.image), self._classes_in(files.mask)
         if _shape(image) != _shape(mask):
             raise _other_size(files, _shape(image), _shape(mask))
-        return (image, mask) if self.size is None else resampled(image, mask, self.size / min(mask.shape))
+        return (image, mask) if self.size is None else resize(image, mask, self.size / min(mask.shape))
 
     def check(self) -> list[Fault]:
-        """Decode every picture and mask, and stop or leave out as `on_broken` says; opening decodes the masks only."""
-        faults = faults_in(self.files, lambda files: self._faults_of(files, lambda file: _shape(read_picture(file))))
+        """Decode every image and mask, and stop or leave out as `on_broken` says; opening decodes the masks only."""
+        faults = faults_in(self.files, lambda files: self._faults_of(files, lambda file: _shape(read_image(file))))
         self._leave_out(faults)
         return faults
 
-    def _faults_of(self, files: Masked, size_of: Callable[[Path], tuple[int, ...]] = picture_size) -> Iterator[Fault]:
-        size, mask = attempt(size_of, files.picture), attempt(self._classes_in, files.mask)
+    def _faults_of(
+        self, files: ImageAndMask, size_of: Callable[[Path], tuple[int, ...]] = image_size
+    ) -> Iterator[Fault]:
+        size, mask = value_or_fault(size_of, files.image), value_or_fault(self._classes_in, files.mask)
         if isinstance(mask, Tensor):
             self._sizes[files.mask] = _shape(mask)
-        yield from (found for found in (size, mask) if isinstance(found, Fault))
+        yield from (one for one in (size, mask) if isinstance(one, Fault))
         if isinstance(mask, Tensor) and not isinstance(size, Fault) and size != _shape(mask):
             yield _other_size(files, size, _shape(mask)).fault
 
@@ -103,49 +114,38 @@ class MaskedFiles:
         classes = self._table[ids.int()]
         if bool((classes == _UNKNOWN).any()):
             known, wrong = (self._table != _UNKNOWN).nonzero()[:-1, 0], ids[classes == _UNKNOWN].unique()
-            reason = f"holds class ids {_listed(wrong)}, none of {known[0]} to {known[-1]} or {IGNORED}"
-            raise Unusable(file, reason, "Use the masks of this data set.")
+            reason = (
+                f"holds class ids {', '.join(map(str, wrong.tolist()))}, none of {known[0]} to {known[-1]} or {IGNORED}"
+            )
+            raise UnusableFile(file, reason, "Use the masks of this data set.")
         return classes
 
     def _leave_out(self, faults: list[Fault]) -> None:
-        settle(faults, self.on_broken)
+        raise_or_report(faults, self.on_broken)
         names = {fault.name for fault in faults}
-        self.files = [files for files in self.files if not names & {str(files.picture), str(files.mask)}]
+        self.files = [files for files in self.files if not names & {str(files.image), str(files.mask)}]
         self.faults += faults
         if not self.files:
             raise ValueError(f"no picture can be used: {len(self.faults)} files are broken. Use another folder.")
 
 
 def _read_ids(file: Path) -> Tensor:
-    """Return the ids `(H, W)` `uint8` in a grey or palette picture."""
+    """Return the ids `(H, W)` `uint8` in a grey or palette image."""
     transforms = require("torchvision.transforms.v2.functional", extra="tasks")
 
     def ids(opened: Any, _: object) -> Tensor:
         if opened.mode not in ("P", "L"):
             reason = f"is {opened.mode}, not a palette or grey picture of class ids"
-            raise Unusable(file, reason, "Use the masks of this data set, not their colours.")
+            raise UnusableFile(file, reason, "Use the masks of this data set, not their colours.")
         return transforms.pil_to_tensor(opened)[0]
 
-    return used(file, ids)
-
-
-def _listed(ids: Tensor) -> str:
-    return ", ".join(str(number) for number in ids.tolist())
+    return open_image(file, ids)
 
 
 def _shape(pixels: Tensor) -> tuple[int, ...]:
     return tuple(pixels.shape[-2:])
 
 
-def _other_size(files: Masked, picture: tuple[int, ...], mask: tuple[int, ...]) -> Unusable:
-    sizes = [f"{height}x{width}" for height, width in (mask, picture)]
-    return Unusable(files.mask, f"is {sizes[0]}, its picture {sizes[1]}", "Use the mask of this picture.")
-
-
-def contents(folder: Path) -> str:
-    """Say what a folder holds, for a message about what it should."""
-    if not folder.is_dir():
-        return "is not a folder"
-    names = sorted(f"{entry.name}/" if entry.is_dir() else entry.name for entry in folder.iterdir())
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    return f"holds {shown or 'nothing'}"
+def _other_size(files: ImageAndMask, image: tuple[int, ...], mask: tuple[int, ...]) -> UnusableFile:
+    sizes = [f"{height}x{width}" for height, width in (mask, image)]
+    return UnusableFile(files.mask, f"is {sizes[0]}, its picture {sizes[1]}", "Use the mask of this picture.")

@@ -1,13 +1,13 @@
-"""The layout of Cityscapes: a folder a city, pictures and files of class ids in two trees."""
+"""The layout of Cityscapes: a folder a city, images and files of class ids in two trees."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from antialias._conventions import IGNORED
+from antialias.data.images import OnBroken, contents
 
-from ._faults import OnBroken
-from ._masks import Masked, MaskedFiles, contents
+from ._mask_files import ImageAndMask, MaskFiles
 
 # The classes that are learnt, in the order of their training ids, by the id that the files hold.
 _LEARNT = {
@@ -36,10 +36,10 @@ _IDS = {
     "labelTrainIds": {number: number for number in (*range(len(_LEARNT)), IGNORED)},
 }
 _SPLITS = {"train": "train", "test": "val", "val": "val"}
-_PICTURE = "_leftImg8bit.png"
+_IMAGE = "_leftImg8bit.png"
 
 
-class Cityscapes(MaskedFiles):
+class Cityscapes(MaskFiles):
     """Read `leftImg8bit/train/CITY/*_leftImg8bit.png` with `gtFine/train/CITY/*_gtFine_labelIds.png`.
 
     The ids in these files become the 19 classes that are learnt, everything else 255, which is ignored. Files
@@ -49,38 +49,38 @@ class Cityscapes(MaskedFiles):
     Args:
         root: The folder with `leftImg8bit` and `gtFine` in it.
         split: `"train"`, or `"test"` or `"val"`, which are the same.
-        size: Shorter side of what is returned, in pixels: pictures bilinear with anti-aliasing, masks to the nearest
+        size: Shorter side of what is returned, in pixels: images bilinear with anti-aliasing, masks to the nearest
             pixel; as they are if `None`.
-        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its picture left out: `"skip"`.
+        on_broken: What a file that cannot be used does: `"stop"`, or be reported and its image left out: `"skip"`.
 
     Attributes:
         faults: What is broken and left out.
 
     Raises:
-        FileNotFoundError: A folder, all pictures or all masks are missing.
+        FileNotFoundError: A folder, all images or all masks are missing.
         ValueError: `split` is unknown, or a file is broken and `on_broken="stop"`.
     """
 
     def __init__(
         self, root: str | Path, split: str = "train", *, size: int | None = None, on_broken: OnBroken = "stop"
     ) -> None:
-        pictures, masks = _folders(Path(root), split)
+        images, masks = _folders(Path(root), split)
         kind = next((kind for kind in _IDS if any(masks.glob(f"*/*_gtFine_{kind}.png"))), None)
         if kind is None:
             raise FileNotFoundError(f"{masks} {contents(masks)}, no CITY/*_gtFine_labelIds.png. Unpack gtFine there.")
         ending = f"_gtFine_{kind}.png"
-        scenes = _scenes(pictures, _PICTURE)
+        scenes = _scenes(images, _IMAGE)
         if not scenes:
-            raise FileNotFoundError(f"{pictures} {contents(pictures)}, no CITY/*{_PICTURE}. Unpack leftImg8bit there.")
+            raise FileNotFoundError(f"{images} {contents(images)}, no CITY/*{_IMAGE}. Unpack leftImg8bit there.")
         files = [
-            Masked(pictures / f"{scene}{_PICTURE}", masks / f"{scene}{ending}")
+            ImageAndMask(images / f"{scene}{_IMAGE}", masks / f"{scene}{ending}")
             for scene in sorted(scenes | _scenes(masks, ending))
         ]
         super().__init__(files, tuple(_LEARNT), _IDS[kind], size=size, on_broken=on_broken)
 
 
 def _folders(root: Path, split: str) -> tuple[Path, Path]:
-    """Return the pictures' and the masks' folders of a split."""
+    """Return the images' and the masks' folders of a split."""
     if split not in _SPLITS:
         raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_SPLITS)}.")
     for name in ("leftImg8bit", "gtFine"):

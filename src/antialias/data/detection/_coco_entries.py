@@ -1,0 +1,77 @@
+"""What is wrong with the entries of a COCO file, in the words of a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from antialias.data.images import Fault
+
+
+def sound_entries(
+    entries: Sequence[Any], needed: Mapping[str, Any], file: Path, kind: str
+) -> tuple[list[Mapping[str, Any]], list[Fault]]:
+    """Part the entries that have all that is needed from the others.
+
+    Args:
+        entries: Of one list of the file.
+        needed: Type of each key that an entry must have.
+        file: Named in a fault.
+        kind: What a fault calls an entry.
+    """
+    sound, faults = [], []
+    for number, entry in enumerate(entries):
+        reason, place = None, number
+        if not isinstance(entry, Mapping):
+            reason = f"it is {entry!r}, which says nothing"
+        else:
+            place = entry.get("id", number)
+            if missing := [key for key in needed if key not in entry]:
+                reason = f"it has no {missing[0]}"
+            elif wrong := [key for key, kinds in needed.items() if not isinstance(entry[key], kinds)]:
+                reason = f"its {wrong[0]} is {entry[wrong[0]]!r}"
+        if reason is None:
+            sound.append(entry)
+        else:
+            faults.append(Fault(f"{file}, {kind} {place}", reason))
+    return sound, faults
+
+
+def why_no_box(box: Sequence[Any], size: tuple[int, int]) -> str | None:
+    """Return what is wrong with a box `x, y, width, height` in an image of height and width `size`, if anything is."""
+    if len(box) != 4 or not _finite(box):
+        return f"its bbox {box} is not x, y, width and height"
+    x, y, width, height = box
+    if not min(width, height) > 0:
+        return f"its bbox {box} has no inside"
+    if x >= size[1] or y >= size[0] or x + width <= 0 or y + height <= 0:
+        return f"its bbox {box} lies outside of the picture, which is {size}"
+    return None
+
+
+def why_no_mask(segmentation: Any, size: tuple[int, int]) -> str | None:
+    """Return what is wrong with polygons or run lengths in an image of height and width `size`, if anything is."""
+    if isinstance(segmentation, list):
+        if not segmentation:
+            return "its segmentation is empty"
+        if not all(isinstance(polygon, list) and _finite(polygon) for polygon in segmentation):
+            return "a polygon is no list of numbers"
+        short = [polygon for polygon in segmentation if len(polygon) < 6 or len(polygon) % 2]
+        return f"a polygon has {len(short[0])} numbers, not 6, 8, 10 .." if short else None
+    lengths, counts = segmentation.get("size"), segmentation.get("counts")
+    if not isinstance(lengths, list) or not isinstance(counts, list | str):
+        return "its run lengths lack size or counts"
+    if tuple(lengths) != size:
+        return f"its run lengths are for {tuple(lengths)}, the picture is {size}"
+    if isinstance(counts, list):
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            return "its run lengths are no whole numbers from 0"
+        if sum(counts) != size[0] * size[1]:
+            return f"its run lengths cover {sum(counts)} pixels of {size[0] * size[1]}"
+    return None
+
+
+def _finite(numbers: Sequence[Any]) -> bool:
+    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
