@@ -136,10 +136,10 @@ def test_a_binomial_start_has_the_binomial_s_variance() -> None:
 def test_attention_mixes_the_fixed_filters() -> None:
     layer: Any = awake(AttentionBlurPool2d(4, groups=2).double())
     x = maps()
-    shares = layer.shares(x)
-    torch.testing.assert_close(shares.sum(2), torch.ones_like(shares[:, :, 0]))
+    weights = layer.mixing_weights(x)
+    torch.testing.assert_close(weights.sum(2), torch.ones_like(weights[:, :, 0]))
     parts = torch.stack([BlurPool2d(4, size, dtype=torch.float64)(x) for size in (1, 3, 5)])
-    expected = torch.stack([(parts[:, :, c] * shares[:, c // 2].movedim(1, 0)).sum(0) for c in range(4)], 1)
+    expected = torch.stack([(parts[:, :, c] * weights[:, c // 2].movedim(1, 0)).sum(0) for c in range(4)], 1)
     torch.testing.assert_close(layer(x), expected)
 
 
@@ -225,7 +225,7 @@ def test_the_ideal_filter_before_a_selection_cuts_for_the_selection() -> None:
         ),
         (
             lambda: filter_from_dict({"filter": "Median"}),
-            "filter 'Median' is unknown. Use one of Fixed, Adaptive, Poly",
+            "filter 'Median' is unknown. Use one of Adaptive, Attention, Av",
         ),
     ],
 )

@@ -98,7 +98,15 @@ def test_bad_arguments(arguments, message):
         BlurPool2d(**{"channels": 4, **arguments})
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (4, 8, 8)])
-def test_input_that_does_not_fit(shape):
-    with pytest.raises(ValueError, match=r"this layer filters 4 channels in 2 dimension.*Pass \(N, 4, H, W\)"):
-        BlurPool2d(4)(torch.zeros(shape))
+@pytest.mark.parametrize(
+    ("layer", "shape", "sizes"),
+    [
+        (BlurPool2d(4), (1, 3, 8, 8), "H, W"),
+        (BlurPool2d(4), (4, 8, 8), "H, W"),
+        (BlurPool1d(4), (1, 4, 8, 8), "L"),
+        (BlurPool3d(4), (4, 4, 8, 8), "D, H, W"),
+    ],
+)
+def test_input_that_does_not_fit(layer, shape, sizes):
+    with pytest.raises(ValueError, match=rf"this layer filters 4 channels. Pass \(N, 4, {sizes}\)\."):
+        layer(torch.zeros(shape))

@@ -53,7 +53,10 @@ def test_device_and_type_reach_the_layer():
         (lambda: Adaptive(groups=0), "groups=0 is no number of groups. Use 1 or more"),
         (lambda: Adaptive(init="identity", normalize="joint"), "init='identity' needs filters that sum to one"),
         (lambda: Fixed(padding_mode="same"), "padding_mode='same' is unknown"),
-        (lambda: filter_from_dict({"filter": "Sharpen"}), "filter 'Sharpen' is unknown. Use one of Fixed, Adaptive"),
+        (
+            lambda: filter_from_dict({"filter": "Sharpen"}),
+            "filter 'Sharpen' is unknown. Use one of Adaptive, At",
+        ),
     ],
 )
 def test_errors(make, message):

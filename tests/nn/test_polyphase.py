@@ -137,10 +137,10 @@ def test_a_follower_keeps_the_leaders_phases() -> None:
     assert not list(follower.parameters())
     x, other = maps(6, 8), maps(6, 8, channels=2)
     leader(x)
-    phases = enumerate(leader.choice.phases)  # type: ignore[arg-type]
+    phases = enumerate(leader.selection.phases)  # type: ignore[arg-type]
     expected = torch.stack([other[n, :, int(phase) // 2 :: 2, int(phase) % 2 :: 2] for n, phase in phases])
     assert torch.equal(follower(other), expected)
-    with pytest.raises(RuntimeError, match=r"the layer that chooses the phases has not run on these pictures\."):
+    with pytest.raises(RuntimeError, match=r"the layer that chooses the phases has not run on these images\."):
         follower(other[:2])
     with pytest.raises(ValueError, match=r"stride=\(3, 3\) cannot follow stride=\(2, 2\)\. Use equal strides\."):
         PolyphasePool2d(4, 3).follow(leader)
@@ -152,8 +152,8 @@ def test_copies_follow_the_copied_leader_and_forget_pictures(copied: Callable[[n
     pair[1].follow(pair[0])  # type: ignore[operator]
     pair[0](maps(4, 4, dtype=torch.float32).requires_grad_())
     leader, follower = copied(pair)
-    assert leader.choice.phases is None
-    with pytest.raises(RuntimeError, match="has not run on these pictures"):
+    assert leader.selection.phases is None
+    with pytest.raises(RuntimeError, match="has not run on these images"):
         follower(maps(4, 4, dtype=torch.float32))
     leader(maps(4, 4, dtype=torch.float32))
     assert follower(maps(4, 4, dtype=torch.float32)).shape == (3, 4, 2, 2)
@@ -170,7 +170,7 @@ def test_down_and_up_again_moves_with_the_picture(stride: tuple[int, int]) -> No
     for shift in product(range(3), range(3)):
         assert torch.equal(there_and_back(x.roll(shift, (2, 3))), there_and_back(x).roll(shift, (2, 3)))
     with pytest.raises(
-        RuntimeError, match=r"the layer that chooses the phases has not run on these pictures\. Run it first\."
+        RuntimeError, match=r"the layer that chooses the phases has not run on these images\. Run it first\."
     ):
         back(x[:1])
 

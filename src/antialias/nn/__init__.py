@@ -1,48 +1,41 @@
-"""Low-pass filtering layers, and the filter configs that build them."""
+"""Low-pass filtering layers, and the filter configs that build them.
+
+`layers/` holds what a person writes into a network by hand, `filters/` the values that say which layer surgery builds
+and where, `predictor/` what those layers share that predict something at each place. Configs build layers, and layers
+hold predictors; never the other way.
+"""
 
 from __future__ import annotations
 
-from ._ablations import Attention as Attention
-from ._ablations import Average as Average
-from ._ablations import Gaussian as Gaussian
-from ._ablations import Ideal as Ideal
-from ._adaptive import INITS as INITS
-from ._adaptive import AdaptiveBlurPool2d as AdaptiveBlurPool2d
-from ._adaptive import Init as Init
-from ._attention import AttentionBlurPool2d as AttentionBlurPool2d
-from ._blur import BlurPool1d as BlurPool1d
-from ._blur import BlurPool2d as BlurPool2d
-from ._blur import BlurPool3d as BlurPool3d
-from ._dynamic import DynamicFilter2d as DynamicFilter2d
-from ._filter import Adaptive as Adaptive
-from ._filter import Filter as Filter
-from ._filter import Fixed as Fixed
-from ._filter import Polyphase as Polyphase
-from ._filter import filter_from_dict as filter_from_dict
-from ._frozen import FrozenBatchNorm2d as FrozenBatchNorm2d
-from ._gaussian import GaussianBlurPool2d as GaussianBlurPool2d
-from ._gaussian import Width as Width
-from ._padded import PREDICTORS as PREDICTORS
-from ._padded import PredictorKind as PredictorKind
-from ._polyphase import PHASES as PHASES
-from ._polyphase import Phase as Phase
-from ._polyphase import PhaseReturn2d as PhaseReturn2d
-from ._polyphase import PolyphasePool2d as PolyphasePool2d
-from ._spectral import AverageBlurPool2d as AverageBlurPool2d
-from ._spectral import IdealBlurPool2d as IdealBlurPool2d
-
-LAYERS = (
-    AdaptiveBlurPool2d,
-    AttentionBlurPool2d,
-    AverageBlurPool2d,
-    BlurPool1d,
-    BlurPool2d,
-    BlurPool3d,
-    GaussianBlurPool2d,
-    IdealBlurPool2d,
-    PolyphasePool2d,
-)
-"""Every layer that filters before it subsamples, or chooses what it keeps."""
+from .filters import Adaptive as Adaptive
+from .filters import Attention as Attention
+from .filters import Average as Average
+from .filters import Filter as Filter
+from .filters import Fixed as Fixed
+from .filters import Gaussian as Gaussian
+from .filters import Ideal as Ideal
+from .filters import Polyphase as Polyphase
+from .filters import filter_from_dict as filter_from_dict
+from .layers import INITS as INITS
+from .layers import LAYERS as LAYERS
+from .layers import PHASES as PHASES
+from .layers import AdaptiveBlurPool2d as AdaptiveBlurPool2d
+from .layers import AttentionBlurPool2d as AttentionBlurPool2d
+from .layers import AverageBlurPool2d as AverageBlurPool2d
+from .layers import BlurPool1d as BlurPool1d
+from .layers import BlurPool2d as BlurPool2d
+from .layers import BlurPool3d as BlurPool3d
+from .layers import DynamicFilter2d as DynamicFilter2d
+from .layers import GaussianBlurPool2d as GaussianBlurPool2d
+from .layers import IdealBlurPool2d as IdealBlurPool2d
+from .layers import Init as Init
+from .layers import Phase as Phase
+from .layers import PhaseReturn2d as PhaseReturn2d
+from .layers import PolyphasePool2d as PolyphasePool2d
+from .layers import Width as Width
+from .predictor import PREDICTORS as PREDICTORS
+from .predictor import FrozenBatchNorm2d as FrozenBatchNorm2d
+from .predictor import PredictorKind as PredictorKind
 
 __all__ = [
     "INITS",

@@ -9,9 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from antialias.nn._checks import check_binomial, check_channels, check_maps, per_dimension
 from antialias.ops import PaddingMode, binomial, blur, check_padding_mode
-
-from ._arguments import check_binomial, check_channels, per_dimension
 
 
 class _BlurPool(nn.Module):
@@ -52,11 +51,7 @@ class _BlurPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, channels, *spatial)` to `(N, channels, *ceil(spatial / stride))`."""
-        if x.dim() != self.dims + 2 or x.shape[1] != self.channels:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}, but this layer filters {self.channels} channels in {self.dims} "
-                f"dimension(s). Pass (N, {self.channels}, {', '.join('DHW'[-self.dims :])})."
-            )
+        check_maps(x, self.channels, dims=self.dims)
         return blur(x, self.rows.split(self.kernel_size), self.stride, self.padding_mode)
 
     def extra_repr(self) -> str:

@@ -8,16 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from antialias.nn._checks import check_channels, check_maps
 from antialias.ops import dynamic_filter2d
-
-from ._arguments import check_channels, check_maps
 
 
 class DynamicFilter2d(nn.Module):
-    """Predict a filter for each channel from the whole picture, and filter reduced features with it.
+    """Predict a filter for each channel from the whole image, and filter reduced features with it.
 
     The map is averaged over a grid of `kernel_size` by `kernel_size` cells, and a 1x1 convolution makes the taps of it,
-    so they follow the picture's content and layout but are the same everywhere in it: the complement of
+    so they follow the image's content and layout but are the same everywhere in it: the complement of
     `AdaptiveBlurPool2d`, whose filters follow the location and are low-pass. Nothing normalises the taps.
 
     Args:
@@ -57,15 +56,15 @@ class DynamicFilter2d(nn.Module):
         if kernel_size < 1:
             raise ValueError(f"kernel_size={kernel_size} is no size of a filter. Use 1 or more.")
         self.in_channels, self.channels, self.kernel_size = in_channels, channels, kernel_size
-        made: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.predictor = nn.Conv2d(in_channels, channels, 1, **made)
-        self.features = _mix(in_channels, channels, made)
-        self.bn = nn.BatchNorm2d(channels, **made)
-        self.fusion = _mix(channels, channels, made) if fusion else nn.Identity()
+        options: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.predictor = nn.Conv2d(in_channels, channels, 1, **options)
+        self.features = _mix(in_channels, channels, options)
+        self.bn = nn.BatchNorm2d(channels, **options)
+        self.fusion = _mix(channels, channels, options) if fusion else nn.Identity()
 
     def filters(self, x: Tensor) -> Tensor:
         """Return the filters `(N, C, k, k)` that `forward` applies for `x`."""
-        check_maps(x, self.in_channels, "takes")
+        check_maps(x, self.in_channels, verb="takes")
         return self.predictor(F.adaptive_avg_pool2d(x, self.kernel_size))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,6 +76,6 @@ class DynamicFilter2d(nn.Module):
         return f"{self.in_channels}, channels={self.channels}, kernel_size={self.kernel_size}"
 
 
-def _mix(in_channels: int, channels: int, made: dict[str, Any]) -> nn.Sequential:
-    conv = nn.Conv2d(in_channels, channels, 1, bias=False, **made)
-    return nn.Sequential(conv, nn.BatchNorm2d(channels, **made), nn.ReLU(inplace=True))
+def _mix(in_channels: int, channels: int, options: dict[str, Any]) -> nn.Sequential:
+    conv = nn.Conv2d(in_channels, channels, 1, bias=False, **options)
+    return nn.Sequential(conv, nn.BatchNorm2d(channels, **options), nn.ReLU(inplace=True))

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antialias.nn._checks import check_groups, check_odd, check_one_of, largest_divisor, per_dimension
+from antialias.nn.layers import (
+    WIDTHS,
+    AttentionBlurPool2d,
+    AverageBlurPool2d,
+    GaussianBlurPool2d,
+    IdealBlurPool2d,
+    Init,
+    Width,
+    check_sizes,
+)
 from antialias.ops import PaddingMode
 
-from ._adaptive import Init
-from ._arguments import check_groups_number, check_odd, largest_divisor, per_dimension
-from ._attention import AttentionBlurPool2d, check_sizes
 from ._filter import Filter, Place
-from ._gaussian import GaussianBlurPool2d, Width, check_width
-from ._spectral import AverageBlurPool2d, IdealBlurPool2d
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Gaussian(Filter):
-    """A Gaussian whose width is learned, or predicted for each picture or location.
+    """A Gaussian whose width is learned, or predicted for each image or location.
 
     Attributes:
         kernel_size: Side of the filters in samples, odd.
@@ -40,8 +46,8 @@ class Gaussian(Filter):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_odd(self.kernel_size)
-        check_width(self.width)
-        check_groups_number(self.groups)
+        check_one_of("width", self.width, WIDTHS)
+        check_groups(self.groups)
 
     def _low_pass(self, place: Place, stride: tuple[int, int]) -> GaussianBlurPool2d:
         return GaussianBlurPool2d(
@@ -83,7 +89,7 @@ class Attention(Filter):
         super().__post_init__()
         object.__setattr__(self, "kernel_sizes", tuple(self.kernel_sizes))  # JSON makes a list of it
         check_sizes(self.kernel_sizes)
-        check_groups_number(self.groups)
+        check_groups(self.groups)
 
     def _low_pass(self, place: Place, stride: tuple[int, int]) -> AttentionBlurPool2d:
         return AttentionBlurPool2d(

@@ -1,4 +1,4 @@
-"""Names and shapes in state dicts: files of users hold them, so they stay whatever becomes of the classes."""
+"""What all layers have in common: names and shapes in state dicts, which files of users hold, and what they refuse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from antialias.nn import (
     LAYERS,
@@ -80,6 +81,14 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+MAPS = {name: make for name, make in MAKE.items() if type(make()) in (*LAYERS, DynamicFilter2d)}
+
+
+def maps_for(layer: nn.Module, dtype: torch.dtype, side: int = 6) -> Tensor:
+    dims = getattr(layer, "dims", 2)
+    return torch.ones(2, 8, *[side] * dims).to(dtype)
+
+
 def shapes(module: nn.Module) -> dict[str, list[int]]:
     return {name: list(value.shape) for name, value in module.state_dict().items()}
 
@@ -98,3 +107,16 @@ def test_keys_and_shapes_are_the_committed_ones(name: str) -> None:
     assert set(committed) == set(MAKE)
     ours = shapes(MAKE[name]())
     assert list(ours.items()) == list(committed[name].items())
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_that_would_be_misread_are_refused(name: str) -> None:
+    layer = MAPS[name]().eval()
+    layer(maps_for(layer, torch.float32))
+    for dtype in (torch.int64, torch.uint8, torch.bool):
+        with pytest.raises(ValueError, match=f"x has type {dtype}, which holds no fractions. Pass floating-point maps"):
+            layer(maps_for(layer, dtype))
+    with pytest.raises(ValueError, match=r"x has shape .* and no samples. Pass maps of one sample a side at least."):
+        layer(maps_for(layer, torch.float32, side=0))
+    with pytest.raises(ValueError, match=r"x has shape \(3, 7\), but this layer \w+ 8 channels. Pass \(N, 8, "):
+        layer(torch.zeros(3, 7))

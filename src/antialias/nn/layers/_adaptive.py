@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from antialias.ops import Normalize, PaddingMode, adaptive_blur2d, binomial, check_padding_mode, filter_weights
-
-from ._arguments import check_channels, check_groups, check_odd, per_dimension
-from ._frozen import FrozenBatchNorm2d
-from ._padded import PREDICTORS, PaddedConv2d, PredictorKind, SeparableConv2d
-from ._predictor import predict, predict_and_source, start_
+from antialias.nn._checks import check_channels, check_groups, check_maps, check_odd, check_one_of
+from antialias.nn.predictor import Predictor, PredictorKind
+from antialias.ops import NORMALIZATIONS, Normalize, PaddingMode, adaptive_blur2d, binomial, filter_weights
 
 Init = Literal["paper", "identity", "binomial"]
 INITS: tuple[str, ...] = get_args(Init)
@@ -21,7 +18,7 @@ INITS: tuple[str, ...] = get_args(Init)
 _IDENTITY_CENTRE = 0.9999
 
 
-class AdaptiveBlurPool2d(nn.Module):
+class AdaptiveBlurPool2d(Predictor):
     """Predict a low-pass filter for every location and channel group, filter, and keep every `stride`-th sample.
 
     A convolution and a BatchNorm predict `groups` filters of `kernel_size**2` taps at each kept position; a softmax
@@ -71,44 +68,44 @@ class AdaptiveBlurPool2d(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
         check_channels(channels)
         check_odd(kernel_size)
         check_groups(groups, channels)
-        check_padding_mode(padding_mode)
         check_init(init, normalize)
-        check_predictor(predictor)
-        self.channels, self.kernel_size, self.groups = channels, kernel_size, groups
-        rows, columns = per_dimension(stride, 2, "stride")
-        self.stride = (rows, columns)
+        super().__init__(
+            channels,
+            groups * kernel_size**2,
+            kernel_size,
+            stride,
+            padding_mode,
+            predictor,
+            frozen_norm=frozen_norm,
+            device=device,
+            dtype=dtype,
+        )
+        self.groups = groups
         self.normalize: Normalize = normalize
         self.init: Init = init
-        self.padding_mode: PaddingMode = padding_mode
-        taps = groups * kernel_size**2
-        norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
-        self.predictor: PredictorKind = predictor
-        convolution = SeparableConv2d if predictor == "separable" else PaddedConv2d
-        self.conv = convolution(channels, taps, kernel_size, self.stride, padding_mode, device=device, dtype=dtype)
-        self.bn = norm(taps, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Write the start values that `init` names."""
-        taps = None if self.init == "paper" else _start_filter(self.init, self.kernel_size)
-        values = None if taps is None else taps.log().flatten().repeat(self.groups)
-        start_(self.conv, self.bn, values, exactly=self.init == "identity")
+        if self.init == "paper":
+            self.start_at(None)
+            return
+        if self.init == "binomial":
+            row = binomial(self.kernel_size, dtype=torch.float64)
+            taps = torch.outer(row, row).flatten()
+        else:
+            around = (1 - _IDENTITY_CENTRE) / max(self.kernel_size**2 - 1, 1)
+            taps = torch.full((self.kernel_size**2,), around, dtype=torch.float64)
+            taps[self.kernel_size**2 // 2] = _IDENTITY_CENTRE
+        self.start_at(taps.log().repeat(self.groups), exactly=self.init == "identity")
 
     def logits(self, x: Tensor) -> Tensor:
         """Predict the filters' logits `(N, G*k*k, ceil(H / s_h), ceil(W / s_w))` at the kept positions of `x`."""
-        self._check(x)
-        return predict(self.conv, self.bn, x)
-
-    def _check(self, x: Tensor) -> None:
-        if x.dim() != 4 or x.shape[1] != self.channels:
-            raise ValueError(
-                f"x has shape {tuple(x.shape)}, but this layer filters {self.channels} channels. "
-                f"Pass (N, {self.channels}, H, W)."
-            )
+        check_maps(x, self.channels)
+        return self.predict(x)
 
     def filters(self, x: Tensor) -> Tensor:
         """Return the filters `(N, G, k*k, ceil(H / s_h), ceil(W / s_w))` that `forward` applies to `x`."""
@@ -116,8 +113,8 @@ class AdaptiveBlurPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
-        self._check(x)
-        logits, source = predict_and_source(self.conv, self.bn, x)
+        check_maps(x, self.channels)
+        logits, source = self.predict_with_source(x)
         return adaptive_blur2d(
             x, logits, self.kernel_size, self.stride, self.normalize, self.padding_mode, source=source
         )
@@ -126,34 +123,21 @@ class AdaptiveBlurPool2d(nn.Module):
         return (
             f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, groups={self.groups}, "
             f"normalize={self.normalize!r}, init={self.init!r}, padding_mode={self.padding_mode!r}, "
-            f"predictor={self.predictor!r}"
+            f"predictor={self.predictor_kind!r}"
         )
 
 
-def check_init(init: str | None, normalize: str) -> None:
-    """Raise unless `init` and `normalize` are known and go together."""
-    if normalize not in ("group", "joint"):
-        raise ValueError(f"normalize={normalize!r} is unknown. Use 'group' or 'joint'.")
-    if init not in (None, *INITS):
-        raise ValueError(f"init={init!r} is unknown. Use 'paper', 'binomial' or 'identity'.")
+def check_init(init: str | None, normalize: str = "group") -> None:
+    """Check that `init` and `normalize` are known and go together.
+
+    Raises:
+        ValueError: One is unknown, or they exclude each other.
+    """
+    check_one_of("normalize", normalize, NORMALIZATIONS)
+    if init is not None:
+        check_one_of("init", init, INITS)
     if normalize == "joint" and init not in (None, "paper"):
         raise ValueError(
             f"init={init!r} needs filters that sum to one, but normalize='joint' lets each sum to 1/groups. "
             "Use normalize='group' or init='paper'."
         )
-
-
-def check_predictor(predictor: str) -> None:
-    """Raise unless `predictor` is known."""
-    if predictor not in PREDICTORS:
-        raise ValueError(f"predictor={predictor!r} is unknown. Use one of {', '.join(map(repr, PREDICTORS))}.")
-
-
-def _start_filter(init: Init, kernel_size: int) -> Tensor:
-    if init == "binomial":
-        row = binomial(kernel_size, dtype=torch.float64)
-        return torch.outer(row, row)
-    around = (1 - _IDENTITY_CENTRE) / max(kernel_size**2 - 1, 1)
-    taps = torch.full((kernel_size, kernel_size), around, dtype=torch.float64)
-    taps[kernel_size // 2, kernel_size // 2] = _IDENTITY_CENTRE
-    return taps

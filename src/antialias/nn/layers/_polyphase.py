@@ -1,54 +1,61 @@
-"""Subsampling that moves with the picture: of all phases of the grid, keep the one that the content selects."""
+"""Subsampling that moves with the image: of all phases of the grid, keep the one that the content selects."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from antialias.nn._checks import check_channels, check_maps, check_one_of, per_dimension
 from antialias.ops import PaddingMode, check_padding_mode, in_layout_of, pad
-
-from ._arguments import check_channels, check_maps, per_dimension
 
 Phase = Literal["norm", "learned"]
 PHASES: tuple[str, ...] = get_args(Phase)
 
-_JUDGE_WIDTH = 32
+_SCORER_CHANNELS = 32
 
 
-class Choice:
-    """The phases of the last pictures, held by the layer that chose them and by those that follow it.
+class PhaseSelection:
+    """The phases of the last images, held by the layer that selected them and by those that follow it.
 
     Copies and files start without one: they hold no activations.
 
     Attributes:
-        phases: `(N,)` `int64`, the phase `row * s_w + column` of each picture; `None` before the first call.
-        shares: `(N, s_h * s_w)`, one-hot with the gradient of a draw, where one was drawn.
+        phases: `(N,)` `int64`, the phase `row * s_w + column` of each image; `None` before the first call.
+        weights: `(N, s_h * s_w)`, one-hot with the gradient of a draw, where one was drawn.
     """
 
     def __init__(self) -> None:
         self.phases: Tensor | None = None
-        self.shares: Tensor | None = None
+        self.weights: Tensor | None = None
 
-    def starts(self, pictures: int, columns: int) -> tuple[Tensor, Tensor]:
-        """Return the first row and column `(N,)` that were kept of each of so many pictures."""
-        if self.phases is None or self.phases.shape[0] != pictures:
-            raise RuntimeError("the layer that chooses the phases has not run on these pictures. Run it first.")
+    def starts(self, images: int, columns: int) -> tuple[Tensor, Tensor]:
+        """Return the first row and column `(N,)` that were kept of each image.
+
+        Args:
+            images: Number of images that are asked for.
+            columns: Stride along a row.
+
+        Raises:
+            RuntimeError: The phases are of another number of images.
+        """
+        if self.phases is None or self.phases.shape[0] != images:
+            raise RuntimeError("the layer that chooses the phases has not run on these images. Run it first.")
         return self.phases // columns, self.phases % columns
 
-    def __reduce__(self) -> tuple[type[Choice], tuple[()]]:
-        return Choice, ()
+    def __reduce__(self) -> tuple[type[PhaseSelection], tuple[()]]:
+        return PhaseSelection, ()
 
 
 class PolyphasePool2d(nn.Module):
-    """Keep one sample of every `stride`, starting at the phase that the content selects in each picture.
+    """Keep one sample of every `stride`, starting at the phase that the content selects in each image.
 
-    A strided layer keeps the samples 0, s, 2s, ... wherever the picture lies, so a picture moved by one pixel is
+    A strided layer keeps the samples 0, s, 2s, ... wherever the image lies, so an image moved by one pixel is
     sampled at other points. Here all `s_h * s_w` ways to start are compared, and the one with the largest norm, or the
-    one that a small learned network prefers, is kept. Which one that is moves with the picture: for maps that are
+    one that a small learned network prefers, is kept. Which one that is moves with the image: for maps that are
     divisible by the stride, a circular shift of the input only shifts the output.
 
     Other sizes run too: rows and columns that are missing to a multiple of the stride are continued by `padding_mode`.
@@ -64,7 +71,8 @@ class PolyphasePool2d(nn.Module):
         dtype: Type of the learned network's parameters.
 
     Attributes:
-        choice: What the last call chose, for layers that follow this one.
+        selection: What the last call selected, for layers that follow this one.
+        judge: The learned network, or `None`; it has this name in files.
 
     Shape:
         `(N, C, H, W)` to `(N, C, ceil(H / s_h), ceil(W / s_w))`.
@@ -83,7 +91,7 @@ class PolyphasePool2d(nn.Module):
         True
     """
 
-    judge: _Judge | None
+    judge: PhaseScorer | None
     filter: nn.Module | None
 
     def __init__(
@@ -99,19 +107,19 @@ class PolyphasePool2d(nn.Module):
     ) -> None:
         super().__init__()
         check_channels(channels)
-        check_phase(phase)
+        check_one_of("phase", phase, PHASES)
         check_padding_mode(padding_mode)
         self.channels, self.phase = channels, phase
         rows, columns = per_dimension(stride, 2, "stride")
         self.stride = (rows, columns)
         self.padding_mode: PaddingMode = padding_mode
         self.filter = filter
-        self.judge = _Judge(channels, padding_mode, device, dtype) if phase == "learned" else None
-        self.choice = Choice()
+        self.judge = PhaseScorer(channels, padding_mode, device=device, dtype=dtype) if phase == "learned" else None
+        self.selection = PhaseSelection()
         self.follows = False
 
     def follow(self, leader: PolyphasePool2d) -> None:
-        """Take the phases that `leader` chose for the same pictures, as maps that are added must.
+        """Take the phases that `leader` selected for the same images, as maps that are added must.
 
         The leader has to run first. A network of its own is dropped.
 
@@ -120,15 +128,21 @@ class PolyphasePool2d(nn.Module):
         """
         if leader.stride != self.stride:
             raise ValueError(f"stride={self.stride} cannot follow stride={leader.stride}. Use equal strides.")
-        self.choice, self.follows, self.judge = leader.choice, True, None
+        self.selection, self.follows, self.judge = leader.selection, True, None
 
     def forward(self, x: Tensor) -> Tensor:
         """Subsample maps `(N, C, H, W)`."""
-        check_maps(x, self.channels, "subsamples")
+        check_maps(x, self.channels, verb="subsamples")
         x = self._continued(x if self.filter is None else self.filter(x))
         if not self.follows:
-            self._choose(x)
-        return in_layout_of(x, self._keep(self._split(x)))
+            self._select(x)
+        rows, columns = self.selection.starts(x.shape[0], self.stride[1])
+        phases = self._split(x)
+        if (weights := self.selection.weights) is not None:
+            kept = (phases.flatten(1, 2) * weights.to(phases.dtype)[..., None, None, None]).sum(1)
+        else:
+            kept = phases[torch.arange(phases.shape[0], device=phases.device), rows, columns]
+        return in_layout_of(x, kept)
 
     def phases(self, x: Tensor) -> Tensor:
         """View all ways to subsample `x`: `(N, s_h, s_w, C, ceil(H / s_h), ceil(W / s_w))`."""
@@ -142,22 +156,15 @@ class PolyphasePool2d(nn.Module):
         rows, columns = self.stride
         return x.unflatten(3, (-1, columns)).unflatten(2, (-1, rows)).permute(0, 3, 5, 1, 2, 4)
 
-    def _choose(self, x: Tensor) -> None:
-        shares = None
+    def _select(self, x: Tensor) -> None:
+        weights = None
         if self.judge is None:
             scores = self._split(_energy(x)).sum((3, 4, 5)).flatten(1)
         else:
             scores = self.judge(self._split(_standardized(x)))
             if self.training:
-                scores = shares = F.gumbel_softmax(scores, hard=True)
-        self.choice.phases, self.choice.shares = scores.detach().argmax(1), shares
-
-    def _keep(self, phases: Tensor) -> Tensor:
-        rows, columns = self.choice.starts(phases.shape[0], self.stride[1])
-        if (shares := self.choice.shares) is not None:
-            weighted = phases.flatten(1, 2) * shares.to(phases.dtype)[..., None, None, None]
-            return weighted.sum(1)
-        return phases[torch.arange(phases.shape[0], device=phases.device), rows, columns]
+                scores = weights = F.gumbel_softmax(scores, hard=True)
+        self.selection.phases, self.selection.weights = scores.detach().argmax(1), weights
 
     def extra_repr(self) -> str:
         follows = ", follows=True" if self.follows else ""
@@ -170,10 +177,10 @@ class PhaseReturn2d(nn.Module):
     """Put maps that were upsampled back where a `PolyphasePool2d` took them from.
 
     Upsampling by `s` puts the samples at 0, s, 2s, ...; after polyphase subsampling they were taken from another start.
-    Rolling by that start makes the way down and up again move with the picture.
+    Rolling by that start makes the way down and up again move with the image.
 
     Args:
-        *pools: The layers that subsampled, in their order; they have to run first on the same pictures. Several are
+        *pools: The layers that subsampled, in their order; they have to run first on the same images. Several are
             needed where maps are upsampled by the product of several strides at once.
 
     Shape:
@@ -193,44 +200,51 @@ class PhaseReturn2d(nn.Module):
 
     def __init__(self, *pools: PolyphasePool2d) -> None:
         super().__init__()
-        self.choices, self.strides = [pool.choice for pool in pools], [pool.stride for pool in pools]
+        self.selections, self.strides = [pool.selection for pool in pools], [pool.stride for pool in pools]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Roll each picture's maps by the phase that was chosen for it."""
-        for dim, starts in enumerate(self._starts(x.shape[0]), start=2):
+        """Roll each image's maps by the phase that was selected for it."""
+        # Row and column of the upsampled grid that the first kept sample came from: of each image, over all pools.
+        rows, columns, step_h, step_w = x.new_zeros((), dtype=torch.int64), x.new_zeros((), dtype=torch.int64), 1, 1
+        for selection, stride in zip(self.selections, self.strides, strict=True):
+            row, column = selection.starts(x.shape[0], stride[1])
+            rows, columns = rows + step_h * row, columns + step_w * column
+            step_h, step_w = step_h * stride[0], step_w * stride[1]
+        for dim, starts in enumerate((rows, columns), start=2):
             index = (torch.arange(x.shape[dim], device=x.device) - starts[:, None]) % x.shape[dim]
             x = x.gather(dim, (index[:, None, :, None] if dim == 2 else index[:, None, None, :]).expand_as(x))
         return x
 
-    def _starts(self, pictures: int) -> tuple[Any, Any]:
-        """Return the row and the column `(N,)` of the upsampled grid that the first kept sample came from."""
-        rows, columns, step_h, step_w = 0, 0, 1, 1
-        for choice, stride in zip(self.choices, self.strides, strict=True):
-            row, column = choice.starts(pictures, stride[1])
-            rows, columns = rows + step_h * row, columns + step_w * column
-            step_h, step_w = step_h * stride[0], step_w * stride[1]
-        return rows, columns
 
-
-class _Judge(nn.Module):
+class PhaseScorer(nn.Module):
     """Give each phase of a map a score, the same for a map and its circular shifts.
 
     Two convolutions and the mean over places. The published network sees the maps as they are. Where none of its
     ReLUs bends, as on maps that hardly vary around a large mean, it is linear: it then compares the means of the
     phases, which any filter with a zero at the limit of the grid, such as a binomial one, makes equal. Here it sees
     what is left of each channel without its mean, at unit scale, which bends every ReLU.
+
+    Args:
+        channels: Number of channels of the map.
+        padding_mode: How the borders of a phase are continued.
+        device: Device of the parameters.
+        dtype: Type of the parameters.
+
+    Shape:
+        `(N, s_h, s_w, C, H, W)`, standardized, to `(N, s_h * s_w)`.
     """
 
     def __init__(
         self,
         channels: int,
         padding_mode: PaddingMode,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.padding_mode: PaddingMode = padding_mode
-        width = min(channels, _JUDGE_WIDTH)
+        width = min(channels, _SCORER_CHANNELS)
         self.conv1 = nn.Conv2d(channels, width, 3, device=device, dtype=dtype)
         self.conv2 = nn.Conv2d(width, 1, 3, device=device, dtype=dtype)
 
@@ -255,15 +269,9 @@ def _energy(x: Tensor) -> Tensor:
 
 
 def _standardized(x: Tensor) -> Tensor:
-    """Take each channel's mean away from maps `(N, C, H, W)`, and bring each picture to unit scale."""
+    """Take each channel's mean away from maps `(N, C, H, W)`, and bring each image to unit scale."""
     precise = torch.promote_types(x.dtype, torch.float32)
     centred = x - x.mean((2, 3), keepdim=True)
     norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True, dtype=precise)
     scale = norm * (x[0].numel() ** -0.5)
     return (centred / scale.clamp_min(torch.finfo(precise).tiny)).to(x.dtype)
-
-
-def check_phase(phase: str | None) -> None:
-    """Raise `ValueError` unless `phase` is a way to select one."""
-    if phase not in PHASES:
-        raise ValueError(f"phase={phase!r} is unknown. Use one of {', '.join(map(repr, PHASES))}.")

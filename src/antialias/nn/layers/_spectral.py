@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from antialias.nn._checks import check_channels, check_maps, per_dimension
 from antialias.ops import PaddingMode, blur, check_padding_mode, in_layout_of
-
-from ._arguments import check_channels, check_maps, per_dimension
 
 
 class IdealBlurPool2d(nn.Module):
@@ -48,7 +47,7 @@ class IdealBlurPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
-        check_maps(x, self.channels, "filters")
+        check_maps(x, self.channels)
         spectrum = torch.fft.rfft2(x.to(torch.promote_types(x.dtype, torch.float32)))
         rows = torch.fft.fftfreq(x.shape[2], device=x.device).abs() < 0.5 / self.cut[0]
         columns = torch.fft.rfftfreq(x.shape[3], device=x.device) < 0.5 / self.cut[1]
@@ -98,7 +97,7 @@ class AverageBlurPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
-        check_maps(x, self.channels, "filters")
+        check_maps(x, self.channels)
         rows = [torch.full((size,), 1 / size, dtype=x.dtype, device=x.device) for size in self.kernel_size]
         return blur(x, rows, self.stride, self.padding_mode)
 

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from antialias.nn._checks import check_channels, check_groups, check_maps, check_odd, check_one_of, per_dimension
+from antialias.nn.predictor import Predictor
 from antialias.ops import PaddingMode, adaptive_blur2d, check_padding_mode, in_layout_of, pad
 
 from ._adaptive import Init, check_init
-from ._arguments import check_channels, check_groups, check_maps, check_odd, per_dimension
-from ._predictor import Predictor
 
 Width = Literal["learned", "channel", "image", "location"]
 WIDTHS: tuple[str, ...] = get_args(Width)
@@ -33,7 +33,7 @@ class GaussianBlurPool2d(nn.Module):
         kernel_size: Side of the filters in samples, odd.
         stride: Samples per kept sample, one number or `(s_h, s_w)`.
         width: Whose `sigma` it is: `"learned"` (one number), `"channel"` (one number a channel), `"image"` (predicted
-            for each picture from the mean of its maps) or `"location"` (predicted at each kept position and group).
+            for each image from the mean of its maps) or `"location"` (predicted at each kept position and group).
         groups: Number of contiguous channel groups with a width of their own, with `"location"`.
         init: `"binomial"` and `"paper"` start at the variance of the binomial filter, `"identity"` at a tiny one.
         padding_mode: `"reflect"`, `"replicate"`, `"zeros"` or `"circular"`.
@@ -72,16 +72,16 @@ class GaussianBlurPool2d(nn.Module):
         check_channels(channels)
         check_odd(kernel_size)
         check_groups(groups, channels)
-        check_width(width)
+        check_one_of("width", width, WIDTHS)
         check_padding_mode(padding_mode)
-        check_init(init, "group")
+        check_init(init)
         self.channels, self.kernel_size, self.groups, self.width, self.init = channels, kernel_size, groups, width, init
         rows, columns = per_dimension(stride, 2, "stride")
         self.stride = (rows, columns)
         self.padding_mode: PaddingMode = padding_mode
         if width == "location":
             self.predictor = Predictor(
-                channels, groups, kernel_size, self.stride, padding_mode, frozen_norm, device=device, dtype=dtype
+                channels, groups, kernel_size, stride, padding_mode, frozen_norm=frozen_norm, device=device, dtype=dtype
             )
         elif width == "image":
             self.linear = nn.Linear(channels, 1, device=device, dtype=dtype)
@@ -92,7 +92,10 @@ class GaussianBlurPool2d(nn.Module):
 
     def reset_parameters(self) -> None:
         """Write the start values that `init` names."""
-        start = self._start()
+        if self.init == "identity":
+            start = math.log(math.log(4 / _IDENTITY_NEIGHBOURS))  # of 1 / (2 sigma^2)
+        else:
+            start = math.log(2 / max(self.kernel_size - 1, 1))  # a binomial filter has the variance (k - 1) / 4
         if self.width == "location":
             self.predictor.start_at(torch.full((self.groups,), start), exactly=self.init == "identity")
         elif self.width == "image":
@@ -101,32 +104,21 @@ class GaussianBlurPool2d(nn.Module):
         else:
             nn.init.constant_(self.log_precision, start)
 
-    def _start(self) -> float:
-        """Return the logarithm of `1 / (2 sigma^2)` to start from."""
-        if self.init == "identity":
-            return math.log(math.log(4 / _IDENTITY_NEIGHBOURS))
-        return math.log(2 / max(self.kernel_size - 1, 1))  # a binomial filter has the variance (k - 1) / 4
-
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
-        check_maps(x, self.channels, "filters")
+        check_maps(x, self.channels)
+        k, distances = self.kernel_size, self._distances(x)
         if self.width in ("learned", "channel"):
-            return self._with_fixed_taps(x)
-        k = self.kernel_size
+            taps = (-self.log_precision.exp()[:, None] * distances).softmax(1).view(-1, 1, k, k).to(x.dtype)
+            x_pad, weight = pad(x, [(k // 2, k // 2)] * 2, self.padding_mode), taps.expand(self.channels, 1, k, k)
+            return in_layout_of(x, F.conv2d(x_pad, weight, stride=self.stride, groups=self.channels))
         if self.width == "location":
             log_precision = self.predictor(x)
         else:
             kept = [-(-size // step) for size, step in zip(x.shape[2:], self.stride, strict=True)]
             log_precision = self.linear(x.mean((2, 3)))[:, :, None, None].expand(-1, -1, *kept)
-        logits = -log_precision.exp()[:, :, None] * self._distances(x).view(k * k, 1, 1)
+        logits = -log_precision.exp()[:, :, None] * distances.view(k * k, 1, 1)
         return adaptive_blur2d(x, logits.flatten(1, 2), k, self.stride, "group", self.padding_mode)
-
-    def _with_fixed_taps(self, x: Tensor) -> Tensor:
-        k = self.kernel_size
-        taps = (-self.log_precision.exp()[:, None] * self._distances(x)).softmax(1).view(-1, 1, k, k).to(x.dtype)
-        x_pad = pad(x, [(k // 2, k // 2)] * 2, self.padding_mode)
-        weight = taps.expand(self.channels, 1, k, k)
-        return in_layout_of(x, F.conv2d(x_pad, weight, stride=self.stride, groups=self.channels))
 
     def _distances(self, x: Tensor) -> Tensor:
         """Return the squared distance of each tap from the centre, `(k * k,)`."""
@@ -139,9 +131,3 @@ class GaussianBlurPool2d(nn.Module):
             f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, width={self.width!r}, "
             f"groups={self.groups}, init={self.init!r}, padding_mode={self.padding_mode!r}"
         )
-
-
-def check_width(width: str) -> None:
-    """Raise `ValueError` unless `width` is known."""
-    if width not in WIDTHS:
-        raise ValueError(f"width={width!r} is unknown. Use one of {', '.join(map(repr, WIDTHS))}.")

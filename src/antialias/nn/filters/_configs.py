@@ -1,0 +1,123 @@
+"""The filter configs that people use: fixed, adaptive, and none but a choice of samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antialias.nn._checks import check_binomial, check_groups, check_odd, check_one_of, largest_divisor
+from antialias.nn.layers import PHASES, AdaptiveBlurPool2d, BlurPool2d, Init, Phase, check_init
+from antialias.nn.predictor import PREDICTORS, PredictorKind
+from antialias.ops import Normalize, PaddingMode
+
+from ._filter import Filter, Place
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Fixed(Filter):
+    """The fixed binomial blur of Zhang (ICML 2019).
+
+    Along a dimension that is not subsampled while the other is, such as the first of stride `(1, 2)`, it does not
+    filter: there is nothing to alias.
+
+    Attributes:
+        kernel_size: Taps of the filter, 1 to 7.
+        padding_mode: How borders are continued.
+        phase: Which samples are kept, see `Filter`.
+
+    Example:
+        >>> Fixed(kernel_size=5).build(8, (2, 2)).kernel_size
+        (5, 5)
+    """
+
+    kernel_size: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_binomial(self.kernel_size)
+
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> BlurPool2d:
+        subsamples = max(place.stride) > 1
+        sizes = [1 if subsamples and step == 1 else self.kernel_size for step in place.stride]
+        return BlurPool2d(place.channels, sizes, stride, self.padding_mode, device=place.device, dtype=place.dtype)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Adaptive(Filter):
+    """The content-adaptive filter of Zou et al. (BMVC 2020).
+
+    Attributes:
+        kernel_size: Side of the filters in samples, odd.
+        groups: Channel groups with filters of their own. Where it does not divide the channels of a place, the
+            largest divisor not above it is used there.
+        normalize: `"group"` or `"joint"`, see `AdaptiveBlurPool2d`.
+        init: `"paper"`, `"binomial"`, `"identity"`, or `None`: identity when a trained network is converted.
+        padding_mode: How borders are continued.
+        phase: Which samples are kept, see `Filter`.
+        predictor: `"full"` or, several times cheaper, `"separable"`, see `AdaptiveBlurPool2d`.
+
+    Example:
+        >>> Adaptive(groups=8).build(12, (2, 2)).groups
+        6
+    """
+
+    kernel_size: int = 3
+    groups: int = 8
+    normalize: Normalize = "group"
+    init: Init | None = None
+    predictor: PredictorKind = "full"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_odd(self.kernel_size)
+        check_init(self.init, self.normalize)
+        check_one_of("predictor", self.predictor, PREDICTORS)
+        check_groups(self.groups)
+
+    def groups_for(self, channels: int) -> int:
+        """Return the number of groups used at a place with `channels` channels."""
+        return largest_divisor(self.groups, channels)
+
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> AdaptiveBlurPool2d:
+        return AdaptiveBlurPool2d(
+            place.channels,
+            self.kernel_size,
+            stride,
+            self.groups_for(place.channels),
+            self.normalize,
+            self.init or ("paper" if self.normalize == "joint" else place.init),
+            self.padding_mode,
+            self.predictor,
+            frozen_norm=place.frozen_norm,
+            device=place.device,
+            dtype=place.dtype,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Polyphase(Filter):
+    """Adaptive polyphase sampling of Chaman and Dokmanic (CVPR 2021), or its learned form, without a filter.
+
+    A low-pass filter in front of it is `Fixed(phase=...)` or `Adaptive(phase=...)`.
+
+    Attributes:
+        padding_mode: How borders are continued; with `"circular"`, a converted network's convolutions and pools
+            continue theirs in the same way, which makes it exactly invariant to circular shifts.
+        phase: `"norm"` or `"learned"`, see `PolyphasePool2d`.
+
+    Raises:
+        ValueError: `phase` is `None`, which leaves nothing to do, or unknown.
+
+    Example:
+        >>> Polyphase().build(8, (2, 2))
+        PolyphasePool2d(8, stride=(2, 2), phase='norm', padding_mode='circular')
+    """
+
+    padding_mode: PaddingMode = "circular"
+    phase: Phase | None = "norm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_one_of("phase", self.phase, PHASES)
+
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> None:
+        return None

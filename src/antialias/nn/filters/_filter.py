@@ -1,0 +1,129 @@
+"""Filter configs: values that say which low-pass filter to use, and build it for a place in a network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from antialias.nn._checks import check_one_of
+from antialias.nn.layers import PHASES, Init, Phase, PolyphasePool2d
+from antialias.ops import PaddingMode, check_padding_mode
+
+_NOT_SHOWN = (("phase", None), ("predictor", "full"))  # nothing out of the ordinary
+
+
+class Place(NamedTuple):
+    """Where a filter goes, in the arguments of `Filter.build`.
+
+    Attributes:
+        channels: Number of channels.
+        stride: Samples per kept sample, `(s_h, s_w)`.
+        init: Start values where the config itself names none.
+        frozen_norm: The network around the place has frozen BatchNorm.
+        device: Device of the layer.
+        dtype: Type of the layer's parameters.
+    """
+
+    channels: int
+    stride: tuple[int, int]
+    init: Init
+    frozen_norm: bool
+    device: torch.device | None
+    dtype: torch.dtype | None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Filter(ABC):
+    """What every filter config has.
+
+    Attributes:
+        padding_mode: How borders are continued.
+        phase: Which of every `stride` samples is kept after filtering: `None` the first one, `"norm"` and `"learned"`
+            as in `PolyphasePool2d`.
+    """
+
+    padding_mode: PaddingMode = "reflect"
+    phase: Phase | None = None
+
+    def __post_init__(self) -> None:
+        check_padding_mode(self.padding_mode)
+        if self.phase is not None:
+            check_one_of("phase", self.phase, PHASES)
+
+    def build(
+        self,
+        channels: int,
+        stride: tuple[int, int],
+        *,
+        init: Init = "paper",
+        frozen_norm: bool = False,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> nn.Module:
+        """Make the layer for `channels` channels and `stride`.
+
+        Args:
+            channels: Number of channels at the place.
+            stride: Samples per kept sample, `(s_h, s_w)`.
+            init: Start values where the config itself names none.
+            frozen_norm: The network around the place has frozen BatchNorm.
+            device: Device of the layer.
+            dtype: Type of the layer's parameters.
+        """
+        place = Place(channels, stride, init, frozen_norm, device, dtype)
+        if self.phase is None or max(stride) == 1:
+            return self._low_pass(place, stride) or nn.Identity()
+        filter = self._low_pass(place, (1, 1))
+        return PolyphasePool2d(
+            channels, stride, self.phase, self.padding_mode, filter=filter, device=device, dtype=dtype
+        )
+
+    @abstractmethod
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> nn.Module | None:
+        """Make the low-pass filter alone; its own `stride` is 1 where another layer subsamples."""
+
+    def from_scratch(self) -> Filter:
+        """Return the config with start values for an untrained network, a binomial blur, where it names none.
+
+        Example:
+            >>> from antialias.nn import Adaptive
+            >>> Adaptive().from_scratch().init
+            'binomial'
+        """
+        if getattr(self, "init", "") is not None:
+            return self
+        return replace(self, init="paper" if getattr(self, "normalize", "") == "joint" else "binomial")  # type: ignore[call-arg]
+
+    def __repr__(self) -> str:
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        first = {name: named[name] for name in ("kernel_size", "padding_mode") if name in named}
+        shown = first | {name: value for name, value in named.items() if (name, value) not in _NOT_SHOWN}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the config as plain values for JSON; `filter_from_dict` reads it back."""
+        return {"filter": type(self).__name__, **asdict(self)}
+
+
+def filter_from_dict(values: Mapping[str, object]) -> Filter:
+    """Read back what `Filter.to_dict` wrote.
+
+    Raises:
+        ValueError: The name of the filter is unknown.
+
+    Example:
+        >>> from antialias.nn import Fixed
+        >>> filter_from_dict(Fixed(kernel_size=5).to_dict())
+        Fixed(kernel_size=5, padding_mode='reflect')
+    """
+    arguments = dict(values)
+    name = str(arguments.pop("filter", None))
+    known: dict[str, Callable[..., Filter]] = {config.__name__: config for config in Filter.__subclasses__()}
+    if name not in known:
+        raise ValueError(f"filter {name!r} is unknown. Use one of {', '.join(sorted(known))}.")
+    return known[name](**arguments)

@@ -1,0 +1,46 @@
+"""The convolutions that predictors start with: of maps of any size, and in one go with a norm that does not change."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from antialias.ops import PaddingMode, padded_conv2d
+
+
+class PaddedConv2d(nn.Conv2d):
+    """A `torch.nn.Conv2d` of maps of any size, which keeps no padded copy of them for the backward pass."""
+
+    padding_mode: PaddingMode
+
+    def forward(self, input: Tensor, norm: nn.BatchNorm2d | None = None) -> Tensor:
+        """Convolve maps `(N, C, H, W)`, and normalise them with a norm whose statistics are fixed."""
+        (rows, columns), (above, beside), weight, bias = self.stride, self.padding, self.weight, self.bias
+        if norm is not None:
+            scale, bias = _scale_and_shift(norm)
+            weight, bias = (weight * scale[:, None, None, None]).to(weight.dtype), bias.to(weight.dtype)
+        return padded_conv2d(input, weight, (rows, columns), (above, beside), self.padding_mode, bias)
+
+
+class SeparableConv2d(nn.Sequential):
+    """A `depthwise` convolution, each channel for itself, and a `pointwise` one, each position for itself.
+
+    `C*k*k + C*outputs` multiply-adds a position instead of `C*k*k*outputs`.
+
+    Source: Howard et al., "MobileNets", arXiv 1704.04861, section 3.1, without the norm between.
+    """
+
+    def forward(self, input: Tensor, norm: nn.BatchNorm2d | None = None) -> Tensor:
+        """Convolve maps `(N, C, H, W)`, and normalise them with a norm whose statistics are fixed."""
+        depthwise, pointwise = self
+        return pointwise(depthwise(input), norm)
+
+
+def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return what a norm with fixed statistics multiplies by and adds, in float32 at least."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    statistics = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    weight, bias, mean, variance = (each.to(torch.promote_types(each.dtype, torch.float32)) for each in statistics)
+    scale = weight * (variance + norm.eps).rsqrt()
+    return scale, bias - mean * scale

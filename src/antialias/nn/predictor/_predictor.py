@@ -1,0 +1,132 @@
+"""What predicts numbers for each kept position from the maps around it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from antialias.nn._checks import check_channels, check_odd, check_one_of, per_dimension
+from antialias.ops import Normalized, PaddingMode, check_padding_mode
+
+from ._convolution import PaddedConv2d, SeparableConv2d
+from ._frozen import FrozenBatchNorm2d
+
+PredictorKind = Literal["full", "separable"]
+PREDICTORS: tuple[str, ...] = get_args(PredictorKind)
+
+_SCALE = 0.1
+
+
+class Predictor(nn.Module):
+    """Predict `outputs` numbers at each kept position by a convolution, `conv`, and a BatchNorm, `bn`.
+
+    The layers that predict hold one, but for `AdaptiveBlurPool2d`, which is one: published checkpoints know its
+    parameters as `conv.*` and `bn.*`, and its files so do.
+
+    Args:
+        channels: Number of channels `C` of the maps.
+        outputs: Numbers per position.
+        kernel_size: Side `k` of the convolution, odd.
+        stride: Samples per kept sample, one number or `(s_h, s_w)`.
+        padding_mode: How the border is continued.
+        kind: `"full"` convolves as published, `"separable"` in two steps, depthwise and pointwise.
+        frozen_norm: Use `FrozenBatchNorm2d`.
+        device: Device of the parameters.
+        dtype: Type of the parameters.
+
+    Shape:
+        `(N, C, H, W)` to `(N, outputs, ceil(H / s_h), ceil(W / s_w))`.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    Example:
+        >>> Predictor(4, 9, 3, 2, "reflect")(torch.randn(1, 4, 7, 9)).shape
+        torch.Size([1, 9, 4, 5])
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        kernel_size: int,
+        stride: int | Sequence[int],
+        padding_mode: PaddingMode,
+        kind: PredictorKind = "full",
+        *,
+        frozen_norm: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_channels(channels)
+        check_odd(kernel_size)
+        check_padding_mode(padding_mode)
+        check_one_of("predictor", kind, PREDICTORS)
+        self.channels, self.kernel_size, self.predictor_kind = channels, kernel_size, kind
+        rows, columns = per_dimension(stride, 2, "stride")
+        self.stride = (rows, columns)
+        self.padding_mode: PaddingMode = padding_mode
+        options: dict[str, Any] = {"bias": False, "padding_mode": padding_mode, "device": device, "dtype": dtype}
+        window: dict[str, Any] = {"kernel_size": kernel_size, "stride": self.stride, "padding": kernel_size // 2}
+        self.conv: nn.Module
+        if kind == "separable":
+            depthwise = PaddedConv2d(channels, channels, groups=channels, **window, **options)
+            pointwise = PaddedConv2d(channels, outputs, 1, **options)
+            self.conv = SeparableConv2d(OrderedDict(depthwise=depthwise, pointwise=pointwise))
+        else:
+            self.conv = PaddedConv2d(channels, outputs, **window, **options)
+        norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
+        self.bn = norm(outputs, device=device, dtype=dtype)
+
+    @torch.no_grad()
+    def start_at(self, values: Tensor | None, *, exactly: bool = False) -> None:
+        """Draw the weights anew; with `values` `(outputs,)`, start at them, exactly or with a little of the content."""
+        convolutions = [layer for layer in self.conv.modules() if isinstance(layer, PaddedConv2d)]
+        for layer in convolutions:
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        self.bn.reset_parameters()
+        if values is not None:
+            self.bn.bias.copy_(values)
+            if isinstance(self.bn, FrozenBatchNorm2d):
+                # A frozen scale could never grow from zero, so there the convolution is what starts at zero.
+                convolutions[-1].weight.zero_()
+            else:
+                # A zero scale makes the start exact for every input, in training and evaluation, and still learns.
+                self.bn.weight.fill_(0.0 if exactly else _SCALE)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Predict from maps: in one go where the norm's statistics are fixed, so that it costs no pass."""
+        norm = self.bn
+        fixed = isinstance(norm, FrozenBatchNorm2d) or (type(norm) is nn.BatchNorm2d and not norm.training)
+        whole = norm.affine and norm.running_mean is not None and isinstance(self.conv, PaddedConv2d | SeparableConv2d)
+        return self.conv(x, norm) if fixed and whole and not _is_hooked(norm) else norm(self.conv(x))
+
+    def predict_with_source(self, x: Tensor) -> tuple[Tensor, Normalized | None]:
+        """Predict from maps; where the norm took this batch's statistics, return also what it normalised."""
+        norm = self.bn
+        mean, variance, momentum, batches = norm.running_mean, norm.running_var, norm.momentum, norm.num_batches_tracked
+        plain = type(norm) is nn.BatchNorm2d and norm.training and norm.affine and not _is_hooked(norm)
+        if not plain or mean is None or batches is None or momentum is None:
+            return self.predict(x), None
+        read, weight, bias = self.conv(x), norm.weight, norm.bias
+        if read.numel() == read.shape[1]:
+            return norm(read), None  # which refuses to take statistics of one value
+        batches.add_(1)
+        numbers, means, deviations = torch.native_batch_norm(
+            read, weight, bias, mean, variance, True, momentum, norm.eps
+        )
+        return numbers, Normalized(read, weight, bias, means, deviations, norm.eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predict from maps `(N, C, H, W)`."""
+        return self.predict(x)
+
+
+def _is_hooked(norm: nn.Module) -> bool:
+    """Whether somebody wants to see or change what a norm reads or gives, so that it has to run by itself."""
+    return bool(norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks or norm._backward_pre_hooks)
