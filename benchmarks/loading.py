@@ -24,7 +24,7 @@ from torchvision.transforms.v2.functional import to_pil_image
 
 from antialias.data import photographs
 from antialias.tasks import TrainConfig, network, task_named
-from antialias.tasks._loading import batch_loader
+from antialias.tasks.batches import batch_loader
 
 SIDES, PICTURES = (375, 500), 48
 OUT = Path(__file__).with_suffix(".csv")

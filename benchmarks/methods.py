@@ -69,7 +69,7 @@ def config_of(method: str, seed: int) -> TrainConfig:
 def train(runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
     train_data, test_data = (
-        in_memory(open_data("scenes", split, size=BASE.picture_side, length=length))
+        in_memory(open_data("scenes", split, size=BASE.image_side, length=length))
         for split, length in (("train", BASE.train_length), ("test", BASE.test_length))
     )
     for seed in range(count):

@@ -98,7 +98,7 @@ def config_of(seed: int) -> TrainConfig:
 def train(runs: Path, count: int) -> None:
     """Train and measure what is not there yet, the first seed of every predictor first."""
     told = config_of(0)
-    data = in_memory(open_data("scenes", "train", size=told.picture_side, length=told.train_length))
+    data = in_memory(open_data("scenes", "train", size=told.image_side, length=told.train_length))
     for seed in range(count):
         for name in PREDICTORS:
             folder, config = seeds.folder_of(runs, name, seed), config_of(seed)

@@ -12,8 +12,8 @@ from torchvision.transforms.v2.functional import resize
 
 from antialias.data import ImageFolder, LabelledImages
 from antialias.tasks import Task, TrainConfig, register_task, task_named
-from antialias.tasks._classification import CentralBatches, WindowBatches, cut_windows
-from antialias.tasks._resized import DRAWS, random_part
+from antialias.tasks.classification._batches import CentralBatches, WindowBatches, crop_windows
+from antialias.tasks.classification._resized import DRAWS, random_crop
 
 CONFIG = TrainConfig(size=8, window=5, batch_size=4)
 
@@ -26,7 +26,7 @@ def pictures() -> LabelledImages:
 
 def test_windows_are_slices_mirrored_or_not(pictures: LabelledImages) -> None:
     top, left, mirrored = torch.tensor([0, 3]), torch.tensor([2, 1]), torch.tensor([False, True])
-    cut = cut_windows(pictures.images[:2], top, left, 5, mirrored)
+    cut = crop_windows(pictures.images[:2], top, left, 5, mirrored)
     assert torch.equal(cut[0], pictures.images[0, :, 0:5, 2:7].float() / 255)
     assert torch.equal(cut[1], pictures.images[1, :, 3:8, 1:6].flip(-1).float() / 255)
     assert cut.is_contiguous(memory_format=torch.channels_last)
@@ -55,7 +55,7 @@ def test_every_corner_and_both_directions_occur() -> None:
     many = LabelledImages(torch.zeros(400, 3, 8, 8, dtype=torch.uint8), torch.zeros(400, dtype=torch.int64), ("a",))
     batches = WindowBatches(many, CONFIG, epoch=0)
     assert batches.corners.unique().tolist() == [0, 1, 2, 3]
-    assert 0.4 < batches.mirrored.float().mean() < 0.6
+    assert 0.4 < batches.hflip.float().mean() < 0.6
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch(pictures: LabelledImages) -> None:
@@ -80,10 +80,10 @@ def test_tasks_join_and_are_looked_up() -> None:
 
 def _parts(height: int, width: int) -> list[tuple[int, int, int, int]]:
     draws = torch.rand(400, DRAWS, generator=torch.Generator().manual_seed(0))
-    return [random_part(height, width, row) for row in draws]
+    return [random_crop(height, width, row) for row in draws]
 
 
-def test_random_parts_have_any_allowed_area_shape_and_place() -> None:
+def test_random_crops_have_any_allowed_area_shape_and_place() -> None:
     parts = torch.tensor(_parts(300, 400)).double()
     top, left, height, width = parts.unbind(1)
     areas, shapes = height * width / (300 * 400), width / height
@@ -109,7 +109,7 @@ def test_parts_of_pictures_in_memory_are_resized(pictures: LabelledImages) -> No
     assert torch.equal(images, same)
     assert not torch.equal(images, batches[1][0])
     draws = torch.rand(4, DRAWS, generator=torch.Generator().manual_seed(0))
-    top, left, height, width = random_part(8, 8, draws[2])
+    top, left, height, width = random_crop(8, 8, draws[2])
     part = pictures.images[labels[2], :, top : top + height, left : left + width]
     expected = resize(part, [5, 5], antialias=True).float() / 255
     assert torch.equal(images[2], expected.flip(-1) if draws[2, 0] < 0.5 else expected)

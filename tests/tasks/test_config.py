@@ -88,4 +88,4 @@ def test_unknown_settings_are_named() -> None:
 
 
 def test_pictures_are_a_quarter_larger_than_the_window_unless_told() -> None:
-    assert (TrainConfig().picture_side, TrainConfig(size=96).picture_side) == (80, 96)
+    assert (TrainConfig().image_side, TrainConfig(size=96).image_side) == (80, 96)

@@ -26,8 +26,8 @@ from antialias.metrics import average_precision
 from antialias.nn import Fixed
 from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
-from antialias.tasks._evaluate import measured
-from antialias.tasks._instance import ObjectBatches, WholeObjects
+from antialias.tasks.evaluation import evaluate_data
+from antialias.tasks.instance._batches import ObjectBatches, WholeObjects
 
 CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1, max_steps=3, learning_rate=0.02)
 
@@ -62,7 +62,7 @@ def test_pictures_are_scaled_cut_and_mirrored_with_their_objects(scenes: Annotat
         batches = ObjectBatches(scenes, CONFIG, epoch)
         for image, target in zip(*batches[0], strict=True):
             sizes.add(image.shape[-2:])
-            mirrored.update(batches.mirrored.tolist())
+            mirrored.update(batches.hflip.tolist())
             assert target["masks"].shape[1:] == image.shape[1:]
             assert (target["boxes"][:, 2:] > target["boxes"][:, :2]).all()
             assert int(target["labels"].min()) >= 1
@@ -126,7 +126,7 @@ def _batches(data: AnnotatedImages) -> list[Any]:
 
 def test_the_meter_and_the_scores_are_the_metrics(scenes: AnnotatedImages) -> None:
     task, model = task_named("instance"), Oracle(scenes)
-    meter = task.meter(21)
+    meter = task.metric(21)
     for images, targets in _batches(scenes):
         meter.update(task.predict(model, images), targets)
     assert meter.compute() == 1
@@ -290,10 +290,10 @@ def test_parts_are_those_of_the_whole(scenes: AnnotatedImages, split: str, tmp_p
     with pytest.warns(UserWarning, match="nothing was detected"):
         whole = task.evaluate(model, scenes, config)
     with pytest.raises(KeyboardInterrupt):
-        measured(model, task, scenes, config, partial=tmp_path / "partial", progress=crash)
+        evaluate_data(model, task, scenes, config, partial=tmp_path / "partial", progress=crash)
     assert seen == [(3, 10), (6, 10)]
     with pytest.warns(UserWarning, match="nothing was detected"):
-        scores = measured(model, task, scenes, config, partial=tmp_path / "partial")
+        scores = evaluate_data(model, task, scenes, config, partial=tmp_path / "partial")
     assert scores == whole
     for name, score in whole.items():
         assert torch.equal(scores[name].per_image.nan_to_num(-1), score.per_image.nan_to_num(-1))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from antialias.data import LabelledImages
 from antialias.tasks import TrainConfig, fit, task_named
-from antialias.tasks._loading import batch_loader, workers_for
+from antialias.tasks.batches import batch_loader, workers_for
 
 
 def _pictures() -> LabelledImages:

@@ -16,10 +16,10 @@ from antialias.metrics import Score
 from antialias.models import TinyResNet, load
 from antialias.nn import Fixed
 from antialias.results import Evaluation
-from antialias.tasks import TrainConfig, evaluate, fit, is_main_process, joining, network, task_named
-from antialias.tasks._classification import CentralBatches
-from antialias.tasks._lightning import Deal
+from antialias.tasks import TrainConfig, evaluate, fit, is_main_process, network, process_group, task_named
 from antialias.tasks._task import _TASKS
+from antialias.tasks.classification._batches import CentralBatches
+from antialias.tasks.training._lightning import RankSampler
 
 
 def _in_two_processes(work: Callable[[], None]) -> None:
@@ -51,14 +51,14 @@ def _pictures_of(scores: dict[str, Score]) -> dict[str, list[float]]:
 
 def test_batches_are_dealt_once() -> None:
     for total in range(3, 9):
-        dealt = [list(Deal(total, rank, 3, complete=True)) for rank in range(3)]
+        dealt = [list(RankSampler(total, rank, 3, drop_last=False)) for rank in range(3)]
         assert {len(numbers) for numbers in dealt} == {-(-total // 3)}
         assert sorted(number for numbers in dealt for number in numbers if number < total) == list(range(total))
-        trained = sorted(number for rank in range(3) for number in Deal(total, rank, 3))
+        trained = sorted(number for rank in range(3) for number in RankSampler(total, rank, 3))
         assert trained == list(range(total // 3 * 3))
-    assert (len(Deal(8, 1, 2, start=3)), list(Deal(8, 1, 2, start=3))) == (4, [7])
+    assert (len(RankSampler(8, 1, 2, start=3)), list(RankSampler(8, 1, 2, start=3))) == (4, [7])
     with pytest.raises(ValueError, match="2 batches are too few for 3 processes. Use smaller batches."):
-        Deal(2, 0, 3)
+        RankSampler(2, 0, 3)
 
 
 def test_two_processes_train_one_network_and_measure_what_one_does(
@@ -98,7 +98,7 @@ def test_processes_of_torchrun_share_the_parts(small: TrainConfig, tmp_path: Pat
     model = network(small, 20).eval()
 
     def work() -> None:
-        with joining("cpu"):
+        with process_group("cpu"):
             scores = evaluate(model, small, partial=tmp_path / "partial")
             Evaluation(model="x", config=small.evaluation, scores=scores).write(
                 tmp_path / f"{int(is_main_process())}.json"
@@ -147,10 +147,10 @@ def test_what_was_measured_before_a_crash_is_not_measured_again(
 
 
 def test_devices_are_asked_for_by_name() -> None:
-    with joining("cpu") as device:
+    with process_group("cpu") as device:
         assert device == torch.device("cpu")
-    with pytest.raises(ValueError, match="accelerator='tpu' is unknown. Use auto, cpu or gpu."), joining("tpu"):
+    with pytest.raises(ValueError, match="accelerator='tpu' is unknown. Use auto, cpu or gpu."), process_group("tpu"):
         pass
     if not torch.cuda.is_available():
-        with pytest.raises(ValueError, match="accelerator='gpu', but torch finds no GPU. Use"), joining("gpu"):
+        with pytest.raises(ValueError, match="accelerator='gpu', but torch finds no GPU. Use"), process_group("gpu"):
             pass

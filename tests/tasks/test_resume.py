@@ -43,7 +43,7 @@ def _killed_at(step: int, config: TrainConfig, *, resume: bool = False) -> None:
 
 def _trained_at_once(config: TrainConfig) -> nn.Module:
     model = network(config, 20)
-    train_(model, in_memory(open_data("scenes", size=config.picture_side, length=config.train_length)), config)
+    train_(model, in_memory(open_data("scenes", size=config.image_side, length=config.train_length)), config)
     return model
 
 

@@ -16,8 +16,8 @@ from antialias.nn import Adaptive, Filter, Fixed
 from antialias.results import filter_words
 from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, network, task_named, train_
-from antialias.tasks._evaluate import measured
-from antialias.tasks._semantic import MaskBatches, WholeMasks
+from antialias.tasks.evaluation import evaluate_data
+from antialias.tasks.semantic._batches import MaskBatches, WholeMasks
 
 TASK = task_named("semantic")
 CONFIG = TrainConfig(
@@ -47,7 +47,7 @@ def _ten_times(height: int, width: int, generator: torch.Generator) -> tuple[Ten
 
 def test_an_epoch_serves_pictures_once_and_leaves_out_the_rest(scenes: SegmentedImages) -> None:
     batches = MaskBatches(scenes, CONFIG, epoch=0)
-    numbers = [number for index in range(len(batches)) for number in batches.numbers(index).tolist()]
+    numbers = [number for index in range(len(batches)) for number in batches.indices(index).tolist()]
     assert len(set(numbers)) == len(numbers) == 8
     images, masks = batches[1]
     assert (images.shape, masks.shape, masks.dtype) == ((4, 3, 32, 32), (4, 32, 32), torch.uint8)
@@ -67,7 +67,7 @@ def test_masks_are_scaled_cut_mirrored_and_continued_with_their_pictures(sizes: 
     shares, sides = [], set()
     for epoch in range(10):
         batches = MaskBatches(sizes, replace(CONFIG, batch_size=7), epoch)
-        batches.mirrored[:] = False
+        batches.hflip[:] = False
         images, masks = batches[0]
         red = (255 * images[:, 0]).round()
         inside = masks != 255
@@ -86,10 +86,10 @@ def test_masks_are_scaled_cut_mirrored_and_continued_with_their_pictures(sizes: 
 
 def test_mirroring_swaps_left_and_right_of_both(sizes: SegmentedImages) -> None:
     batches = MaskBatches(sizes, CONFIG, 0)
-    assert set(batches.mirrored.tolist()) == {True, False}
-    batches.mirrored[:] = False
+    assert set(batches.hflip.tolist()) == {True, False}
+    batches.hflip[:] = False
     images, masks = batches[0]
-    batches.mirrored[:] = True
+    batches.hflip[:] = True
     assert torch.equal(batches[0][0], images.flip(-1))
     assert torch.equal(batches[0][1], masks.flip(-1))
 
@@ -169,10 +169,10 @@ def test_scores_are_counts_of_pixels_on_the_tasks_own_path(sizes: SegmentedImage
     assert 0.3 < mean_iou < accuracy < 0.9
     counted = TASK.evaluate_part(model, sizes, CONFIG, range(7))["overlaps"].values.sum(0)
     assert counted.tolist() == [both, either]
-    for scores in (TASK.evaluate(model, sizes, CONFIG), measured(model, replace(TASK, part=3), sizes, CONFIG)):
+    for scores in (TASK.evaluate(model, sizes, CONFIG), evaluate_data(model, replace(TASK, part=3), sizes, CONFIG)):
         assert scores["mean_iou"].value == pytest.approx(mean_iou, abs=2e-16)  # five quotients in another order
         assert scores["pixel_accuracy"].value == accuracy
-    meter = TASK.meter(5)
+    meter = TASK.metric(5)
     for images, masks in (WholeMasks(sizes, CONFIG)[index] for index in range(2)):
         meter.update(TASK.predict(model, images), masks)
     assert meter.compute().item() == torch.tensor(mean_iou).item()
@@ -181,7 +181,7 @@ def test_scores_are_counts_of_pixels_on_the_tasks_own_path(sizes: SegmentedImage
 def test_the_scores_of_parts_are_those_of_the_whole(sizes: SegmentedImages) -> None:
     model = _ByRed()
     whole = TASK.evaluate(model, sizes, CONFIG)
-    joined = measured(model, replace(TASK, part=3), sizes, CONFIG)
+    joined = evaluate_data(model, replace(TASK, part=3), sizes, CONFIG)
     assert list(whole) == [
         "mean_iou",
         "pixel_accuracy",
@@ -203,8 +203,8 @@ def test_what_was_measured_before_a_crash_is_read_again(sizes: SegmentedImages, 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measured(model, parts, sizes, CONFIG, partial=tmp_path, progress=crash)
-    scores = measured(model, parts, sizes, CONFIG, partial=tmp_path)
+        evaluate_data(model, parts, sizes, CONFIG, partial=tmp_path, progress=crash)
+    scores = evaluate_data(model, parts, sizes, CONFIG, partial=tmp_path)
     assert seen == [range(3), range(3, 6), range(6, 7)]
     assert scores == TASK.evaluate(model, sizes, CONFIG)
 

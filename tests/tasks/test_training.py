@@ -16,7 +16,8 @@ from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.results import Evaluation
 from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, evaluate, fit, network, train_
-from antialias.tasks._network import fill_, normalizer_of, optimizer_of, schedule_of
+from antialias.tasks._network import load_weights_, normalizer_of
+from antialias.tasks.training._optimizer import build_optimizer, build_schedule
 
 SMALL = TrainConfig(
     epochs=2, batch_size=16, size=40, window=32, train_length=64, test_length=24, accelerator="cpu", devices=1
@@ -50,7 +51,7 @@ def test_adaptive_filters_start_at_the_binomial_blur_unless_told() -> None:
 
 def test_only_weights_decay() -> None:
     model = network(replace(SMALL, filter=Adaptive()), 20)
-    decayed, others = optimizer_of(model, SMALL).param_groups
+    decayed, others = build_optimizer(model, SMALL).param_groups
     assert (decayed["weight_decay"], others["weight_decay"]) == (SMALL.weight_decay, 0.0)
     norms = [m for m in model.modules() if isinstance(m, AdaptiveBlurPool2d)]
     free = {id(parameter) for parameter in others["params"]}
@@ -60,8 +61,8 @@ def test_only_weights_decay() -> None:
 
 
 def _rates(config: TrainConfig, steps: int) -> list[float]:
-    optimizer = optimizer_of(TinyResNet(), config)
-    schedule = schedule_of(optimizer, config, steps)
+    optimizer = build_optimizer(TinyResNet(), config)
+    schedule = build_schedule(optimizer, config, steps)
     rates = []
     for _ in range(steps):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -184,6 +185,6 @@ def test_plain_weights_are_converted_without_a_change_of_function(tmp_path: Path
 def test_weights_that_do_not_fit_are_refused() -> None:
     model, state = TinyResNet(20), TinyResNet(20).state_dict()
     with pytest.raises(ValueError, match="w.pt does not fit TinyResNet: 1 names, such as fc.bias, are in one of them"):
-        fill_(model, {name: state[name] for name in state if name != "fc.bias"}, "w.pt")
+        load_weights_(model, {name: state[name] for name in state if name != "fc.bias"}, "w.pt")
     with pytest.raises(ValueError, match="w.pt has no tensor of TinyResNet's shapes. Use weights of this network."):
-        fill_(model, {name: torch.zeros(9, 9) for name in state}, "w.pt")
+        load_weights_(model, {name: torch.zeros(9, 9) for name in state}, "w.pt")

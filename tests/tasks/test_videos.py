@@ -13,8 +13,8 @@ from torchvision.transforms.v2.functional import to_pil_image
 from antialias.cli import main
 from antialias.data import photographs
 from antialias.results import Evaluation
-from antialias.tasks import TrainConfig, evaluate, flips_of, task_named
-from antialias.tasks._evaluate import measured
+from antialias.tasks import TrainConfig, evaluate, measure_flips, task_named
+from antialias.tasks.evaluation import evaluate_data
 
 CLASSES = "n02121808 cat: 281 282 285\nn07930864 cup: 967 968\n"  # espresso is 967, Egyptian cat 285
 
@@ -60,7 +60,7 @@ def test_parts_are_the_whole(vid: Path) -> None:
     config, task = TrainConfig(data=f"vid:{vid}", size=64, window=56), task_named("classification")
     data = task.open(config, "test")
     parts = replace(task, part=1)
-    assert measured(Brightness(), parts, data, config) == measured(Brightness(), task, data, config)
+    assert evaluate_data(Brightness(), parts, data, config) == evaluate_data(Brightness(), task, data, config)
 
 
 def test_other_networks_and_other_uses_are_refused(vid: Path) -> None:
@@ -69,6 +69,6 @@ def test_other_networks_and_other_uses_are_refused(vid: Path) -> None:
     with pytest.raises(ValueError, match="the network has 3 outputs, ImageNet 1000 classes. Use equal numbers."):
         evaluate(other, config)
     with pytest.raises(ValueError, match="data='vid:.*' measures accuracy alone. Leave out flips, or use images:DIR."):
-        flips_of(other, config)
+        measure_flips(other, config)
     with pytest.raises(ValueError, match="split='train' of vid:.* is not for training. Use it to evaluate."):
         task_named("classification").open(config, "train")

@@ -10,7 +10,13 @@ from torch import nn
 
 from antialias.models import build
 from antialias.results import Comparison, Evaluation, cost_of, terminal
-from antialias.tasks import TrainConfig, flips_of, is_main_process, joining, read_settings
+from antialias.tasks import (
+    TrainConfig,
+    is_main_process,
+    measure_flips,
+    process_group,
+    read_settings,
+)
 from antialias.tasks import evaluate as measure
 
 from ._options import input_side
@@ -62,7 +68,7 @@ def evaluate(
     flags |= {"batch_size": batch_size, "on_broken": on_broken, "masked_classes": masked_classes}
     told |= {name: value for name, value in flags.items() if value is not None}
     found = []
-    with joining(accelerator) as device:
+    with process_group(accelerator) as device:
         for name in models:
             network = build(name, weights=weights).to(device)
             found.append(_measured(name, network, _config(told, network), flips, cost, out))
@@ -88,7 +94,7 @@ def _measured(
         model=name,
         config=config.evaluation,
         scores=scores,
-        flips=flips_of(network, config) if flips else None,
+        flips=measure_flips(network, config) if flips else None,
         cost=cost_of(network, config.window) if cost else None,
     )
     if path is not None and is_main_process():

@@ -97,6 +97,6 @@ def macs(model: nn.Module) -> int:
 
 def _scenes(config: TrainConfig, progress: Progress) -> tuple[LabelledImages, LabelledImages]:
     train = in_memory(
-        open_data("scenes", "train", size=config.picture_side, length=config.train_length), progress=progress
+        open_data("scenes", "train", size=config.image_side, length=config.train_length), progress=progress
     )
-    return train, in_memory(open_data("scenes", "test", size=config.picture_side, length=config.test_length))
+    return train, in_memory(open_data("scenes", "test", size=config.image_side, length=config.test_length))

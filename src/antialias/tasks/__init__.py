@@ -1,32 +1,39 @@
-"""Training and evaluation: the same few functions for each task."""
+"""Training and evaluation: the same few functions for each task.
 
-from . import _classification as _classification  # registers itself
-from . import _instance as _instance  # registers itself
-from . import _semantic as _semantic  # registers itself
+A `Task` (`_task.py`) is everything in which tasks differ, and `classification/`, `semantic/` and `instance/` register
+one each. Read one of them, then `training/_run.py`, which trains any of them on Lightning, and `evaluation/`, which
+measures any network. Both serve what `batches/` makes of the data, to the processes of `_process_group.py`.
+`_config.py` holds every setting of a run, and `_network.py` builds the network that it names, on what `_backbone.py`
+reads of a classifier.
+"""
+
+from . import classification as classification  # registers itself
+from . import instance as instance  # registers itself
+from . import semantic as semantic  # registers itself
 from ._config import TrainConfig as TrainConfig
 from ._config import read_settings as read_settings
-from ._evaluate import evaluate as evaluate
-from ._evaluate import flips_of as flips_of
-from ._loop import train_ as train_
 from ._network import network as network
-from ._processes import is_main_process as is_main_process
-from ._processes import joining as joining
-from ._run import Run as Run
-from ._run import fit as fit
+from ._process_group import is_main_process as is_main_process
+from ._process_group import process_group as process_group
 from ._task import Task as Task
 from ._task import register_task as register_task
 from ._task import task_named as task_named
+from .evaluation import evaluate as evaluate
+from .evaluation import measure_flips as measure_flips
+from .training import TrainingRun as TrainingRun
+from .training import fit as fit
+from .training import train_ as train_
 
 __all__ = [
-    "Run",
     "Task",
     "TrainConfig",
+    "TrainingRun",
     "evaluate",
     "fit",
-    "flips_of",
     "is_main_process",
-    "joining",
+    "measure_flips",
     "network",
+    "process_group",
     "read_settings",
     "register_task",
     "task_named",

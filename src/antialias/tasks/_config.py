@@ -176,7 +176,7 @@ class TrainConfig:
             )
 
     @property
-    def picture_side(self) -> int:
+    def image_side(self) -> int:
         """Side of a classifier's pictures as read: `size`, or a quarter more than the window."""
         return self.size or 5 * self.window // 4
 

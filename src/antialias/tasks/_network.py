@@ -1,4 +1,4 @@
-"""The network of a run, and how it learns."""
+"""The network of a run: built, filled with weights and converted; and what it must be shown."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from antialias.metrics import Normalization
 from antialias.models import build, freeze_as_, load, read_weights
-from antialias.nn import Filter
 from antialias.results import side_for
 from antialias.surgery import conversion_of, convert_
 
-from ._body import TrainedBody
+from ._backbone import Backbone
 from ._config import TrainConfig
 from ._task import task_named
 
@@ -42,37 +40,45 @@ def network(config: TrainConfig, num_classes: int) -> nn.Module:
         >>> len(conversion_of(network(TrainConfig(filter=Fixed()), 20)).changed)
         7
     """
+    name = config.model or task_named(config.task).default_model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = _plain(config, num_classes)
-        body = None if config.backbone is None else TrainedBody.read(config.backbone)
-        if body is not None:
-            body.check_filter(config.filter)
-        if body is not None and body.filter is None:
-            body.fill_(model)
+        if name.endswith(".safetensors"):
+            model = load(name)
+        else:
+            model = build(name, num_classes)
+            if config.weights == "default":
+                load_weights_(model, build(name, weights="default").state_dict(), config.weights)
+            elif config.weights is not None:
+                load_weights_(model, read_weights(config.weights), config.weights)
+        backbone = None if config.backbone is None else Backbone.read(config.backbone)
+        if backbone is not None:
+            backbone.check_filter(config.filter)
+        if backbone is not None and backbone.filter is None:
+            backbone.load_into_(model)
         if config.filter is not None and conversion_of(model) is None:
-            _convert_(model, config.filter, config, body)
-        if body is not None and body.filter is not None:
-            body.fill_(model)
+            pretrained = config.weights is not None or (backbone is not None and backbone.filter is None)
+            side = side_for(model, config.window)
+            convert_(
+                model,
+                config.filter if pretrained else config.filter.from_scratch(),
+                example=torch.zeros(1, 3, side, side),
+                placement=config.placement
+                or (None if backbone is None else backbone.placement)
+                or ("exact" if pretrained else "paper"),
+            )
+        if backbone is not None and backbone.filter is not None:
+            backbone.load_into_(model)
     return model.to(memory_format=torch.channels_last) if config.channels_last else model  # type: ignore[call-overload]
 
 
-def _plain(config: TrainConfig, num_classes: int) -> nn.Module:
-    name = config.model or task_named(config.task).default_model
-    if name.endswith(".safetensors"):
-        return load(name)
-    model = build(name, num_classes)
-    if config.weights is not None:
-        fill_(model, _state(name, config.weights), config.weights)
-    return model
-
-
-def _state(name: str, weights: str) -> dict[str, Tensor]:
-    return build(name, weights="default").state_dict() if weights == "default" else read_weights(weights)
-
-
-def fill_(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
+def load_weights_(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
     """Fill a network with weights; those of another shape, such as a head for other classes, keep their start values.
+
+    Args:
+        model: The network.
+        state: The weights by name.
+        source: What messages call them.
 
     Raises:
         ValueError: A tensor is missing or left over, or none has the right shape.
@@ -84,60 +90,24 @@ def fill_(model: nn.Module, state: dict[str, Tensor], source: str) -> None:
             f"{source} does not fit {type(model).__name__}: {len(wrong)} names, such as {wrong[0]}, are in one of them "
             "only. Use plain weights of this network."
         )
-    anew = [name for name, tensor in own.items() if tensor.shape != state[name].shape]
-    if len(anew) == len(own):
+    reset = [name for name, tensor in own.items() if tensor.shape != state[name].shape]
+    if len(reset) == len(own):
         raise ValueError(f"{source} has no tensor of {type(model).__name__}'s shapes. Use weights of this network.")
-    if anew:
-        warnings.warn(f"{', '.join(anew)} of {source} have other shapes and start anew.", stacklevel=2)
-    model.load_state_dict({name: own[name] if name in anew else state[name] for name in own})
-
-
-def _convert_(model: nn.Module, filter: Filter, config: TrainConfig, body: TrainedBody | None) -> None:
-    trained = config.weights is not None or (body is not None and body.filter is None)
-    side = side_for(model, config.window)
-    example = torch.zeros(1, 3, side, side)
-    learnt = None if body is None else body.placement
-    placement = config.placement or learnt or ("exact" if trained else "paper")
-    convert_(model, filter if trained else filter.from_scratch(), example=example, placement=placement)
-
-
-def optimizer_of(model: nn.Module, config: TrainConfig) -> torch.optim.SGD:
-    """Return SGD that decays matrices and convolutions only: no norm, no bias, not even those of adaptive filters."""
-    weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, nesterov=config.nesterov)
-
-
-def schedule_of(optimizer: torch.optim.Optimizer, config: TrainConfig, steps: int) -> LRScheduler:
-    """Return the learning rate's course over `steps` optimiser steps."""
-    if config.schedule == "onecycle":
-        return OneCycleLR(optimizer, config.learning_rate, total_steps=max(steps, 2))
-    return LambdaLR(optimizer, lambda step: factor(step, config, steps))
-
-
-def factor(step: int, config: TrainConfig, steps: int) -> float:
-    """Return the share of the highest rate at a step that is counted from 0.
-
-    Example:
-        >>> config = TrainConfig(schedule="step", milestones=(30, 60), warmup=5, epochs=90)
-        >>> " ".join(f"{factor(step, config, 900):.3g}" for step in (0, 49, 50, 300, 899))
-        '0.02 1 1 0.1 0.01'
-    """
-    unit = 1 if config.max_steps else steps / config.epochs
-    rise = min(1.0, (step + 1) / (config.warmup * unit)) if config.warmup else 1.0
-    if config.schedule == "poly":
-        return rise * max(0.0, 1 - step / steps) ** config.power
-    fallen = sum(step >= milestone * unit for milestone in config.milestones)
-    return rise * config.gamma**fallen
+    if reset:
+        warnings.warn(f"{', '.join(reset)} of {source} have other shapes and start anew.", stacklevel=2)
+    model.load_state_dict({name: own[name] if name in reset else state[name] for name in own})
 
 
 @contextmanager
-def expecting(model: nn.Module, classes: int, whose: str = "the data") -> Iterator[None]:
-    """Refuse a network that answers in other classes than the data has, whose scores would mean nothing."""
+def expect_classes(model: nn.Module, classes: int, whose: str = "the data") -> Iterator[None]:
+    """Refuse a network that answers in other classes than the data has, whose scores would mean nothing.
 
-    def check(_: nn.Module, __: Any, answer: Any) -> None:
-        logits = answer["out"] if isinstance(answer, Mapping) else answer
+    Raises:
+        ValueError: An output has another number of classes.
+    """
+
+    def check(_: nn.Module, __: Any, output: Any) -> None:
+        logits = output["out"] if isinstance(output, Mapping) else output
         if logits.shape[1] != classes:
             raise ValueError(
                 f"the network has {logits.shape[1]} outputs, {whose} {classes} classes. Use equal numbers."
@@ -151,5 +121,5 @@ def expecting(model: nn.Module, classes: int, whose: str = "the data") -> Iterat
 
 
 def normalizer_of(model: nn.Module) -> Callable[[Tensor], Tensor]:
-    """Return what turns pictures in [0, 1] into the network's inputs."""
+    """Return what turns images in [0, 1] into the network's inputs."""
     return Normalization.resolve("model", model).apply

@@ -39,7 +39,7 @@ class Task:
 
     Attributes:
         name: What `TrainConfig.task` says.
-        watch: What `meter` measures, such as `"accuracy"`: the best checkpoint's criterion, higher is better.
+        monitor: What `metric` measures, such as `"accuracy"`: the best checkpoint's criterion, higher is better.
         default_model: What is trained where no network is named.
         open: `(config, split) -> data`, `split` being `"train"` or `"test"`; `data` has `classes` and a length.
         outputs: `(data) -> int`, the number of classes the network must have.
@@ -47,17 +47,17 @@ class Task:
         test_batches: `(data, config) -> Batches` of `(images, targets)`.
         loss: `(model, images, targets) -> Tensor`, a scalar, of a network in training mode.
         predict: `(model, images) -> outputs` of a network in evaluation mode.
-        meter: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
+        metric: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
             right on many processes.
-        evaluate_part: `(model, data, config, range of pictures) -> scores` by name, of the answer and of its stability,
+        evaluate_part: `(model, data, config, range of images) -> scores` by name, of the answer and of its stability,
             or what they are made of; parts can be joined, so several processes share them.
-        derive: `(what all parts gave together) -> scores`, with those that follow from them.
-        part: Pictures in a part.
-        flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
+        derive: `(what the parts gave, joined) -> scores`, with those that follow from them.
+        part: Images in a part.
+        measure_flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
     """
 
     name: str
-    watch: str
+    monitor: str
     default_model: str
     open: Callable[[TrainConfig, str], Any]
     outputs: Callable[[Any], int]
@@ -65,14 +65,14 @@ class Task:
     test_batches: Callable[[Any, TrainConfig], Batches]
     loss: Callable[[nn.Module, Any, Any], Tensor]
     predict: Callable[[nn.Module, Any], Any]
-    meter: Callable[[int], Metric]
+    metric: Callable[[int], Metric]
     evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], Mapping[str, Joinable]]
     derive: Callable[[dict[str, Any]], dict[str, Score]]
     part: int = 512
-    flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
+    measure_flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
 
     def evaluate(self, model: nn.Module, data: Any, config: TrainConfig) -> dict[str, Score]:
-        """Measure a network on all pictures, in one part."""
+        """Measure a network on all images, in one part."""
         return self.derive(dict(self.evaluate_part(model, data, config, range(len(data)))))
 
 

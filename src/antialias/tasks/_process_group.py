@@ -20,25 +20,25 @@ def is_main_process() -> bool:
 
 def rank() -> int:
     """Return the number of this process."""
-    return dist.get_rank() if _together() else 0
+    return dist.get_rank() if _initialized() else 0
 
 
-def processes() -> int:
+def world_size() -> int:
     """Return how many processes there are."""
-    return dist.get_world_size() if _together() else 1
+    return dist.get_world_size() if _initialized() else 1
 
 
-def gathered(value: T) -> list[T]:
+def all_gather(value: T) -> list[T]:
     """Return the values of all processes, in the order of their numbers."""
-    if not _together():
+    if not _initialized():
         return [value]
-    values: list[T] = [value] * processes()
+    values: list[T] = [value] * world_size()
     dist.all_gather_object(values, value)
     return values
 
 
 @contextmanager
-def joining(accelerator: str = "auto") -> Iterator[torch.device]:
+def process_group(accelerator: str = "auto") -> Iterator[torch.device]:
     """Join the processes that torchrun started, if it did, while the context lasts.
 
     Args:
@@ -51,7 +51,7 @@ def joining(accelerator: str = "auto") -> Iterator[torch.device]:
         ValueError: `accelerator` is unknown, or there is no GPU.
     """
     device = _device(accelerator)
-    started = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _together()
+    started = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _initialized()
     if started:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
@@ -73,5 +73,5 @@ def _device(accelerator: str) -> torch.device:
     return device
 
 
-def _together() -> bool:
+def _initialized() -> bool:
     return dist.is_available() and dist.is_initialized()

@@ -1,4 +1,4 @@
-"""The training loop on Lightning: what is learnt, and which batches a process gets."""
+"""The training loop on Lightning: what is learnt in a step, and which batches a process gets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import lightning
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 
-from ._config import TrainConfig
-from ._loading import batch_loader, workers_for
+from .._config import TrainConfig
+from .._task import Batches, Task
+from ..batches import batch_loader, workers_for
 from ._loop import seed_batch
-from ._network import optimizer_of, schedule_of
-from ._task import Batches, Task
+from ._optimizer import build_optimizer, build_schedule
 
 
 class TrainingModule(lightning.LightningModule):
@@ -29,7 +29,7 @@ class TrainingModule(lightning.LightningModule):
     def __init__(self, model: nn.Module, task: Task, num_outputs: int, config: TrainConfig) -> None:
         super().__init__()
         self.model, self.task, self.config = model, task, config
-        self.meter = task.meter(num_outputs)
+        self.metric = task.metric(num_outputs)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make what the network draws depend on the batch alone."""
@@ -44,49 +44,49 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: tuple[Any, Any] | None, _: int) -> None:
-        """Show one batch to the task's meter, whose value is logged at the end of the epoch."""
+        """Show one batch to the task's metric, whose value is logged at the end of the epoch."""
         if batch is not None:
             images, targets = batch
-            self.meter.update(self.task.predict(self.model, images), targets)
+            self.metric.update(self.task.predict(self.model, images), targets)
 
     def on_validation_epoch_end(self) -> None:
-        """Log what the meter says of the batches of all processes."""
-        self.log(f"test_{self.task.watch}", self.meter.compute().to(self.device), sync_dist=True)
-        self.meter.reset()
+        """Log the metric of the batches of all processes."""
+        self.log(f"test_{self.task.monitor}", self.metric.compute().to(self.device), sync_dist=True)
+        self.metric.reset()
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule that moves with every step."""
-        optimizer = optimizer_of(self.model, self.config)
-        schedule = schedule_of(optimizer, self.config, int(self.trainer.estimated_stepping_batches))
+        optimizer = build_optimizer(self.model, self.config)
+        schedule = build_schedule(optimizer, self.config, int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-class Deal(Sampler[int]):
-    """Numbers of the batches that one process gets out of many: every `processes`-th.
+class RankSampler(Sampler[int]):
+    """Numbers of the batches that one process gets out of many: every `world_size`-th.
 
-    All processes get equally many. In training the incomplete last round is left out; `complete=True` plays it to its
+    All processes get equally many. In training the incomplete last round is left out; `drop_last=False` plays it to its
     end with numbers that are `total` or above, which stand for no batch.
 
     Args:
         total: Number of batches.
         rank: Number of this process.
-        processes: How many there are.
+        world_size: How many there are.
         start: Rounds that are played already; the length is that of all rounds still.
-        complete: Whether every batch is dealt.
+        drop_last: Whether an incomplete last round is left out.
 
     Raises:
         ValueError: There is no round.
 
     Example:
-        >>> [list(Deal(5, rank, 2)) for rank in (0, 1)], list(Deal(5, 1, 2, complete=True))
+        >>> [list(RankSampler(5, rank, 2)) for rank in (0, 1)], list(RankSampler(5, 1, 2, drop_last=False))
         ([[0, 2], [1, 3]], [1, 3, 5])
     """
 
-    def __init__(self, total: int, rank: int = 0, processes: int = 1, start: int = 0, complete: bool = False) -> None:
-        rounds = -(-total // processes) if complete else total // processes
+    def __init__(self, total: int, rank: int = 0, world_size: int = 1, start: int = 0, drop_last: bool = True) -> None:
+        rounds = total // world_size if drop_last else -(-total // world_size)
         if not rounds:
-            raise ValueError(f"{total} batches are too few for {processes} processes. Use smaller batches.")
-        self.numbers, self.start = range(rank, rank + rounds * processes, processes), start
+            raise ValueError(f"{total} batches are too few for {world_size} processes. Use smaller batches.")
+        self.numbers, self.start = range(rank, rank + rounds * world_size, world_size), start
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -96,7 +96,14 @@ class Deal(Sampler[int]):
 
 
 class TaskData(lightning.LightningDataModule):
-    """A task's batches: augmented anew each epoch, dealt out to the devices whole, from where a stopped run goes on."""
+    """A task's batches: augmented anew each epoch, dealt out to the devices whole, from where a stopped run goes on.
+
+    Args:
+        train: Images to learn from, as the task opens them.
+        test: Images that are tested on after each epoch.
+        task: What is learnt.
+        config: Says the size of a batch and what is drawn.
+    """
 
     def __init__(self, train: Any, test: Any, task: Task, config: TrainConfig) -> None:
         super().__init__()
@@ -112,15 +119,14 @@ class TaskData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the test batches."""
-        return self._loader(self.task.test_batches(self.test, self.config), self.test, complete=True)
+        return self._loader(self.task.test_batches(self.test, self.config), self.test, drop_last=False)
 
-    def _loader(self, batches: Batches, data: Any, **dealing: Any) -> DataLoader[Any]:
+    def _loader(self, batches: Batches, data: Any, **sampling: Any) -> DataLoader[Any]:
         trainer = self._trainer
-        deal = Deal(len(batches), trainer.global_rank, trainer.world_size, **dealing)
         return batch_loader(
             batches,
             self.config,
-            deal,
+            RankSampler(len(batches), trainer.global_rank, trainer.world_size, **sampling),
             workers=workers_for(data, self.config, trainer.num_devices),
             pin_memory=trainer.strategy.root_device.type == "cuda",
         )

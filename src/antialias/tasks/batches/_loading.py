@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from antialias.data import AnnotatedImages, LabelledImages, SegmentedImages
 
-from ._config import TrainConfig
-from ._task import Batches
+from .._config import TrainConfig
+from .._task import Batches
 
 _MOST = 8
 
 
-class _Whole(Dataset[Any]):
+class _PaddedBatches(Dataset[Any]):
     """Batches by number, and `None` beyond the last."""
 
     def __init__(self, batches: Batches) -> None:
@@ -27,7 +27,7 @@ class _Whole(Dataset[Any]):
         return self.batches[index] if index < len(self.batches) else None
 
 
-def _unchanged(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:  # a lambda could not be sent to a worker process
     return batch
 
 
@@ -46,7 +46,7 @@ def batch_loader(
     # The loader takes its base seed from a generator of its own, else it would draw from the global one.
     generator = torch.Generator().manual_seed(config.seed)
     return DataLoader(
-        _Whole(batches),
+        _PaddedBatches(batches),
         batch_size=None,
         sampler=numbers,
         collate_fn=_unchanged,
@@ -59,8 +59,8 @@ def batch_loader(
 def workers_for(data: object, config: TrainConfig, processes: int = 1) -> int:
     """Return how many processes read for one of `processes` that train on this machine.
 
-    Pictures in memory need none. Files are read and decoded by one process a core, eight at most, unless the run was
-    told a number.
+    Images in memory need none. Files are read and decoded by one process a core, eight at most, unless the config has a
+    number.
 
     Example:
         >>> workers_for(object(), TrainConfig(workers=3))

@@ -15,7 +15,7 @@ from antialias.surgery import Placement, conversion_of
 
 
 @dataclass(frozen=True)
-class TrainedBody:
+class Backbone:
     """Hold what a classifier learnt.
 
     Attributes:
@@ -31,13 +31,13 @@ class TrainedBody:
     placement: Placement | None = None
 
     @classmethod
-    def read(cls, source: str) -> TrainedBody:
+    def read(cls, source: str) -> Backbone:
         """Read a file of `antialias.save`, or plain weights.
 
         Raises:
             FileNotFoundError: There is no such file.
         """
-        if not _says_what_it_holds(Path(source)):
+        if not _is_saved_network(Path(source)):
             return cls(source, read_weights(source))
         model = load(source)
         conversion, state = conversion_of(model), model.state_dict()
@@ -49,35 +49,36 @@ class TrainedBody:
         Raises:
             ValueError: They differ; plain weights go with any.
         """
-        if self.filter is not None and _without_start(filter) != _without_start(self.filter):
+        if self.filter is not None and _without_init(filter) != _without_init(self.filter):
             raise ValueError(f"{self.source} was trained with {self.filter}, the run has {filter}. Use equal filters.")
 
-    def fill_(self, model: nn.Module) -> None:
+    def load_into_(self, model: nn.Module) -> None:
         """Fill the largest part of a network that these tensors fill completely, by name and shape.
 
         Raises:
             ValueError: No part takes half of the tensors.
         """
-        part = max(model.modules(), key=self._taken)
-        if 2 * self._taken(part) < len(self.state):
+        part = max(model.modules(), key=self._fitting)
+        if 2 * self._fitting(part) < len(self.state):
             raise ValueError(
                 f"{self.source} fits no body of {type(model).__name__}: the largest part that it fills takes "
-                f"{self._taken(part)} of {len(self.state)} tensors. Use a classifier of the same body."
+                f"{self._fitting(part)} of {len(self.state)} tensors. Use a classifier of the same body."
             )
         part.load_state_dict({name: self.state[name] for name in part.state_dict()})
 
-    def _taken(self, part: nn.Module) -> int:
+    def _fitting(self, part: nn.Module) -> int:
+        """Return how many tensors a part takes, 0 if it needs others too."""
         own = part.state_dict()
         fits = all(name in self.state and self.state[name].shape == tensor.shape for name, tensor in own.items())
         return len(own) if fits else 0
 
 
-def _says_what_it_holds(path: Path) -> bool:
+def _is_saved_network(path: Path) -> bool:
     if path.suffix != ".safetensors" or not path.exists():
         return False
     with safe_open(path, framework="pt") as file:
         return "antialias" in (file.metadata() or {})
 
 
-def _without_start(filter: Filter | None) -> Any:
+def _without_init(filter: Filter | None) -> Any:
     return replace(filter, init=None) if hasattr(filter, "init") else filter  # type: ignore[type-var, call-arg]

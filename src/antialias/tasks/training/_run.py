@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -19,28 +19,26 @@ from antialias.metrics import Score
 from antialias.models import save
 from antialias.results import Evaluation, cost_of, filter_words
 
-from ._config import TrainConfig
-from ._evaluate import measured
-from ._loop import keeping_random_state
-from ._network import network
-from ._processes import is_main_process
-from ._task import Task, task_named
+from .._config import TrainConfig
+from .._network import network
+from .._process_group import is_main_process
+from .._task import Task, task_named
+from ..evaluation import evaluate_data
 
 if TYPE_CHECKING:
     from lightning import Trainer
-    from lightning.pytorch.callbacks import Callback
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What a training run left behind.
 
     Attributes:
-        config: What it was told.
+        config: What it was trained and measured on, and how.
         model: The trained network, in evaluation mode.
-        scores: Its scores on the test pictures, by name.
+        scores: Its scores on the test images, by name.
         out: The folder, which holds `model.safetensors`, `config.toml`, `scores.json`, `metrics.csv` (by epoch),
-            `best.ckpt` (highest test score of the task's meter), `last.ckpt` (what `resume` goes on from) and
+            `best.ckpt` (highest test score of the task's metric), `last.ckpt` (what `resume` goes on from) and
             `tensorboard`.
     """
 
@@ -52,16 +50,14 @@ class Run:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files in the folder that the run wrote."""
-        return tuple(self.out / name for name in _FILES if (self.out / name).exists())
+        names = ("model.safetensors", "config.toml", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt")
+        return tuple(self.out / name for name in names if (self.out / name).exists())
 
 
-_FILES = ("model.safetensors", "config.toml", "scores.json", "metrics.csv", "best.ckpt", "last.ckpt")
-
-
-def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback | None = None) -> Run:
+def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback | None = None) -> TrainingRun:
     """Train a network on Lightning, measure it on the test split and save both.
 
-    The network after the last epoch is what is measured and saved: choosing the best epoch by the test pictures would
+    The network after the last epoch is what is measured and saved: choosing the best epoch by the test images would
     flatter the score. A run is exactly repeatable on devices of one kind and number, and goes on exactly from its last
     checkpoint, in mid-epoch too.
 
@@ -82,17 +78,33 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
 
     task = task_named(config.task)
     config = replace(config, model=config.model or task.default_model)
-    checkpoint = _checkpoint(config) if resume else None
+    out, last = Path(config.out), Path(config.out) / "last.ckpt"
+    if resume and not last.is_file():
+        raise FileNotFoundError(f"{last} does not exist, so there is nothing to resume. Use resume=False.")
     train, test = task.open(config, "train"), task.open(config, "test")
     outputs = task.outputs(train)
-    with _quiet(), keeping_random_state():
-        trainer = _trainer(config, task, progress)
+    with _without_remarks(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        trainer = _build_trainer(config, task, progress)
         if trainer.is_global_zero:
-            config.write(Path(config.out) / "config.toml")
+            config.write(out / "config.toml")
         module = TrainingModule(network(config, outputs), task, outputs, config)
-        trainer.fit(module, TaskData(train, test, task, config), ckpt_path=checkpoint)
+        trainer.fit(module, TaskData(train, test, task, config), ckpt_path=last if resume else None)
         device = trainer.strategy.root_device
-    return _finish(_trained(config, outputs), test, task, config, device)
+
+    # From the last checkpoint: the average of the weights where there is one, whole where they were sharded.
+    state = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
+    model = network(config, outputs)
+    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
+    if is_main_process():
+        save(model.eval(), out / "model.safetensors")
+    scores = evaluate_data(model.eval().to(device), task, test, config, partial=out / "partial")
+    if is_main_process():
+        name, cost = f"{config.model}, {filter_words(config.filter)}", cost_of(model, config.window)
+        training = config.to_dict()
+        Evaluation(model=name, config=config.evaluation, scores=scores, training=training, cost=cost).write(
+            out / "scores.json"
+        )
+    return TrainingRun(config, model.cpu(), scores, out)
 
 
 # Lightning's remarks that say nothing here: batches lie in memory, the folder is ours to write into again, our data
@@ -107,7 +119,7 @@ _REMARKS = (
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _without_remarks() -> Iterator[None]:
     """Keep Lightning to its real warnings: no banner, no advertisement."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
@@ -121,17 +133,23 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _checkpoint(config: TrainConfig) -> Path:
-    path = Path(config.out) / "last.ckpt"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist, so there is nothing to resume. Use resume=False.")
-    return path
-
-
-def _trainer(config: TrainConfig, task: Task, progress: ProgressCallback | None) -> Trainer:
+def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback | None) -> Trainer:
+    """Return Lightning's trainer as the config says, with our checkpoints, log and progress."""
     lightning = require("lightning", extra="tasks")
+    from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
     from lightning.pytorch.loggers import TensorBoardLogger
 
+    from ._callbacks import EpochLog, LastCheckpoint, ReportProgress
+
+    monitor, out = f"test_{task.monitor}", Path(config.out)
+    callbacks = [
+        *([] if config.ema is None else [EMAWeightAveraging(decay=config.ema)]),
+        *([] if progress is None else [ReportProgress(progress)]),
+        LearningRateMonitor("step"),
+        EpochLog(out / "metrics.csv", monitor),
+        ModelCheckpoint(out, "best", monitor, mode="max", save_on_train_epoch_end=False, enable_version_counter=False),
+        LastCheckpoint(out / "last.ckpt", config.checkpoint_every),
+    ]
     return lightning.Trainer(
         max_epochs=-1 if config.max_steps else config.epochs,
         max_steps=config.max_steps or -1,
@@ -144,48 +162,10 @@ def _trainer(config: TrainConfig, task: Task, progress: ProgressCallback | None)
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.clip_norm,
         logger=TensorBoardLogger(config.out, name="", version="tensorboard"),
-        callbacks=_callbacks(config, task, progress),
+        callbacks=callbacks,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-
-
-def _callbacks(config: TrainConfig, task: Task, progress: ProgressCallback | None) -> list[Callback]:
-    from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
-
-    from ._callbacks import EpochLog, LastCheckpoint, Reporter
-
-    watched, out = f"test_{task.watch}", Path(config.out)
-    return [
-        *([] if config.ema is None else [EMAWeightAveraging(decay=config.ema)]),
-        *([] if progress is None else [Reporter(progress)]),
-        LearningRateMonitor("step"),
-        EpochLog(out / "metrics.csv", watched),
-        ModelCheckpoint(out, "best", watched, mode="max", save_on_train_epoch_end=False, enable_version_counter=False),
-        LastCheckpoint(out / "last.ckpt", config.checkpoint_every),
-    ]
-
-
-def _trained(config: TrainConfig, outputs: int) -> nn.Module:
-    """Read the trained network from the last checkpoint: the average where there is one, whole where it was sharded."""
-    state = torch.load(Path(config.out) / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
-    model = network(config, outputs)
-    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
-    return model.eval()
-
-
-def _finish(model: nn.Module, test: Any, task: Task, config: TrainConfig, device: torch.device) -> Run:
-    out = Path(config.out)
-    if is_main_process():
-        save(model, out / "model.safetensors")
-    scores = measured(model.to(device), task, test, config, partial=out / "partial")
-    if is_main_process():
-        name, cost = f"{config.model}, {filter_words(config.filter)}", cost_of(model, config.window)
-        training = config.to_dict()
-        Evaluation(model=name, config=config.evaluation, scores=scores, training=training, cost=cost).write(
-            out / "scores.json"
-        )
-    return Run(config, model.cpu(), scores, out)

@@ -43,10 +43,15 @@ class LastCheckpoint(Checkpoint):
 
 
 class EpochLog(Callback):
-    """Writes `metrics.csv`, a row an epoch; a resumed run goes on with the rows of the epochs before it."""
+    """Writes `metrics.csv`, a row an epoch; a resumed run goes on with the rows of the epochs before it.
 
-    def __init__(self, path: Path, watched: str) -> None:
-        self.path, self.columns = path, ("epoch", "step", "learning_rate", "train_loss", watched)
+    Args:
+        path: The file.
+        monitor: Name of the score that is logged beside the loss.
+    """
+
+    def __init__(self, path: Path, monitor: str) -> None:
+        self.path, self.columns = path, ("epoch", "step", "learning_rate", "train_loss", monitor)
         self.rows: list[dict[str, Any]] = []
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: Any) -> None:
@@ -59,8 +64,8 @@ class EpochLog(Callback):
         """Add the row of the epoch that ended."""
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step, "learning_rate": rate}
-        known = {name: float(value) for name, value in trainer.callback_metrics.items() if name in self.columns}
-        self.rows.append({**row, **known})
+        values = {name: float(value) for name, value in trainer.callback_metrics.items() if name in self.columns}
+        self.rows.append({**row, **values})
         if trainer.is_global_zero:
             with self.path.open("w", newline="") as file:
                 writer = csv.DictWriter(file, self.columns)
@@ -68,8 +73,12 @@ class EpochLog(Callback):
                 writer.writerows(self.rows)
 
 
-class Reporter(Callback):
-    """Tells a progress function how many steps are done."""
+class ReportProgress(Callback):
+    """Calls a progress function with how many steps are done.
+
+    Args:
+        progress: Takes `(done, total)` steps.
+    """
 
     def __init__(self, progress: ProgressCallback) -> None:
         self.progress = progress

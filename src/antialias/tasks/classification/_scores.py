@@ -1,0 +1,89 @@
+"""What is measured of a classifier: accuracy beside stability, on still images or on frames of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from antialias.data import ClassificationDataset, VideoFrames
+from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change, video_accuracy
+
+from .._config import TrainConfig
+from .._network import expect_classes
+
+_GUESSES = 5
+_IMAGENET = 1000
+
+
+class LabelledRange:
+    """Whole images of a range of a data set in batches with their labels, as often as they are asked for.
+
+    Args:
+        data: The data set.
+        indices: Which of its images.
+    """
+
+    def __init__(self, data: ClassificationDataset, indices: range) -> None:
+        self.data, self.indices = data, indices
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for part in torch.arange(self.indices.start, self.indices.stop).split(128):
+            images, labels = self.data.labelled(part)
+            yield images.float() / 255, labels
+
+
+def evaluate_part(
+    model: nn.Module, data: ClassificationDataset | VideoFrames, config: TrainConfig, indices: range
+) -> dict[str, Score]:
+    """Measure a classifier on a range of the images.
+
+    Args:
+        model: The network.
+        data: The test images.
+        config: Says the window.
+        indices: Which of the images.
+
+    Returns:
+        Accuracy, that of the best of five guesses where there are ten classes or more, consistency and one-pixel
+        changes; of videos the accuracy alone.
+
+    Raises:
+        ValueError: The network has another number of classes.
+    """
+    window, first = config.window, indices.start
+    if isinstance(data, VideoFrames):
+        targets, videos = data.truths(indices), torch.arange(len(indices)).repeat_interleave(data.each)
+        with expect_classes(model, _IMAGENET, "ImageNet"):
+            score = video_accuracy(model, data.frames(indices), targets, videos, data.groups, window=window)
+        return {"video_accuracy": score}
+    images = LabelledRange(data, indices)
+    with expect_classes(model, len(data.classes)):
+        scores = {"accuracy": accuracy(model, images, window=window, first=first)}
+        if len(data.classes) >= 2 * _GUESSES:  # fewer classes make it no feat
+            scores["top5_accuracy"] = accuracy(model, images, window=window, top=_GUESSES, first=first)
+        scores["consistency"] = consistency(model, images, window=window, first=first)
+        scores["top1_change"] = top1_change(model, images, size=window, first=first)
+    return scores
+
+
+def derive(scores: dict[str, Score]) -> dict[str, Score]:
+    """Add the consistency of the images that are classified correctly, if there are any."""
+    if "consistency" not in scores:
+        return scores
+    correct = on_correct(scores["consistency"], scores["accuracy"])
+    return scores if correct is None else {**scores, "consistency_on_correct": correct}
+
+
+def measure_flips(model: nn.Module, data: ClassificationDataset | VideoFrames, config: TrainConfig) -> Curve:
+    """Measure the flip rate against the distance of the shift.
+
+    Raises:
+        ValueError: The data are videos, or the network has another number of classes.
+    """
+    if isinstance(data, VideoFrames):
+        raise ValueError(f"data={config.data!r} measures accuracy alone. Leave out flips, or use images:DIR.")
+    window = config.window if config.image_side - config.window >= 8 else None
+    with expect_classes(model, len(data.classes)):
+        return flip_rate(model, LabelledRange(data, range(len(data))), window=window)

@@ -1,0 +1,9 @@
+"""Evaluation: a network on a test set, at once or in parts.
+
+`_evaluate.py` deals the parts out to the processes and joins their scores; `_partial_scores.py` keeps finished parts in
+a folder, so that an interrupted evaluation goes on.
+"""
+
+from ._evaluate import evaluate as evaluate
+from ._evaluate import evaluate_data as evaluate_data
+from ._evaluate import measure_flips as measure_flips

@@ -1,0 +1,97 @@
+"""Measure a network on a test set: at once, or in parts that several processes share and that survive a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from antialias._conventions import ProgressCallback
+from antialias.metrics import Curve, PictureValues, Score, joined
+
+from .._config import TrainConfig
+from .._process_group import all_gather, is_main_process, rank, world_size
+from .._task import Joinable, Task, task_named
+from ._partial_scores import PartialScores, fingerprint
+
+
+def evaluate(
+    model: nn.Module, config: TrainConfig, *, partial: Path | None = None, progress: ProgressCallback | None = None
+) -> dict[str, Score]:
+    """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
+
+    Classifiers are measured in parts of 512 images, segmenters and detectors in parts of 32, which the processes of a
+    process group share. The scores are those of the whole at once, to the last bit.
+
+    Args:
+        model: The network; its own normalisation is applied.
+        config: `task`, `data`, `size`, `window`, `test_length` and `on_broken` say on what.
+        partial: Folder in which finished parts wait for the others: a later call reads what an earlier one left. It is
+            removed in the end. All processes must see it.
+        progress: Called with `(done, total)` images.
+
+    Returns:
+        `accuracy`, `consistency` and `top1_change` for classification, `mean_iou` and `segmentation_consistency` for
+        semantic segmentation; each task has its own.
+
+    Raises:
+        ValueError: The network has another number of classes than the data, or `partial` holds parts of other scores.
+    """
+    task = task_named(config.task)
+    return evaluate_data(model, task, task.open(config, "test"), config, partial=partial, progress=progress)
+
+
+def evaluate_data(
+    model: nn.Module,
+    task: Task,
+    data: Any,
+    config: TrainConfig,
+    *,
+    partial: Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> dict[str, Score]:
+    """Measure a network on data that are open; see `evaluate`.
+
+    Args:
+        model: The network.
+        task: What it does.
+        data: The test images, as the task opens them.
+        config: Says on what they are, and how they are read.
+        partial: Folder in which finished parts wait for the others.
+        progress: Called with `(done, total)` images.
+
+    Raises:
+        ValueError: The network does not fit the data, or `partial` holds parts of other scores.
+    """
+    store = None if partial is None else PartialScores(partial, fingerprint(model, config))
+    parts = [range(start, min(start + task.part, len(data))) for start in range(0, len(data), task.part)]
+    own: dict[int, Mapping[str, Joinable]] = {}
+    for number in range(rank(), len(parts), world_size()):
+        scores = None if store is None else store.read(number)
+        own[number] = scores or task.evaluate_part(model, data, config, parts[number])
+        if store is not None and scores is None:
+            store.write(number, own[number])
+        if progress is not None and is_main_process():
+            progress(parts[number].stop, len(data))
+    every = dict(sorted(item for some in all_gather(own) for item in some.items()))
+    if store is not None and is_main_process():
+        store.remove()
+    return task.derive({name: _join([scores[name] for scores in every.values()]) for name in every[0]})
+
+
+def _join(parts: list[Any]) -> Joinable:
+    return PictureValues.joined(parts) if isinstance(parts[0], PictureValues) else joined(parts)
+
+
+def measure_flips(model: nn.Module, config: TrainConfig) -> Curve:
+    """Measure a network's flip rate against the distance of the shift.
+
+    Raises:
+        ValueError: The task has no answer that could flip.
+    """
+    task = task_named(config.task)
+    if task.measure_flips is None:
+        raise ValueError(f"task={task.name!r} has no single answer a picture that could flip. Use classification.")
+    return task.measure_flips(model, task.open(config, "test"), config)

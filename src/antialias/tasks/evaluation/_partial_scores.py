@@ -1,0 +1,77 @@
+"""Parts of scores in a folder, so that what was measured before a crash is not measured again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from antialias.metrics import PictureValues, Score
+
+from .._config import TrainConfig
+from .._task import Joinable
+
+
+class PartialScores:
+    """Parts of scores in a folder, which belong to one network and one set of images.
+
+    Args:
+        folder: Where they are; it is made if it is not there.
+        fingerprint: Of the network and the images, see `fingerprint`.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder, self.fingerprint = folder, fingerprint
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def read(self, number: int) -> dict[str, Joinable] | None:
+        """Return what a part gave, if it is there.
+
+        Raises:
+            ValueError: It belongs to other scores.
+        """
+        path = self._path(number)
+        if not path.exists():
+            return None
+        stored = json.loads(path.read_text())
+        if stored["of"] != self.fingerprint:
+            raise ValueError(f"{path} is of another network or other settings. Remove {self.folder}, or use another.")
+        return {
+            name: Score.from_dict(values) if "interval" in values else PictureValues.from_dict(values)
+            for name, values in stored["scores"].items()
+        }
+
+    def write(self, number: int, scores: Mapping[str, Joinable]) -> None:
+        """Write what a part gave in one go, so that what is there is whole."""
+        values = {
+            name: score.to_dict(per_image=True) if isinstance(score, Score) else score.to_dict()
+            for name, score in scores.items()
+        }
+        unfinished = self._path(number).with_suffix(".unfinished")
+        unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
+        unfinished.replace(self._path(number))
+
+    def remove(self) -> None:
+        """Remove the parts, and the folder if nothing else is in it."""
+        for path in [*self.folder.glob("part-*.json"), *self.folder.glob("part-*.unfinished")]:
+            path.unlink()
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"part-{number:06}.json"
+
+
+def fingerprint(model: nn.Module, config: TrainConfig) -> str:
+    """Return a hash of a network's tensors and of all settings that a score depends on."""
+    settings = [config.task, config.data, config.image_side, config.window, config.test_length, config.on_broken]
+    settings += [config.size, config.masked_classes, config.detection_score]
+    result = hashlib.sha256(json.dumps(settings).encode())
+    for name, tensor in model.state_dict().items():
+        values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+        result.update(name.encode() + values.numpy().tobytes())
+    return result.hexdigest()

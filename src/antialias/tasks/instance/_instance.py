@@ -1,0 +1,71 @@
+"""The task of instance segmentation: how its data are opened and what is learnt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from antialias._extras import require
+from antialias.data import DetectionDataset, ClassSplit, PartiallySupervised, Scenes, in_memory, open_data
+
+from .._config import TrainConfig
+from .._task import Task, register_task
+from ._batches import ObjectBatches, Target, WholeObjects
+from ._scores import derive, evaluate_part
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
+
+
+def _open(config: TrainConfig, split: str) -> DetectionDataset:
+    """Open one split; scenes are drawn once and held in memory. Only what is learnt from is without some masks."""
+    length = config.train_length if split == "train" else config.test_length
+    how = {"size": config.size, "length": length, "on_broken": config.on_broken}
+    data = open_data(config.data, split, want="instances", **how)
+    data = in_memory(data, "instances") if isinstance(data, Scenes) else data
+    if split != "train" or config.masked_classes is None:
+        return data
+    return PartiallySupervised(data, ClassSplit.read(config.masked_classes, data.classes))
+
+
+def _loss(model: nn.Module, images: list[Tensor], targets: list[Target]) -> Tensor:
+    """Return the sum of the detector's losses; one that would take boxes for masks is refused."""
+    heads = getattr(model, "roi_heads", None)
+    if any("has_mask" in target for target in targets) and not getattr(heads, "learns_masks_partly", False):
+        raise ValueError(
+            f"masked_classes is given, but {type(model).__name__} learns a mask of every object. Use "
+            "antialias:MaskX:BACKBONE, antialias:AgnosticMaskRCNN:BACKBONE or their tiny ones."
+        )
+    return torch.stack(list(model(images, targets).values())).sum()
+
+
+def _predict(model: nn.Module, images: list[Tensor]) -> list[Target]:
+    return model(images)
+
+
+def _metric(_: int) -> Metric:
+    require("torchmetrics", extra="tasks")
+    from antialias.metrics import PlainAveragePrecision
+
+    return PlainAveragePrecision("mask")
+
+
+register_task(
+    Task(
+        name="instance",
+        monitor="mask_ap",
+        default_model="antialias:TinyMaskRCNN",
+        open=_open,
+        outputs=lambda data: len(data.classes) + 1,
+        training_batches=ObjectBatches,
+        test_batches=WholeObjects,
+        loss=_loss,
+        predict=_predict,
+        metric=_metric,
+        evaluate_part=evaluate_part,
+        derive=derive,
+        part=32,
+    )
+)
