@@ -83,7 +83,7 @@ def test_masked_pictures_may_be_smaller_than_the_window() -> None:
 
 
 def test_unknown_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="epoch is no setting of a training run. Use some of: task, model, weights"):
+    with pytest.raises(ValueError, match="epoch is no setting. Use some of: task, data, size"):
         TrainConfig.from_dict({"epoch": 3})
 
 

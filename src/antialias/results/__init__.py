@@ -15,13 +15,13 @@ from ._columns import cost_columns as cost_columns
 from ._columns import score_columns as score_columns
 from ._comparison import Comparison as Comparison
 from ._comparison import Entry as Entry
+from ._config import EvaluationConfig as EvaluationConfig
 from ._cost import Cost as Cost
 from ._cost import cost_of as cost_of
 from ._cost import side_for as side_for
 from ._csv import lines_csv as lines_csv
 from ._csv import table_csv as table_csv
 from ._evaluation import Evaluation as Evaluation
-from ._evaluation import EvaluationConfig as EvaluationConfig
 from ._evaluation import filter_words as filter_words
 from ._table import Cell as Cell
 from ._table import Column as Column

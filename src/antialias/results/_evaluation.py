@@ -11,41 +11,10 @@ from typing import Any
 from antialias.metrics import Curve, Score
 from antialias.nn import Filter
 
+from ._config import EvaluationConfig
 from ._cost import Cost
 
 _FORMAT = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationConfig:
-    """Say on what a network is measured: networks that are compared have this in common.
-
-    Attributes:
-        task: Name of a registered task: classification, semantic or instance.
-        data: Name of a data set, as `open_data` takes it.
-        size: Shorter side of the pictures as read, in pixels; `None` is the task's own.
-        window: Side of the windows that a classifier sees.
-        test_length: Number of generated test pictures; the data set's own default if `None`.
-        batch_size: Pictures in a pass, where the scores do not choose it themselves.
-        on_broken: What a file that cannot be used does: `"stop"` the evaluation, or be listed and left out: `"skip"`.
-        masked_classes: File of a class split, whose sides are scored by themselves.
-        detection_score: For instance segmentation: predictions below this score do not count for consistency.
-    """
-
-    task: str = "classification"
-    data: str = "scenes"
-    size: int | None = None
-    window: int = 64
-    test_length: int | None = None
-    batch_size: int = 64
-    on_broken: str = "stop"
-    masked_classes: str | None = None
-    detection_score: float = 0.5
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> EvaluationConfig:
-        """Take what says on what a network is measured from a longer list of settings, such as a training run's."""
-        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a training run was told: a value that is saved beside what it produced."""
+"""Every setting of a training run: a value that is saved beside what it produced."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self
 
 from antialias.nn import Filter, filter_from_dict
 from antialias.results import EvaluationConfig
 from antialias.surgery import Placement
 
 Schedule = Literal["onecycle", "poly", "step", "constant"]
-OnBroken = Literal["stop", "skip"]
 Crop = Literal["window", "resized"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(EvaluationConfig):
     """Say everything that a training run depends on, so that the same value gives the same network.
+
+    What it is measured on in the end is an `EvaluationConfig`, whose settings it has; the others say how it is trained.
 
     The defaults train `antialias:TinyResNet` on the embedded scenes: SGD with Nesterov momentum and a one-cycle rate
     (Smith & Topin, arXiv 1708.07120); no weight decay on norms and biases, those of adaptive filters included.
 
     Attributes:
-        task: Name of a registered task: classification, semantic or instance.
         model: Name of a network, as `models.build` takes it; the task's own small one if `None`.
         weights: Plain weights to start from: a file, or `"default"` for the library's own; start values if `None`.
         backbone: Trained classifier whose body the network's body starts from, with the filters it was trained with: a
             file of `antialias.save`, such as a run's `model.safetensors`, or of plain weights.
-        data: Name of a data set, as `open_data` takes it.
-        filter: Filter after each downsampling, or `None`.
+        filter: Filter after each downsampling, or `None`. In a file, the table `[filter]`, or `filter = "none"`;
+            `antialias train` takes an adaptive one where the file says neither.
         placement: `"exact"` or `"paper"`, see `convert_`. If `None`: that of the `backbone`'s filters; else exact with
             plain weights to start from, paper without.
-        epochs: Passes over the training pictures.
+        epochs: Passes over the training images.
         max_steps: Length of the run in optimiser steps, in place of `epochs`.
-        batch_size: Pictures a batch, on each device.
         accumulate: Batches whose gradients make one optimiser step.
         learning_rate: Highest rate of the schedule.
         schedule: `"onecycle"`; `"poly"`, (1 - t) to the power of `power`; `"step"`, times `gamma` at each milestone; or
@@ -52,19 +50,12 @@ class TrainConfig:
         weight_decay: Of convolution and linear weights.
         clip_norm: Largest norm of a step's gradient, or `None`.
         ema: Decay of an exponential moving average of the weights, which is then what is measured and saved.
-        size: Shorter side of the pictures as read, in pixels. `None` is the task's own: a quarter more than the window
-            for classification, as they are for masks.
         window: Height and width that the network sees in training, and for classification in testing.
         crop: How a classifier's training windows are cut: `"window"`, at the scale of `size`, or `"resized"`: 8 to
-            100 % of the whole picture, its sides 3:4 to 4:3, resized to the window, as networks for ImageNet learn.
-        scales: Smallest and largest factor by which training pictures with masks are scaled; the task's own if `None`:
+            100 % of the whole image, its sides 3:4 to 4:3, resized to the window, as networks for ImageNet learn.
+        scales: Smallest and largest factor by which training images with masks are scaled; the task's own if `None`:
             0.5 and 2 for semantic, 0.8 and 1.25 for instance segmentation.
-        train_length: Number of generated training pictures; the data set's own default if `None`.
-        test_length: Number of generated test pictures; the data set's own default if `None`.
-        detection_score: For instance segmentation: predictions below this score do not count for consistency.
-        on_broken: What a file that cannot be used does to the run: `"stop"` it, or be listed and left out: `"skip"`.
-        masked_classes: File that names the classes whose masks are learnt, one a line, as `ClassSplit.write` and
-            `antialias split` write it; of the others only boxes are. Scores are given for both sides, too.
+        train_length: Number of generated training images; the data set's own default if `None`.
         seed: Start values, order, augmentation and dropout.
         precision: Lightning's word, such as `"32-true"`, `"16-mixed"` or `"bf16-mixed"`.
         channels_last: Memory format of the network, which trains about a third faster so.
@@ -73,8 +64,8 @@ class TrainConfig:
         num_nodes: Number of machines.
         strategy: Lightning's word, such as `"auto"`, `"ddp"` or `"fsdp"`.
         sync_batchnorm: Whether BatchNorm's statistics are those of all devices.
-        workers: Processes a device that read pictures; 0 reads them in the training process. `None`: one a core and
-            eight at most for pictures in files, none for those in memory.
+        workers: Processes a device that read images; 0 reads them in the training process. `None`: one a core and
+            eight at most for images in files, none for those in memory.
         checkpoint_every: Optimiser steps from one `last.ckpt` to the next within an epoch; at its end only if `None`.
         out: Folder of everything the run writes.
 
@@ -86,16 +77,13 @@ class TrainConfig:
         3
     """
 
-    task: str = "classification"
     model: str | None = None
     weights: str | None = None
     backbone: str | None = None
-    data: str = "scenes"
     filter: Filter | None = None
     placement: Placement | None = None
     epochs: int = 8
     max_steps: int | None = None
-    batch_size: int = 64
     accumulate: int = 1
     learning_rate: float = 0.1
     schedule: Schedule = "onecycle"
@@ -108,15 +96,9 @@ class TrainConfig:
     weight_decay: float = 5e-4
     clip_norm: float | None = None
     ema: float | None = None
-    size: int | None = None
-    window: int = 64
     crop: Crop = "window"
     scales: tuple[float, float] | None = None
     train_length: int | None = None
-    test_length: int | None = None
-    detection_score: float = 0.5
-    on_broken: OnBroken = "stop"
-    masked_classes: str | None = None
     seed: int = 0
     precision: str = "32-true"
     channels_last: bool = True
@@ -129,33 +111,21 @@ class TrainConfig:
     checkpoint_every: int | None = None
     out: str = "runs/latest"
 
+    at_least: ClassVar[Mapping[str, float]] = {
+        **EvaluationConfig.at_least,
+        **dict.fromkeys(("epochs", "max_steps", "accumulate", "num_nodes", "checkpoint_every"), 1),
+        **dict.fromkeys(("learning_rate", "power", "gamma", "clip_norm"), 1e-12),
+        **dict.fromkeys(("warmup", "momentum", "weight_decay", "ema", "workers"), 0),
+    }
+
     def __post_init__(self) -> None:
-        for name, kinds in _KINDS.items():
-            _check_kind(self, name, kinds)
-        for names, (low, wanted) in _LEAST.items():
-            for name in names:
-                _check_least(self, name, low, wanted)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in (None, *choices):
-                raise ValueError(f"{name}={getattr(self, name)!r} is unknown. Use one of: {', '.join(choices)}.")
-        if self.task == "classification" and self.size is not None and self.window > self.size:
-            raise ValueError(
-                f"window={self.window} does not fit pictures of size={self.size}. Use window<={self.size}."
-            )
-        if self.masked_classes is not None and self.task != "instance":
-            raise ValueError(f"masked_classes is given, but task={self.task!r} learns no objects. Use task='instance'.")
+        super().__post_init__()
         if self.scales is not None and not (len(self.scales) == 2 and 0 < self.scales[0] <= self.scales[1]):
             raise ValueError(f"scales={list(self.scales)} is no range of factors. Use two such as 0.5, 2.")
-        self._check_start()
-        self._check_learning()
-
-    def _check_start(self) -> None:
         if self.weights is not None and self.backbone is not None:
             raise ValueError(
                 f"weights={self.weights!r} and backbone={self.backbone!r} both say where to start. Use one of them."
             )
-
-    def _check_learning(self) -> None:
         for name in ("momentum", "ema"):
             if (getattr(self, name) or 0) >= 1:
                 raise ValueError(f"{name}={getattr(self, name)} never forgets. Use less than 1.")
@@ -176,14 +146,13 @@ class TrainConfig:
             )
 
     @property
-    def image_side(self) -> int:
-        """Side of a classifier's pictures as read: `size`, or a quarter more than the window."""
-        return self.size or 5 * self.window // 4
-
-    @property
     def evaluation(self) -> EvaluationConfig:
         """On what the network is measured in the end."""
         return EvaluationConfig.of(vars(self))
+
+    def length(self, split: str) -> int | None:
+        """Return how many images of a split are generated, where they are."""
+        return self.train_length if split == "train" else self.test_length
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_dict` reads them back."""
@@ -192,31 +161,28 @@ class TrainConfig:
         return asdict(self) | {"filter": filter, "milestones": list(self.milestones), "scales": scales}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Read what `to_dict` returned.
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned, or a file holds.
 
         Raises:
             ValueError: A name is no attribute; the message lists the attributes.
         """
-        known = [field.name for field in fields(cls)]
-        if unknown := sorted(values.keys() - set(known)):
-            raise ValueError(f"{unknown[0]} is no setting of a training run. Use some of: {', '.join(known)}.")
         filter = values.get("filter")
+        if isinstance(filter, Mapping):
+            filter = filter_from_dict(filter)
         ranges = {name: tuple(values[name]) for name in ("milestones", "scales") if values.get(name) is not None}
-        made = filter_from_dict(filter) if isinstance(filter, Mapping) else filter
-        given: dict[str, Any] = {**values, "filter": made, **ranges}
-        return cls(**given)
+        return super().from_dict({**values, "filter": None if filter == "none" else filter, **ranges})
 
     def write(self, path: Path) -> None:
         """Write the config as TOML, without what is `None`; `antialias train --config` takes it again."""
         values = {name: value for name, value in self.to_dict().items() if value is not None}
         filter = values.pop("filter", None)
-        lines = [*_toml(values), *(["", "[filter]", *_toml(filter)] if filter else [])]
+        lines = _toml(values) + (_toml({"filter": "none"}) if filter is None else ["", "[filter]", *_toml(filter)])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> TrainConfig:
+    def read(cls, path: Path) -> Self:
         """Read a TOML file of settings, such as `write` wrote; those that it does not name have their defaults.
 
         Raises:
@@ -229,6 +195,8 @@ class TrainConfig:
 def read_settings(path: Path) -> dict[str, Any]:
     """Read the settings that a TOML file names.
 
+    A file that leaves no setting to its default was written by a run; where it names no filter, there was none.
+
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no TOML.
@@ -236,49 +204,13 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file. Use a TOML file such as those in recipes.")
     try:
-        return tomllib.loads(path.read_text())
+        settings = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is no TOML ({error}). Write one setting a line, such as epochs = 8.") from error
+    written_by_a_run = settings.keys() >= {field.name for field in fields(TrainConfig) if field.default is not None}
+    return {"filter": "none", **settings} if written_by_a_run else settings
 
 
 def _toml(values: Mapping[str, Any]) -> list[str]:
     # JSON's strings, numbers, truth values and lists are TOML's as well.
     return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items() if value is not None]
-
-
-_CHOICES = {
-    "schedule": get_args(Schedule),
-    "placement": get_args(Placement),
-    "on_broken": get_args(OnBroken),
-    "crop": get_args(Crop),
-}
-_LEAST = {
-    ("epochs", "max_steps", "batch_size", "accumulate", "window", "num_nodes", "checkpoint_every"): (1, "1 or more"),
-    ("learning_rate", "power", "gamma", "clip_norm"): (1e-12, "a number above 0"),
-    ("warmup", "momentum", "weight_decay", "ema", "workers", "detection_score"): (0, "0 or more"),
-}
-
-
-def _kinds(hint: Any) -> tuple[type, ...]:
-    """Return the classes that a type hint allows; a whole number will do for a float."""
-    if get_origin(hint) in (Union, UnionType):
-        return tuple(kind for part in get_args(hint) for kind in _kinds(part))
-    if get_origin(hint) is Literal:
-        return (str,)
-    return (float, int) if hint is float else (get_origin(hint) or hint,)
-
-
-def _check_kind(config: TrainConfig, name: str, kinds: tuple[type, ...]) -> None:
-    value = getattr(config, name)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
-        raise ValueError(f"{name}={value!r} is a {type(value).__name__}. Use {wanted}.")
-
-
-def _check_least(config: TrainConfig, name: str, low: float, wanted: str) -> None:
-    value = getattr(config, name)
-    if value is not None and not value >= low:
-        raise ValueError(f"{name}={value} is too small. Use {wanted}.")
-
-
-_KINDS = {name: _kinds(hint) for name, hint in get_type_hints(TrainConfig).items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor, nn
 
 from antialias.metrics import Curve, PictureValues, Score
+from antialias.results import EvaluationConfig
 
 from ._config import TrainConfig
 
@@ -38,7 +39,7 @@ class Task:
     Who normalises them is the task's matter.
 
     Attributes:
-        name: What `TrainConfig.task` says.
+        name: What `EvaluationConfig.task` says.
         monitor: What `metric` measures, such as `"accuracy"`: the best checkpoint's criterion, higher is better.
         default_model: What is trained where no network is named.
         open: `(config, split) -> data`, `split` being `"train"` or `"test"`; `data` has `classes` and a length.
@@ -59,19 +60,19 @@ class Task:
     name: str
     monitor: str
     default_model: str
-    open: Callable[[TrainConfig, str], Any]
+    open: Callable[[EvaluationConfig, str], Any]
     outputs: Callable[[Any], int]
     training_batches: Callable[[Any, TrainConfig, int], Batches]
-    test_batches: Callable[[Any, TrainConfig], Batches]
+    test_batches: Callable[[Any, EvaluationConfig], Batches]
     loss: Callable[[nn.Module, Any, Any], Tensor]
     predict: Callable[[nn.Module, Any], Any]
     metric: Callable[[int], Metric]
-    evaluate_part: Callable[[nn.Module, Any, TrainConfig, range], Mapping[str, Joinable]]
+    evaluate_part: Callable[[nn.Module, Any, EvaluationConfig, range], Mapping[str, Joinable]]
     derive: Callable[[dict[str, Any]], dict[str, Score]]
     part: int = 512
-    measure_flips: Callable[[nn.Module, Any, TrainConfig], Curve] | None = None
+    measure_flips: Callable[[nn.Module, Any, EvaluationConfig], Curve] | None = None
 
-    def evaluate(self, model: nn.Module, data: Any, config: TrainConfig) -> dict[str, Score]:
+    def evaluate(self, model: nn.Module, data: Any, config: EvaluationConfig) -> dict[str, Score]:
         """Measure a network on all images, in one part."""
         return self.derive(dict(self.evaluate_part(model, data, config, range(len(data)))))
 

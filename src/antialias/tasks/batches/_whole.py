@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .._config import TrainConfig
+from antialias.results import EvaluationConfig
 
 
 class WholeBatches(Dataset[tuple[list[Tensor], list[Any]]], ABC):
@@ -21,7 +21,7 @@ class WholeBatches(Dataset[tuple[list[Tensor], list[Any]]], ABC):
         config: Says how many make a batch.
     """
 
-    def __init__(self, data: Any, config: TrainConfig) -> None:
+    def __init__(self, data: Any, config: EvaluationConfig) -> None:
         self.data = data
         self.parts = torch.arange(len(data)).split(config.batch_size)
 

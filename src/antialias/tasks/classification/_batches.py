@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from antialias.data import ClassificationDataset
+from antialias.results import EvaluationConfig
 
 from .._config import TrainConfig
 from ..batches import ShuffledBatches, epoch_generator
@@ -63,7 +64,7 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
         config: Says the sizes.
     """
 
-    def __init__(self, data: ClassificationDataset, config: TrainConfig) -> None:
+    def __init__(self, data: ClassificationDataset, config: EvaluationConfig) -> None:
         self.data, self.config = data, config
         self.parts = torch.arange(len(data)).split(4 * config.batch_size)
 

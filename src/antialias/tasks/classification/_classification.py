@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from antialias._extras import require
-from antialias.data import ImageFolder, ClassificationDataset, VideoFrames, in_memory, open_data
+from antialias.data import ClassificationDataset, ImageFolder, VideoFrames, in_memory, open_data
+from antialias.results import EvaluationConfig
 
 from .._config import TrainConfig
 from .._network import normalizer_of
@@ -21,16 +22,19 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def _open(config: TrainConfig, split: str) -> ClassificationDataset | VideoFrames:
-    """Open one split, in memory where that takes 2 GiB at most."""
-    length = config.train_length if split == "train" else config.test_length
-    data = open_data(config.data, split, size=config.image_side, length=length, on_broken=config.on_broken)
-    whole = split == "train" and config.crop == "resized" and isinstance(data, ImageFolder)
-    small = len(data) * 3 * config.image_side**2 <= MEMORY_LIMIT
-    return in_memory(data) if small and not (whole or isinstance(data, VideoFrames)) else data
+def _open(config: EvaluationConfig, split: str) -> ClassificationDataset | VideoFrames:
+    """Open one split, in memory where that takes 2 GiB at most and crops are not taken from whole files."""
+    side, length = config.image_side, config.length(split)
+    data = open_data(config.data, split, size=side, length=length, on_broken=config.on_broken)
+    if isinstance(data, VideoFrames) or len(data) * 3 * side**2 > MEMORY_LIMIT:
+        return data
+    resized = split == "train" and isinstance(config, TrainConfig) and config.crop == "resized"
+    return data if resized and isinstance(data, ImageFolder) else in_memory(data)
 
 
-def _training_batches(data: ClassificationDataset, config: TrainConfig, epoch: int) -> ShuffledBatches[tuple[Tensor, Tensor]]:
+def _training_batches(
+    data: ClassificationDataset, config: TrainConfig, epoch: int
+) -> ShuffledBatches[tuple[Tensor, Tensor]]:
     return (ResizedBatches if config.crop == "resized" else WindowBatches)(data, config, epoch)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
-from antialias.data import ImageFolder, ClassificationDataset
+from antialias.data import ClassificationDataset, ImageFolder
 
 from .._config import TrainConfig
 from ..batches import ShuffledBatches, epoch_generator

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from antialias.data import ClassificationDataset, VideoFrames
 from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change, video_accuracy
+from antialias.results import EvaluationConfig
 
-from .._config import TrainConfig
 from .._network import expect_classes
 
 _GUESSES = 5
@@ -35,7 +35,7 @@ class LabelledRange:
 
 
 def evaluate_part(
-    model: nn.Module, data: ClassificationDataset | VideoFrames, config: TrainConfig, indices: range
+    model: nn.Module, data: ClassificationDataset | VideoFrames, config: EvaluationConfig, indices: range
 ) -> dict[str, Score]:
     """Measure a classifier on a range of the images.
 
@@ -76,7 +76,7 @@ def derive(scores: dict[str, Score]) -> dict[str, Score]:
     return scores if correct is None else {**scores, "consistency_on_correct": correct}
 
 
-def measure_flips(model: nn.Module, data: ClassificationDataset | VideoFrames, config: TrainConfig) -> Curve:
+def measure_flips(model: nn.Module, data: ClassificationDataset | VideoFrames, config: EvaluationConfig) -> Curve:
     """Measure the flip rate against the distance of the shift.
 
     Raises:

@@ -10,15 +10,15 @@ from torch import nn
 
 from antialias._conventions import ProgressCallback
 from antialias.metrics import Curve, PictureValues, Score, joined
+from antialias.results import EvaluationConfig
 
-from .._config import TrainConfig
 from .._process_group import all_gather, is_main_process, rank, world_size
 from .._task import Joinable, Task, task_named
 from ._partial_scores import PartialScores, fingerprint
 
 
 def evaluate(
-    model: nn.Module, config: TrainConfig, *, partial: Path | None = None, progress: ProgressCallback | None = None
+    model: nn.Module, config: EvaluationConfig, *, partial: Path | None = None, progress: ProgressCallback | None = None
 ) -> dict[str, Score]:
     """Measure a network on the test split of a data set: accuracy beside stability, each with its interval.
 
@@ -27,7 +27,7 @@ def evaluate(
 
     Args:
         model: The network; its own normalisation is applied.
-        config: `task`, `data`, `size`, `window`, `test_length` and `on_broken` say on what.
+        config: On what; a `TrainConfig` is one, too.
         partial: Folder in which finished parts wait for the others: a later call reads what an earlier one left. It is
             removed in the end. All processes must see it.
         progress: Called with `(done, total)` images.
@@ -47,7 +47,7 @@ def evaluate_data(
     model: nn.Module,
     task: Task,
     data: Any,
-    config: TrainConfig,
+    config: EvaluationConfig,
     *,
     partial: Path | None = None,
     progress: ProgressCallback | None = None,
@@ -85,7 +85,7 @@ def _join(parts: list[Any]) -> Joinable:
     return PictureValues.joined(parts) if isinstance(parts[0], PictureValues) else joined(parts)
 
 
-def measure_flips(model: nn.Module, config: TrainConfig) -> Curve:
+def measure_flips(model: nn.Module, config: EvaluationConfig) -> Curve:
     """Measure a network's flip rate against the distance of the shift.
 
     Raises:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from antialias.metrics import PictureValues, Score
+from antialias.results import EvaluationConfig
 
-from .._config import TrainConfig
 from .._task import Joinable
 
 
@@ -66,7 +66,7 @@ class PartialScores:
         return self.folder / f"part-{number:06}.json"
 
 
-def fingerprint(model: nn.Module, config: TrainConfig) -> str:
+def fingerprint(model: nn.Module, config: EvaluationConfig) -> str:
     """Return a hash of a network's tensors and of all settings that a score depends on."""
     settings = [config.task, config.data, config.image_side, config.window, config.test_length, config.on_broken]
     settings += [config.size, config.masked_classes, config.detection_score]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from antialias.data import DetectionDataset, Annotation, PartiallySupervised
+from antialias.data import Annotation, DetectionDataset, PartiallySupervised
 
 from .._config import TrainConfig
 from ..batches import ShuffledBatches, WholeBatches, epoch_generator, log_uniform_scales

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from antialias._extras import require
-from antialias.data import DetectionDataset, ClassSplit, PartiallySupervised, Scenes, in_memory, open_data
+from antialias.data import ClassSplit, DetectionDataset, PartiallySupervised, Scenes, in_memory, open_data
+from antialias.results import EvaluationConfig
 
-from .._config import TrainConfig
 from .._task import Task, register_task
 from ._batches import ObjectBatches, Target, WholeObjects
 from ._scores import derive, evaluate_part
@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def _open(config: TrainConfig, split: str) -> DetectionDataset:
+def _open(config: EvaluationConfig, split: str) -> DetectionDataset:
     """Open one split; scenes are drawn once and held in memory. Only what is learnt from is without some masks."""
-    length = config.train_length if split == "train" else config.test_length
-    how = {"size": config.size, "length": length, "on_broken": config.on_broken}
+    how = {"size": config.size, "length": config.length(split), "on_broken": config.on_broken}
     data = open_data(config.data, split, want="instances", **how)
     data = in_memory(data, "instances") if isinstance(data, Scenes) else data
     if split != "train" or config.masked_classes is None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from antialias.data import DetectionDataset, ClassSplit
+from antialias.data import ClassSplit, DetectionDataset
 from antialias.metrics import (
     Kind,
     Matches,
@@ -22,8 +22,8 @@ from antialias.metrics import (
     score_of_instance_shares,
     score_of_matches,
 )
+from antialias.results import EvaluationConfig
 
-from .._config import TrainConfig
 from ..batches import ImageRange
 from ._batches import WholeObjects
 
@@ -48,7 +48,9 @@ class ClassGroup(NamedTuple):
     labels: tuple[int, ...]
 
 
-def evaluate_part(model: nn.Module, data: DetectionDataset, config: TrainConfig, indices: range) -> dict[str, PictureValues]:
+def evaluate_part(
+    model: nn.Module, data: DetectionDataset, config: EvaluationConfig, indices: range
+) -> dict[str, PictureValues]:
     """Measure a detector on a range of the images.
 
     Args:
@@ -79,7 +81,7 @@ def derive(parts: dict[str, Any]) -> dict[str, Score]:
     return precisions | {name: score for name, score in shares.items() if isinstance(score, Score)}
 
 
-def _class_groups(data: DetectionDataset, config: TrainConfig) -> list[ClassGroup]:
+def _class_groups(data: DetectionDataset, config: EvaluationConfig) -> list[ClassGroup]:
     """Return all classes, and where masks of some only are learnt these and the others."""
     groups = [ClassGroup("", "", tuple(range(1, len(data.classes) + 1)))]
     if config.masked_classes is not None:
@@ -92,7 +94,7 @@ def _class_groups(data: DetectionDataset, config: TrainConfig) -> list[ClassGrou
 
 
 def _shares(
-    model: nn.Module, images: ImageRange, config: TrainConfig, groups: Sequence[ClassGroup]
+    model: nn.Module, images: ImageRange, config: EvaluationConfig, groups: Sequence[ClassGroup]
 ) -> dict[str, PictureValues]:
     """Return what each consistency is made of."""
     how: Any = {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
@@ -106,7 +108,7 @@ def _shares(
 
 
 def _matches(
-    model: nn.Module, images: ImageRange, config: TrainConfig, groups: Sequence[ClassGroup]
+    model: nn.Module, images: ImageRange, config: EvaluationConfig, groups: Sequence[ClassGroup]
 ) -> dict[str, PictureValues]:
     """Return what each average precision is made of, a column at a time."""
     from antialias.metrics import AveragePrecision

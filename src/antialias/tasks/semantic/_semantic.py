@@ -24,8 +24,8 @@ from antialias.metrics import (
     segmentation_shares,
     side_multiple_of,
 )
+from antialias.results import EvaluationConfig
 
-from .._config import TrainConfig
 from .._network import expect_classes, normalizer_of
 from .._task import Task, register_task
 from ..batches import MEMORY_LIMIT
@@ -39,10 +39,9 @@ _BATCH_SIZE = 8
 """Whole images in a forward pass of an evaluation, at most; it changes no score."""
 
 
-def _open(config: TrainConfig, split: str) -> SegmentationDataset:
+def _open(config: EvaluationConfig, split: str) -> SegmentationDataset:
     """Open one split, in memory where that takes 2 GiB at most."""
-    length = config.train_length if split == "train" else config.test_length
-    how = {"size": config.size, "length": length, "on_broken": config.on_broken}
+    how = {"size": config.size, "length": config.length(split), "on_broken": config.on_broken}
     data = open_data(config.data, split, want="semantic", **how)
     return in_memory(data, "semantic") if 4 * data.pixels <= MEMORY_LIMIT else data
 
@@ -85,7 +84,9 @@ def _metric(num_classes: int) -> Metric:
     return PlainDataSetMeanIoU(num_classes)
 
 
-def _evaluate_part(model: nn.Module, data: SegmentationDataset, config: TrainConfig, indices: range) -> dict[str, PictureValues]:
+def _evaluate_part(
+    model: nn.Module, data: SegmentationDataset, config: EvaluationConfig, indices: range
+) -> dict[str, PictureValues]:
     images = WholeMasks.range(data, indices)
     how: Any = {"batch_size": min(config.batch_size, _BATCH_SIZE), "first": indices.start}
     with expect_classes(model, len(data.classes)):

@@ -15,7 +15,9 @@ from .._task import task_named
 from ._optimizer import build_optimizer, build_schedule
 
 
-def train_(model: nn.Module, data: object, config: TrainConfig, *, progress: ProgressCallback | None = None) -> list[float]:
+def train_(
+    model: nn.Module, data: object, config: TrainConfig, *, progress: ProgressCallback | None = None
+) -> list[float]:
     """Train a network in place, on the device it is on, and return the mean loss of each epoch.
 
     It takes the steps that `fit` takes on one device, without Lightning's start-up, log and checkpoints. The network
@@ -23,7 +25,7 @@ def train_(model: nn.Module, data: object, config: TrainConfig, *, progress: Pro
 
     Args:
         model: The network, such as `network(config, num_classes)`.
-        data: Training images as the task opens them: for classification anything `ClassificationDataset`, best in memory.
+        data: Training images as the task opens them: best in memory.
         config: What to do; `devices`, `precision`, `workers` and `out` do not matter here.
         progress: Called with `(done, total)` steps.
 
