@@ -9,6 +9,7 @@ COCO lay theirs out; ImageNet VID's are windows that slide over two photographs.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,14 +28,18 @@ VID = {"flight": ("coffee", "n07930864"), "street": ("chelsea", "n02121808")}
 VID_CLASSES = "n02121808 domestic cat: 281 282 283 284 285\nn07930864 cup: 968 n07920052  # and espresso\n"
 
 
-def images(root: Path, split: str, scenes: Scenes) -> None:
-    """Write `train/CLASS/*.jpg` and `val/CLASS/*.jpg`."""
-    pictures, labels = scenes.labelled(torch.arange(len(scenes)))
-    for name in scenes.classes:
-        (root / _named(split, "val") / name).mkdir(parents=True, exist_ok=True)
-    for number, (picture, label) in enumerate(zip(pictures, labels.tolist(), strict=True)):
-        file = root / _named(split, "val") / scenes.classes[label] / f"{number}.jpg"
-        to_pil_image(picture).save(file, quality=95)
+def images(root: Path, split: str, scenes: Scenes, classes: int = 20) -> None:
+    """Write `train/CLASS/*.jpg` and `val/CLASS/*.jpg`: equally many of each class, so that no split lacks one."""
+    counts = [len(scenes) // classes + (label < len(scenes) % classes) for label in range(classes)]
+    for start in itertools.count(step=32):
+        for number, label in enumerate(scenes.labelled(torch.arange(start, start + 32))[1].tolist(), start):
+            if label < classes and counts[label]:
+                counts[label] -= 1
+                picture = scenes.labelled(torch.tensor([number]))[0][0]
+                file = root / _named(split, "val") / scenes.classes[label] / f"{number}.jpg"
+                _save(to_pil_image(picture), file, quality=95)
+        if not any(counts):
+            break
 
 
 def voc(root: Path, split: str, scenes: Scenes) -> None:
@@ -135,7 +140,7 @@ def _run_lengths(mask: Tensor) -> list[int]:
     return [end - start for start, end in zip([0, *starts], [*starts, mask.numel()], strict=True)]
 
 
-LAYOUTS: dict[str, Callable[[Path, str, Scenes], None]] = {
+LAYOUTS: dict[str, Callable[..., None]] = {
     "images": images,
     "voc": voc,
     "cityscapes": cityscapes,
@@ -148,7 +153,8 @@ def write(root: Path, names: Sequence[str], *, side: int = 80, train: int = 60, 
     for split, length in (("train", train), ("test", test)):
         scenes = Scenes(split, size=side, length=length)
         for name in names:
-            LAYOUTS[name](root / name, split, scenes)
+            how = {"classes": min(train, test, len(scenes.classes))} if name == "images" else {}
+            LAYOUTS[name](root / name, split, scenes, **how)
 
 
 def main() -> None:

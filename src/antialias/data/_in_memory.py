@@ -62,6 +62,7 @@ def in_memory(data: Any, want: str = "label", *, progress: ProgressCallback | No
         raise ValueError(f"want={want!r} is unknown. Use one of: {', '.join(_CHUNKS)}.")
     if isinstance(data, LabelledImages | SegmentedImages | AnnotatedImages):
         return data
+    mismatch = getattr(data, "class_mismatch", None)
     parts: list[Any] = []
     for chunk, part in _in_threads(_reader(data, want), torch.arange(len(data)).split(_CHUNKS[want])):
         parts.append(part)
@@ -69,9 +70,10 @@ def in_memory(data: Any, want: str = "label", *, progress: ProgressCallback | No
             progress(int(chunk[-1]) + 1, len(data))
     if want == "label":
         images, labels = zip(*parts, strict=True)
-        return LabelledImages(torch.cat(images), torch.cat(labels), data.classes)
+        return LabelledImages(torch.cat(images), torch.cat(labels), data.classes, class_mismatch=mismatch)
     items, names = [item for part in parts for item in part], [data.name(index) for index in range(len(data))]
-    return (SegmentedImages if want == "semantic" else AnnotatedImages)(items, names, data.classes)
+    held = SegmentedImages if want == "semantic" else AnnotatedImages
+    return held(items, names, data.classes, class_mismatch=mismatch)
 
 
 def _reader(data: Any, want: str) -> Callable[[torch.Tensor], Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, get_args, overload
 
+from ._classes import plain_name
 from .classification import ClassificationDataset, ImageFolder, VideoFrames
 from .detection import CocoInstances
 from .images import OnBroken
@@ -25,6 +26,7 @@ class Request(NamedTuple):
     length: int | None
     want: Want = "label"
     on_broken: OnBroken = "stop"
+    classes: tuple[str, ...] | None = None
 
 
 class Opener(Protocol):
@@ -67,6 +69,7 @@ def open_data(
     seed: int = 0,
     length: int | None = None,
     on_broken: OnBroken = "stop",
+    classes: Sequence[str] | None = None,
 ) -> ClassificationDataset: ...
 
 
@@ -80,6 +83,7 @@ def open_data(
     seed: int = 0,
     length: int | None = None,
     on_broken: OnBroken = "stop",
+    classes: Sequence[str] | None = None,
 ) -> Any: ...
 
 
@@ -92,6 +96,7 @@ def open_data(
     seed: int = 0,
     length: int | None = None,
     on_broken: OnBroken = "stop",
+    classes: Sequence[str] | None = None,
 ) -> Any:
     """Open a data set by name, so that one string selects it in Python, in a config file and on the command line.
 
@@ -105,9 +110,11 @@ def open_data(
         seed: For generated images: other seeds give other images.
         length: For generated images: how many there are; by default 8000 to train, 2000 to test.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`.
+        classes: Names in an order of their own, such as a network's: their numbers hold. Without it the training
+            split's do in both splits. What differs is the data set's `class_mismatch`.
 
     Raises:
-        ValueError: The name is unknown, it needs a folder and has none, or the data has no such targets.
+        ValueError: The name is unknown, it needs a folder and has none, or the data has no such targets or classes.
         FileNotFoundError: The folder or a part of it is missing.
 
     Example:
@@ -126,7 +133,14 @@ def open_data(
         raise ValueError(
             f"data={name!r} has no {want} targets. Use one of: {', '.join(having) or 'none has them yet'}."
         )
-    return _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want, on_broken))
+    names = None if classes is None else tuple(map(plain_name, classes))
+    data = _SCHEMES[scheme].opener(Request(location, split, size, seed, length, want, on_broken, names))
+    if names is not None and tuple(data.classes[: len(names)]) != names:
+        raise ValueError(
+            f"data={name!r} has classes of its own: {', '.join(data.classes[:4])} .., not {', '.join(names[:4])} .. "
+            "Leave out classes=."
+        )
+    return data
 
 
 def _open_scenes(request: Request) -> Scenes | SegmentedScenes:
@@ -137,19 +151,15 @@ def _open_scenes(request: Request) -> Scenes | SegmentedScenes:
     return SegmentedScenes(scenes) if request.want == "semantic" else scenes
 
 
-class _Reader(Protocol):
-    """A class that reads a folder."""
-
-    def __call__(self, root: str, split: str, *, size: Any, on_broken: OnBroken) -> Any: ...
-
-
-def _reading(scheme: str, reader: _Reader, size: int | None = None) -> Opener:
-    """Return what opens a folder; `size` is the one where none is asked for."""
+def _reading(scheme: str, reader: Callable[..., Any], size: int | None = None, *, fixed: bool = False) -> Opener:
+    """Return what opens a folder; `size` is the one where none is asked for, `fixed` classes know no other order."""
 
     def opener(request: Request) -> Any:
         if not request.location:
             raise ValueError(f"data={scheme!r} names no folder. Use {scheme}:DIR.")
-        return reader(request.location, request.split, size=request.size or size, on_broken=request.on_broken)
+        how: dict[str, Any] = {} if fixed else {"classes": request.classes}
+        size_asked = request.size or size
+        return reader(request.location, request.split, size=size_asked, on_broken=request.on_broken, **how)
 
     return opener
 
@@ -158,5 +168,5 @@ register("cityscapes", _reading("cityscapes", Cityscapes), wants=("semantic",))
 register("coco", _reading("coco", CocoInstances), wants=("instances",))
 register("images", _reading("images", ImageFolder, size=224))
 register("scenes", _open_scenes, wants=("label", "semantic", "instances"))
-register("vid", _reading("vid", VideoFrames, size=256), wants=("label",))
+register("vid", _reading("vid", VideoFrames, size=256, fixed=True), wants=("label",))
 register("voc", _reading("voc", VocSegmentation), wants=("semantic",))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from antialias.data._classes import in_order, match_classes, plain_name
 from antialias.data.images import (
     IMAGE_SUFFIXES,
     Box,
@@ -32,15 +35,21 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
     on. The split `"all"` is every image below the folder, however they lie, for what needs no labels.
     Images are resized to `size` along their shorter side and cut to the central square.
 
+    A class is a folder with an image somewhere in it. Hidden folders and files are not looked at. Classes are sorted by
+    name, and by number, with a warning, where all names are numbers and that makes a difference. The test split has the
+    training split's numbers; a class that only the test split has comes behind them, with a warning.
+
     Args:
         root: The folder.
         split: `"train"`, `"test"` (`test`, `val` or `validation`, the first that exists), or `"all"` without classes.
         size: Height and width in pixels of what is returned.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and left out with `"skip"`. Opening
             looks at headers and ends of all files, which takes 0.05 ms each; `check` decodes them.
+        classes: Names in an order of their own, such as a network's, whose numbers hold instead.
 
     Attributes:
         classes: Name of each class.
+        class_mismatch: What this split's classes and those whose numbers hold do not share, if anything.
         files: Each image's file and label.
         faults: What is broken and left out.
 
@@ -49,18 +58,41 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         ValueError: An image cannot be read; the message names the file.
     """
 
-    def __init__(self, root: str | Path, split: str = "test", *, size: int = 224, on_broken: OnBroken = "stop") -> None:
-        folder = _split_folder(Path(root), split)
-        self.size, self.on_broken = size, on_broken
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "test",
+        *,
+        size: int = 224,
+        on_broken: OnBroken = "stop",
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        root = Path(root)
+        folder = _split_folder(root, split)
+        self.size, self.on_broken, self.class_mismatch = size, on_broken, None
         self.faults: list[Fault] = []
-        self.classes = ("unlabelled",) if split == "all" else _class_names(folder)
-        parts = [folder] if split == "all" else [folder / name for name in self.classes]
+        if split == "all":
+            parts, self.classes = {"unlabelled": folder}, ("unlabelled",)
+        else:
+            parts, train = _class_folders(folder), root / "train"
+            reference, place = (None, "") if classes is None else ([plain_name(name) for name in classes], "classes=")
+            if classes is None and folder not in (root, train) and train.is_dir():
+                reference, place = list(_class_folders(train)) or None, str(train)
+            if classes is None and (order := reference or list(parts)) != sorted(order):
+                said = f"{place or folder}: its classes are numbers and sorted as such"
+                warnings.warn(f"{said}: {', '.join(order[:12])}{' ..' if order[12:] else ''}", stacklevel=2)
+            matched = match_classes(list(parts), reference, place=str(folder), reference_place=place)
+            self.classes, self.class_mismatch = matched
         self.files = [
             (file, label)
-            for label, part in enumerate(parts)
-            for file in sorted(file for file in part.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+            for label, name in enumerate(self.classes)
+            if name in parts
+            for file in sorted(_images_in(parts[name]))
         ]
         if not self.files:
+            if split != "all" and not any(entry.is_dir() for entry in folder.iterdir()):
+                layout = f"{folder}/CLASS/*.jpg, one folder a class, or split='all' without classes"
+                raise FileNotFoundError(f"{folder} has no class folders. Use {layout}.")
             endings = ", ".join(sorted(IMAGE_SUFFIXES))
             raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {endings}.")
         self._leave_out(broken_images((file for file, _ in self.files), image_size))
@@ -104,14 +136,34 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         return read_crop(file, choose, side), label
 
 
-def _class_names(folder: Path) -> tuple[str, ...]:
-    names = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
-    if not names:
-        raise FileNotFoundError(
-            f"{folder} has no class folders. Use {folder}/CLASS/*.jpg, one folder a class, "
-            "or split='all' without classes."
-        )
-    return names
+def _class_folders(folder: Path) -> dict[str, Path]:
+    """Return the folders with an image in them by the names of their classes, in order.
+
+    Raises:
+        ValueError: Two folders have the same name, written in two ways.
+    """
+    named: dict[str, Path] = {}
+    for entry in folder.iterdir():
+        if not entry.is_dir() or entry.name.startswith("."):
+            continue
+        if next(_images_in(entry), None) is None:
+            others = sorted(file.name for file in entry.rglob("*") if file.is_file() and not file.name.startswith("."))
+            if others:
+                warnings.warn(f"{entry} is no class, since it has no picture: it holds {others[0]}.", stacklevel=3)
+        elif (name := plain_name(entry.name)) in named:
+            raise ValueError(f"{folder} has two folders of the name {name!r}, written in two ways. Rename one.")
+        else:
+            named[name] = entry
+    return {name: named[name] for name in in_order(named)}
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    """Yield the images below a folder; hidden folders and files are not looked at."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
+                yield Path(place, name)
 
 
 def _split_folder(root: Path, split: str) -> Path:

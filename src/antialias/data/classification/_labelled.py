@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from antialias.data._classes import ClassMismatch
+
 
 @runtime_checkable
 class ClassificationDataset(Protocol):
@@ -34,6 +36,7 @@ class LabelledImages(Dataset[tuple[Tensor, int]]):
         images: `uint8` `(N, 3, H, W)`.
         labels: `int64` `(N,)`.
         classes: Name of each class.
+        class_mismatch: What the classes do not share with those whose numbers hold, if anything.
 
     Raises:
         ValueError: Images are not `uint8`, or there are more or fewer labels than images.
@@ -44,12 +47,15 @@ class LabelledImages(Dataset[tuple[Tensor, int]]):
         [(1, 3, 8, 8), (1, 3, 8, 8)]
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, classes: Sequence[str]) -> None:
+    def __init__(
+        self, images: Tensor, labels: Tensor, classes: Sequence[str], *, class_mismatch: ClassMismatch | None = None
+    ) -> None:
         if images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(f"images are {images.dtype} {tuple(images.shape)}. Use torch.uint8 (N, 3, H, W).")
         if len(images) != len(labels):
             raise ValueError(f"{len(images)} images have {len(labels)} labels. Use one label an image.")
         self.images, self.labels, self.classes = images, labels, tuple(classes)
+        self.class_mismatch = class_mismatch
 
     def __len__(self) -> int:
         return len(self.images)

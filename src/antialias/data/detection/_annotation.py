@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from antialias.data._classes import ClassMismatch
 from antialias.data.images import masks_to_boxes, resize
 
 
@@ -94,15 +95,24 @@ class AnnotatedImages:
         items: The images.
         names: What a message calls each of them.
         classes: Name of each class.
+        class_mismatch: What the classes do not share with those whose numbers hold, if anything.
 
     Raises:
         ValueError: There are more or fewer names than images.
     """
 
-    def __init__(self, items: Sequence[Annotation], names: Sequence[str], classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        items: Sequence[Annotation],
+        names: Sequence[str],
+        classes: Sequence[str],
+        *,
+        class_mismatch: ClassMismatch | None = None,
+    ) -> None:
         if len(items) != len(names):
             raise ValueError(f"{len(items)} pictures have {len(names)} names. Use one name a picture.")
         self.items, self.names, self.classes = tuple(items), tuple(names), tuple(classes)
+        self.class_mismatch = class_mismatch
 
     def __len__(self) -> int:
         return len(self.items)

@@ -119,7 +119,7 @@ class PartiallySupervised:
                 f"a split of {len(split.masked) + len(split.unmasked)} classes does not fit data of "
                 f"{len(data.classes)}, such as {data.classes[0]}. Split the data's own classes."
             )
-        self.data, self.classes = data, data.classes
+        self.data, self.classes, self.class_mismatch = data, data.classes, getattr(data, "class_mismatch", None)
         self._masked = torch.tensor([name in split.masked for name in data.classes])
 
     def __len__(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import mmap
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
+from antialias.data._classes import match_classes, plain_name
 from antialias.data.images import (
     Fault,
     OnBroken,
@@ -52,8 +55,9 @@ class _Image(NamedTuple):
 class CocoInstances:
     """Read `DIR/annotations/instances_train2017.json` with `DIR/train2017/*.jpg`, and `val2017` for the split `"test"`.
 
-    `train2014`, `train` and `val2014`, `val`, `test` do as well, and the images may lie in `DIR/images`. The ids of
-    categories, which have gaps, become classes from 0 in their order.
+    `train2014`, `train` and `val2014`, `val`, `test` do as well, and the images may lie in `DIR/images`. The categories
+    of the training split, in the order of their ids, become classes from 0. Another split's are numbered by name,
+    whatever their ids; one that only that split has comes behind them, with a warning.
 
     Args:
         root: The folder.
@@ -63,10 +67,12 @@ class CocoInstances:
             `"keep"` or `"leave out"`.
         on_broken: What a file or an annotation that cannot be used does: `"stop"`, or be reported and left out with
             `"skip"`.
+        classes: Names in an order of their own, such as a network's, whose numbers hold instead.
 
     Attributes:
         classes: Names of the categories.
-        category_ids: Their ids in the file, in the same order.
+        category_ids: Their ids in the file, in the same order; `None` for one that the file does not list.
+        class_mismatch: What this split's classes and those whose numbers hold do not share, if anything.
         images: What is read of each.
         faults: What is broken and left out.
 
@@ -83,18 +89,22 @@ class CocoInstances:
         size: int | None = None,
         empty: Empty = "keep",
         on_broken: OnBroken = "stop",
+        classes: Sequence[str] | None = None,
     ) -> None:
         if empty not in ("keep", "leave out"):
             raise ValueError(f"empty={empty!r} is unknown. Use one of: keep, leave out.")
         self.size, self.on_broken = size, on_broken
-        self.file, folder = _places(Path(root), split)
+        root = Path(root)
+        self.file, folder = _places(root, split)
         content = _read(self.file)
-        categories, broken = sound_entries(content["categories"], {"id": int, "name": str}, self.file, "category")
-        if broken:  # left out, it would shift all classes
-            raise ValueError(f"{broken[0].name} cannot be used: {broken[0].reason}. Download the file again.")
-        categories.sort(key=lambda category: category["id"])
-        self.classes = tuple(str(category["name"]) for category in categories)
-        self.category_ids = tuple(category["id"] for category in categories)
+        ids = _categories(content["categories"], self.file)
+        reference, place = (None, "") if classes is None else (list(map(plain_name, classes)), "classes=")
+        train = next(_annotation_files(root, "train"), None)
+        if classes is None and train is not None and train != self.file:
+            reference, place = list(_categories(_read_categories(train), train)), str(train)
+        numbered = match_classes(list(ids), reference, place=str(self.file), reference_place=place)
+        self.classes, self.class_mismatch = numbered
+        self.category_ids = tuple(ids.get(name) for name in self.classes)
         images, self.faults = _images(content, self.file, folder, self.category_ids)
         self.images = [image for image in images if image.objects or empty == "keep"]
         raise_or_report(self.faults, on_broken)
@@ -149,15 +159,20 @@ def _places(root: Path, split: str) -> tuple[Path, Path]:
         raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_SPLITS)}.")
     if not root.is_dir():
         raise FileNotFoundError(f"{root} is not a folder. Use coco:DIR with an existing DIR.")
-    files = {name: root / "annotations" / f"instances_{name}.json" for name in _SPLITS[split]}
-    names = [name for name, file in files.items() if file.is_file()]
-    if not names:
-        wanted = " or ".join(file.name for file in files.values())
+    file = next(_annotation_files(root, split), None)
+    if file is None:
+        wanted = " or ".join(f"instances_{name}.json" for name in _SPLITS[split])
         raise FileNotFoundError(f"{root}/annotations has no {wanted} for split={split!r}. Use COCO's own names.")
-    folders = [folder for folder in (root / names[0], root / "images" / names[0]) if folder.is_dir()]
+    name = file.stem.removeprefix("instances_")
+    folders = [folder for folder in (root / name, root / "images" / name) if folder.is_dir()]
     if not folders:
-        raise FileNotFoundError(f"{root} has no folder {names[0]} or images/{names[0]}. Put the pictures there.")
-    return files[names[0]], folders[0]
+        raise FileNotFoundError(f"{root} has no folder {name} or images/{name}. Put the pictures there.")
+    return file, folders[0]
+
+
+def _annotation_files(root: Path, split: str) -> Iterator[Path]:
+    files = (root / "annotations" / f"instances_{name}.json" for name in _SPLITS[split])
+    return (file for file in files if file.is_file())
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -171,8 +186,44 @@ def _read(file: Path) -> Mapping[str, Any]:
     return content
 
 
+def _read_categories(file: Path) -> Sequence[Any]:
+    """Return the categories of a file without parsing the rest of it, which may be half a gigabyte."""
+    if not file.stat().st_size:
+        return _read(file)["categories"]
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        places = [match.end() - 1 for match in re.finditer(rb'"categories"\s*:\s*\[', content)]
+        if len(places) == 1:
+            # A list of categories has no list in it; one that does is parsed with the rest of the file.
+            end = content.find(b"]", places[0]) + 1
+            try:
+                return json.loads(content[places[0] : end])
+            except ValueError:
+                pass
+    return _read(file)["categories"]
+
+
+def _categories(entries: Sequence[Any], file: Path) -> dict[str, int]:
+    """Return the ids of the categories by their names, in the order of the ids.
+
+    Raises:
+        ValueError: An entry is broken; left out, it would shift all classes.
+    """
+    categories, broken = sound_entries(entries, {"id": int, "name": str}, file, "category")
+    if broken:
+        raise ValueError(f"{broken[0].name} cannot be used: {broken[0].reason}. Download the file again.")
+    names: dict[int, str] = {}
+    for category in categories:
+        name = plain_name(category["name"])
+        if (id := category["id"]) in names or name in names.values():
+            raise ValueError(
+                f"{file}, category {id}: its id or its name {name!r} is another's, too. Give each its own."
+            )
+        names[id] = name
+    return {names[id]: id for id in sorted(names)}
+
+
 def _images(
-    content: Mapping[str, Any], file: Path, folder: Path, category_ids: Sequence[int]
+    content: Mapping[str, Any], file: Path, folder: Path, category_ids: Sequence[int | None]
 ) -> tuple[list[_Image], list[Fault]]:
     """Return the images with the annotations that can be used, and what is wrong with the others."""
     needed: dict[str, Any] = {"id": int, "file_name": str, "height": int, "width": int}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from antialias._conventions import IGNORED
@@ -52,6 +53,7 @@ class Cityscapes(MaskFiles):
         size: Shorter side of what is returned, in pixels: images bilinear with anti-aliasing, masks to the nearest
             pixel; as they are if `None`.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and its image left out: `"skip"`.
+        classes: Names in an order of their own, such as a network's, whose numbers hold instead.
 
     Attributes:
         faults: What is broken and left out.
@@ -62,7 +64,13 @@ class Cityscapes(MaskFiles):
     """
 
     def __init__(
-        self, root: str | Path, split: str = "train", *, size: int | None = None, on_broken: OnBroken = "stop"
+        self,
+        root: str | Path,
+        split: str = "train",
+        *,
+        size: int | None = None,
+        on_broken: OnBroken = "stop",
+        classes: Sequence[str] | None = None,
     ) -> None:
         images, masks = _folders(Path(root), split)
         kind = next((kind for kind in _IDS if any(masks.glob(f"*/*_gtFine_{kind}.png"))), None)
@@ -76,7 +84,7 @@ class Cityscapes(MaskFiles):
             ImageAndMask(images / f"{scene}{_IMAGE}", masks / f"{scene}{ending}")
             for scene in sorted(scenes | _scenes(masks, ending))
         ]
-        super().__init__(files, tuple(_LEARNT), _IDS[kind], size=size, on_broken=on_broken)
+        super().__init__(files, tuple(_LEARNT), _IDS[kind], order=classes, size=size, on_broken=on_broken)
 
 
 def _folders(root: Path, split: str) -> tuple[Path, Path]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from antialias._conventions import IGNORED
 from antialias._extras import require
+from antialias.data._classes import match_classes, plain_name
 from antialias.data.images import (
     Fault,
     OnBroken,
@@ -41,15 +42,18 @@ class MaskFiles:
         files: The files of each image; those that are not there are reported.
         classes: Name of each class.
         ids: Class of each id in the files.
+        order: Names of classes whose numbers hold instead of those of `classes`, such as a network's.
         size: Shorter side of what is returned, in pixels: images bilinear with anti-aliasing, masks to the nearest
             pixel; as they are if `None`.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and its image left out: `"skip"`.
 
     Attributes:
+        classes: Name of each class.
+        class_mismatch: What `classes` and `order` do not share, if anything.
         faults: What is broken and left out.
 
     Raises:
-        ValueError: A file is broken and `on_broken="stop"`, or no image is left.
+        ValueError: A file is broken and `on_broken="stop"`, or no image is left, or there are too many classes.
     """
 
     def __init__(
@@ -58,14 +62,20 @@ class MaskFiles:
         classes: Sequence[str],
         ids: Mapping[int, int],
         *,
+        order: Sequence[str] | None = None,
         size: int | None = None,
         on_broken: OnBroken = "stop",
     ) -> None:
-        self.files, self.classes, self.size, self.on_broken = list(files), tuple(classes), size, on_broken
+        self.files, self.size, self.on_broken = list(files), size, on_broken
         self.faults: list[Fault] = []
+        order = None if order is None else [plain_name(name) for name in order]
+        self.classes, self.class_mismatch = match_classes(classes, order, place="the data", reference_place="classes=")
+        if len(self.classes) > _UNKNOWN:
+            raise ValueError(f"{len(self.classes)} classes do not fit into bytes. Use {_UNKNOWN} at most.")
         self._sizes: dict[Path, tuple[int, ...]] = {}
         self._table = torch.full((256,), _UNKNOWN, dtype=torch.uint8)
-        self._table[list(ids)] = torch.tensor(list(ids.values()), dtype=torch.uint8)
+        for id, number in ids.items():
+            self._table[id] = IGNORED if number == IGNORED else self.classes.index(classes[number])
         self._leave_out(faults_in(self.files, self._faults_of))
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from antialias._conventions import IGNORED
@@ -29,6 +30,7 @@ class VocSegmentation(MaskFiles):
         size: Shorter side of what is returned, in pixels: images bilinear with anti-aliasing, masks to the nearest
             pixel; as they are if `None`.
         on_broken: What a file that cannot be used does: `"stop"`, or be reported and its image left out: `"skip"`.
+        classes: Names in an order of their own, such as a network's, whose numbers hold instead.
 
     Attributes:
         list: The file of names that is read.
@@ -40,7 +42,13 @@ class VocSegmentation(MaskFiles):
     """
 
     def __init__(
-        self, root: str | Path, split: str = "train", *, size: int | None = None, on_broken: OnBroken = "stop"
+        self,
+        root: str | Path,
+        split: str = "train",
+        *,
+        size: int | None = None,
+        on_broken: OnBroken = "stop",
+        classes: Sequence[str] | None = None,
     ) -> None:
         folder = _folder(Path(root))
         self.list, masks = _list(folder, split)
@@ -49,7 +57,7 @@ class VocSegmentation(MaskFiles):
             raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")
         files = [ImageAndMask(folder / "JPEGImages" / f"{name}.jpg", masks / f"{name}.png") for name in names]
         ids = {number: number for number in (*range(21), IGNORED)}
-        super().__init__(files, _CLASSES.split(), ids, size=size, on_broken=on_broken)
+        super().__init__(files, _CLASSES.split(), ids, order=classes, size=size, on_broken=on_broken)
 
 
 def _folder(root: Path) -> Path:
