@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from antialias.data import ClassSplit, DetectionDataset, PartiallySupervised, boxes_to_masks, in_memory, open_data
 from antialias.metrics import Score
 from antialias.models import load, save
-from antialias.models._mask_x import masks_in
+from antialias.models.heads import masks_in
 from antialias.nn import Adaptive, Filter
 from antialias.results import Evaluation
 from antialias.surgery import convert_

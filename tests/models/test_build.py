@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from antialias.metrics import IMAGENET, normalization_of
 from antialias.models import TinyResNet, build
-from antialias.models._build import Origin, _smp_normalization, build_architecture, origin_of
+from antialias.models._origin import Origin, origin_of
+from antialias.models.libraries import build_architecture
+from antialias.models.libraries._others import smp_normalization
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,7 @@ def test_segmentation_and_googlenet_build_without_fetching_or_warning() -> None:
 )
 def test_segmenters_of_smp_say_which_pixels_the_weights_of_their_encoders_expect(encoder: str, same: str) -> None:
     config = timm.get_pretrained_cfg(same)
-    mean, std = _smp_normalization(encoder)
+    mean, std = smp_normalization(encoder)
     assert (mean, std) == (pytest.approx(config.mean), pytest.approx(config.std))
 
 
@@ -128,7 +130,8 @@ def test_weights_that_cannot_be_are_explained(tmp_path: Path) -> None:
 
 
 def test_an_architecture_alone_reads_no_embedded_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("antialias.models._lite0._embedded_state", lambda: pytest.fail("weights were read"))
+    reader = "antialias.models.backbones._lite0.load_embedded_weights_"
+    monkeypatch.setattr(reader, lambda _: pytest.fail("weights were read"))
     assert isinstance(build_architecture(Origin("antialias:EfficientNetLite0", None)), nn.Module)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import antialias as aa
 from antialias.models import build, load, save
-from antialias.models._dmnet import DynamicFilterHead, PyramidPoolingHead, dmnet
+from antialias.models.heads import DynamicFilterHead, PyramidPoolingHead, dmnet
 from antialias.nn import DynamicFilter2d
 
 TINY = ("antialias:TinyDMNet", "antialias:TinyPSPNet", "antialias:TinyDeepLabV3")

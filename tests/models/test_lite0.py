@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional
 from antialias.data import photographs
 from antialias.metrics import normalization_of
 from antialias.models import build, imagenet_labels
-from antialias.models._lite0 import load_embedded_weights_
+from antialias.models.backbones._lite0 import load_embedded_weights_
 
 
 @pytest.mark.parametrize(("picture", "label"), [("coffee", "espresso"), ("chelsea", "Egyptian cat")])

@@ -12,7 +12,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 import antialias as aa
 from antialias.models import build, load, save
-from antialias.models._frozen import freeze_, freeze_as_
+from antialias.models.backbones import freeze_, freeze_as_
 
 PICTURES = torch.rand((2, 3, 64, 72), generator=torch.Generator().manual_seed(0))
 

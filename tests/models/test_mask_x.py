@@ -12,9 +12,9 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
 
 import antialias as aa
 from antialias.models import build, load, save
-from antialias.models._frozen import freeze_
-from antialias.models._mask_rcnn import tiny_mask_rcnn
-from antialias.models._mask_x import TransferredMasks, detecting_weights, tiny_mask_x
+from antialias.models.backbones import freeze_
+from antialias.models.heads import TransferredMasks, tiny_mask_rcnn, tiny_mask_x
+from antialias.models.heads._mask_x import detecting_weights
 
 PICTURES = torch.rand((2, 3, 64, 72), generator=torch.Generator().manual_seed(0))
 PLACES = torch.tensor([[4.0, 4, 40, 44], [10, 20, 60, 60], [30, 8, 50, 30]])

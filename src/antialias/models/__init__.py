@@ -1,11 +1,18 @@
-"""Networks: by name, from files, and the small ones of this package."""
+"""Networks: by name, from files, and the small ones of this package.
+
+`_build.py` turns a name into a network: that of a file (`files/`), or of a library (`libraries/`). This package's own
+networks are classifiers (`backbones/`), and what detects and segments on them (`heads/`). `_origin.py` is how a network
+remembers its name.
+"""
+
+from __future__ import annotations
 
 from ._build import build as build
-from ._build import read_weights as read_weights
-from ._file import load as load
-from ._file import save as save
-from ._frozen import freeze_as_ as freeze_as_
-from ._labels import imagenet_labels as imagenet_labels
-from ._tiny import TinyResNet as TinyResNet
+from .backbones import TinyResNet as TinyResNet
+from .backbones import freeze_as_ as freeze_as_
+from .backbones import imagenet_labels as imagenet_labels
+from .files import load as load
+from .files import read_weights as read_weights
+from .files import save as save
 
 __all__ = ["TinyResNet", "build", "freeze_as_", "imagenet_labels", "load", "read_weights", "save"]

@@ -11,15 +11,16 @@ from antialias.ops import PaddingMode, padded_conv2d
 class PaddedConv2d(nn.Conv2d):
     """A `torch.nn.Conv2d` of maps of any size, which keeps no padded copy of them for the backward pass."""
 
+    padding: tuple[int, int]  # type: ignore[assignment]  # never a word such as "same"
     padding_mode: PaddingMode
 
     def forward(self, input: Tensor, norm: nn.BatchNorm2d | None = None) -> Tensor:
         """Convolve maps `(N, C, H, W)`, and normalise them with a norm whose statistics are fixed."""
-        (rows, columns), (above, beside), weight, bias = self.stride, self.padding, self.weight, self.bias
+        (rows, columns), weight, bias = self.stride, self.weight, self.bias
         if norm is not None:
             scale, bias = _scale_and_shift(norm)
             weight, bias = (weight * scale[:, None, None, None]).to(weight.dtype), bias.to(weight.dtype)
-        return padded_conv2d(input, weight, (rows, columns), (above, beside), self.padding_mode, bias)
+        return padded_conv2d(input, weight, (rows, columns), self.padding, self.padding_mode, bias)
 
 
 class SeparableConv2d(nn.Sequential):

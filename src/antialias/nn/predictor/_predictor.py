@@ -77,7 +77,8 @@ class Predictor(nn.Module):
         if kind == "separable":
             depthwise = PaddedConv2d(channels, channels, groups=channels, **window, **options)
             pointwise = PaddedConv2d(channels, outputs, 1, **options)
-            self.conv = SeparableConv2d(OrderedDict(depthwise=depthwise, pointwise=pointwise))
+            steps: OrderedDict[str, nn.Module] = OrderedDict(depthwise=depthwise, pointwise=pointwise)
+            self.conv = SeparableConv2d(steps)
         else:
             self.conv = PaddedConv2d(channels, outputs, **window, **options)
         norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
-from torchvision.models import get_model
-from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor
@@ -16,13 +13,10 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, LastLevelMaxPool
 
-from antialias._extras import require
+from antialias.models.backbones import freeze_
 
-from ._backbone import library_of
-from ._frozen import freeze_
-from ._tiny import TinyResNet
+from ._bodies import pyramid_body, tiny_body
 
-_STRIDES = (4, 8, 16, 32)
 _RATIOS = (0.5, 1.0, 2.0)
 _COCO_CATEGORIES = 91
 
@@ -30,8 +24,8 @@ _COCO_CATEGORIES = 91
 def mask_rcnn(backbone: str, num_classes: int | None = None, pretrained: bool | None = None) -> MaskRCNN:
     """Build Mask R-CNN on the feature maps of strides 4, 8, 16 and 32 of a classifier, through an FPN.
 
-    Heads, anchors and picture sizes are torchvision's own, so that only the backbone differs from its ResNet-50. A
-    backbone with pretrained weights has its norms frozen, since detectors train on a few pictures at a time.
+    Heads, anchors and image sizes are torchvision's own, so that only the backbone differs from its ResNet-50. A
+    backbone with pretrained weights has its norms frozen, since detectors train on a few images at a time.
 
     Args:
         backbone: `timm:NAME`, `torchvision:NAME`, or a name of timm's.
@@ -43,7 +37,7 @@ def mask_rcnn(backbone: str, num_classes: int | None = None, pretrained: bool | 
 
     Source: He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature Pyramid Networks", CVPR 2017.
     """
-    body, channels = _body(backbone, bool(pretrained))
+    body, channels = pyramid_body(backbone, bool(pretrained))
     if pretrained:
         freeze_(body)
     pyramid = _Pyramid(body, channels, 256, LastLevelMaxPool())
@@ -59,7 +53,7 @@ def mask_rcnn(backbone: str, num_classes: int | None = None, pretrained: bool | 
 
 
 def tiny_mask_rcnn(num_classes: int | None = None, *, mask_pool: int = 14) -> MaskRCNN:
-    """Build a Mask R-CNN of 0.9 M parameters for pictures of 64 to 96 pixels, which it takes as they are.
+    """Build a Mask R-CNN of 0.9 M parameters for images of 64 to 96 pixels, which it takes as they are.
 
     TinyResNet carries an FPN of 64 channels; anchors, pooling and the number of proposals suit a few objects of 8 to
     80 pixels. It has every kind of downsampling site of its large relatives.
@@ -69,33 +63,29 @@ def tiny_mask_rcnn(num_classes: int | None = None, *, mask_pool: int = 14) -> Ma
         mask_pool: Side of the grid on which mask features are pooled; masks have twice as many samples a side.
     """
     classes, width = num_classes or 21, 64
-    body = IntermediateLayerGetter(TinyResNet(), {f"layer{i + 1}": str(i) for i in range(4)})
-    mean, std = TinyResNet.normalization
+    body, channels, (mean, std) = tiny_body()
+    # An object of 64 pixels is pooled at stride 8, so that it fills the grid.
+    levels, scale = ["0", "1", "2", "3"], {"canonical_scale": 64, "canonical_level": 3}
     model = MaskRCNN(
-        _Pyramid(body, (16, 32, 64, 128), width, None, nn.BatchNorm2d),
+        _Pyramid(body, channels, width, None, nn.BatchNorm2d),
         rpn_anchor_generator=AnchorGenerator(((10, 16), (24, 34), (46, 60), (72, 90)), (_RATIOS,) * 4),
         rpn_pre_nms_top_n_train=200,
         rpn_pre_nms_top_n_test=200,
         rpn_post_nms_top_n_train=100,
         rpn_post_nms_top_n_test=50,
         rpn_batch_size_per_image=64,
-        box_roi_pool=_pool(5),
+        box_roi_pool=MultiScaleRoIAlign(levels, 5, 1, **scale),
         box_head=FastRCNNConvFCHead((width, 5, 5), [width], [128], norm_layer=nn.BatchNorm2d),
         box_predictor=FastRCNNPredictor(128, classes),
         box_batch_size_per_image=16,
         box_positive_fraction=0.5,
         box_detections_per_img=20,
-        mask_roi_pool=_pool(mask_pool),
+        mask_roi_pool=MultiScaleRoIAlign(levels, mask_pool, 1, **scale),
         mask_head=MaskRCNNHeads(width, (width, width), 1),
         mask_predictor=MaskRCNNPredictor(width, width, classes),
     )
     model.transform = _Unresized(64, 96, list(mean), list(std), size_divisible=16)
     return model
-
-
-def _pool(size: int) -> MultiScaleRoIAlign:
-    # An object of 64 pixels is pooled at stride 8, so that it fills the grid.
-    return MultiScaleRoIAlign(["0", "1", "2", "3"], size, 1, canonical_scale=64, canonical_level=3)
 
 
 class _Unresized(GeneralizedRCNNTransform):
@@ -125,47 +115,3 @@ class _Pyramid(nn.Module):
         maps = self.body(x)
         named = maps if isinstance(maps, dict) else {str(level): map for level, map in enumerate(maps)}
         return self.fpn(named)
-
-
-def _body(backbone: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
-    library, name = library_of(backbone)
-    return (_timm_body if library == "timm" else _torchvision_body)(name, pretrained)
-
-
-def _timm_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
-    timm = require("timm", extra="tasks")
-    info = timm.create_model(name, features_only=True).feature_info
-    wanted = [i for i, stride in enumerate(info.reduction()) if stride in _STRIDES]
-    indices = [info.out_indices[i] for i in wanted]
-    body = timm.create_model(name, features_only=True, out_indices=indices, pretrained=pretrained)
-    return body, tuple(body.feature_info.channels())
-
-
-def _torchvision_body(name: str, pretrained: bool) -> tuple[nn.Module, tuple[int, ...]]:
-    net = get_model(name, weights="DEFAULT" if pretrained else None)
-    body = getattr(net, "features", net)
-    layers = _last_of_each_stride(body)
-    if len(layers) < 2:
-        raise ValueError(
-            f"backbone='torchvision:{name}' has no maps of strides 4, 8, 16 and 32 one after the other. Use timm:NAME."
-        )
-    getter = IntermediateLayerGetter(body, {layer: str(i) for i, (layer, _) in enumerate(layers)})
-    return getter, tuple(channels for _, channels in layers)
-
-
-@torch.no_grad()
-def _last_of_each_stride(body: nn.Module) -> list[tuple[str, int]]:
-    """Return the name and channels of the last child at each of the strides, running one child after the other."""
-    x, found = torch.zeros(1, 3, 64, 64), {}
-    training = body.training
-    body.eval()
-    for name, child in body.named_children():
-        try:
-            x = child(x)
-        except (RuntimeError, AssertionError):  # it takes no maps, so the stages end before it
-            break
-        if x.ndim != 4 or x.shape[-1] == 1:
-            break
-        found[64 // x.shape[-1]] = (name, x.shape[1])
-    body.train(training)
-    return [found[stride] for stride in _STRIDES if stride in found]

@@ -17,8 +17,10 @@ class _BasicBlock(nn.Module):
         self.relu1 = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, dilation[1], dilation[1], bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        same = stride == 1 and in_channels == channels
-        self.shortcut = nn.Sequential() if same else _projection(in_channels, channels, stride)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or in_channels != channels:
+            self.shortcut.append(nn.Conv2d(in_channels, channels, 1, stride, bias=False))
+            self.shortcut.append(nn.BatchNorm2d(channels))
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -26,12 +28,8 @@ class _BasicBlock(nn.Module):
         return self.relu2(residual + self.shortcut(x))
 
 
-def _projection(in_channels: int, channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(in_channels, channels, 1, stride, bias=False), nn.BatchNorm2d(channels))
-
-
 class TinyResNet(nn.Module):
-    """Classify pictures with a ResNet of one basic block a stage and widths 16, 32, 64, 128.
+    """Classify images with a ResNet of one basic block a stage and widths 16, 32, 64, 128.
 
     It has every kind of downsampling site of its large relatives (strided stem, max-pool, strided convolution, strided
     shortcut) and 0.3 M parameters, so an experiment on filters takes seconds and still says something about ResNets.
@@ -42,8 +40,8 @@ class TinyResNet(nn.Module):
             dilated.
 
     Attributes:
-        input_size: `(3, 64, 64)`, the pictures it is meant for; any size from 32 works.
-        normalization: `(mean, std)` to apply to pictures in [0, 1].
+        input_size: `(3, 64, 64)`, the images it is meant for; any size from 32 works.
+        normalization: `(mean, std)` to apply to images in [0, 1].
 
     Raises:
         ValueError: No stage has such an output stride.
@@ -73,14 +71,12 @@ class TinyResNet(nn.Module):
         self.layer4 = _BasicBlock(_WIDTHS[2], _WIDTHS[3], strides[2], (at[2], at[3]))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(_WIDTHS[3], num_classes)
-        self.apply(_initialise)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
+        """Classify images `(N, 3, H, W)`."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -19,7 +19,7 @@ from torchvision.models.detection.roi_heads import (
 
 from ._mask_rcnn import mask_rcnn, tiny_mask_rcnn
 
-Detected = dict[str, Tensor]
+Objects = dict[str, Tensor]
 
 _TINY_POOL = 7
 
@@ -130,9 +130,16 @@ class PartialRoIHeads(RoIHeads):
         features: dict[str, Tensor],
         proposals: list[Tensor],
         image_shapes: list[tuple[int, int]],
-        targets: list[Detected] | None = None,
-    ) -> tuple[list[Detected], dict[str, Tensor]]:
-        """Return what is found, and the losses: of the one there is nothing in training, of the other else."""
+        targets: list[Objects] | None = None,
+    ) -> tuple[list[Objects], dict[str, Tensor]]:
+        """Return detections and losses; in training there are no detections, else no losses.
+
+        Args:
+            features: Maps of a pyramid, by name.
+            proposals: Of each image `(P, 4)`.
+            image_shapes: Height and width of each image.
+            targets: Of each image its objects, in training.
+        """
         if self.training:
             return [], self._losses(features, proposals, image_shapes, targets)
         scores, moves = self._boxes(features, proposals, image_shapes)
@@ -145,19 +152,24 @@ class PartialRoIHeads(RoIHeads):
     def _boxes(self, features: Any, proposals: Any, image_shapes: Any) -> tuple[Tensor, Tensor]:
         return self.box_predictor(self.box_head(self.box_roi_pool(features, proposals, image_shapes)))
 
-    def _masks(self, features: Any, places: list[Tensor], labels: Tensor, image_shapes: Any) -> Tensor:
+    def _masks(self, features: Any, boxes: list[Tensor], labels: Tensor, image_shapes: Any) -> Tensor:
         heads: Any = self  # torchvision says that these may be None
-        pooled = heads.mask_head(heads.mask_roi_pool(features, places, image_shapes))
+        pooled = heads.mask_head(heads.mask_roi_pool(features, boxes, image_shapes))
         return heads.mask_predictor(pooled, labels, self.box_predictor)
 
     def _losses(self, features: Any, proposals: Any, image_shapes: Any, targets: Any) -> dict[str, Tensor]:
         proposals, matched, labels, moves = self.select_training_samples(proposals, targets)
         classes, boxes = fastrcnn_loss(*self._boxes(features, proposals, image_shapes), labels, moves)
-        found = zip(proposals, matched, labels, targets, strict=True)
-        places, objects, labels = zip(*(_learnt(*one) for one in found), strict=True)
-        logits = self._masks(features, list(places), torch.cat(labels), image_shapes)
-        masks = _mask_loss(logits, [target["masks"] for target in targets], places, objects)
-        return {"loss_classifier": classes, "loss_box_reg": boxes, "loss_mask": masks}
+        sampled = zip(proposals, matched, labels, targets, strict=True)
+        kept, objects, labels = zip(*(_with_a_mask(*one) for one in sampled), strict=True)
+        logits = self._masks(features, list(kept), torch.cat(labels), image_shapes)
+        if len(logits):
+            masks = zip([target["masks"] for target in targets], kept, objects, strict=True)
+            drawn = [project_masks_on_boxes(*one, logits.shape[-1]) for one in masks]
+            loss = F.binary_cross_entropy_with_logits(logits, torch.cat(drawn))
+        else:
+            loss = logits.sum()  # nought, but every weight gets its gradient
+        return {"loss_classifier": classes, "loss_box_reg": boxes, "loss_mask": loss}
 
 
 @torch.no_grad()
@@ -166,11 +178,11 @@ def masks_in(
 ) -> list[Tensor]:
     """Ask what masks a detector in evaluation mode gives objects whose boxes and classes are known.
 
-    That shows what the mask head has learnt, whatever the detector finds.
+    That shows what the mask head has learnt, whatever the detector detects.
 
     Args:
         model: A network of this module.
-        images: Pictures `(3, H, W)` in [0, 1].
+        images: `(3, H, W)` in [0, 1].
         boxes: Of each `(M, 4)` `x1, y1, x2, y2` in its pixels.
         labels: Of each `(M,)`, from 1.
 
@@ -180,27 +192,20 @@ def masks_in(
     heads: Any = model.roi_heads
     targets: Any = [{"boxes": one} for one in boxes]
     shown, scaled = model.transform(list(images), targets)
-    places = [one["boxes"] for one in scaled or []]
-    logits = heads._masks(model.backbone(shown.tensors), places, torch.cat(list(labels)), shown.image_sizes)
+    rescaled = [one["boxes"] for one in scaled or []]
+    logits = heads._masks(model.backbone(shown.tensors), rescaled, torch.cat(list(labels)), shown.image_sizes)
     parts = logits.sigmoid()[:, None].split([len(one) for one in boxes])
     sizes = [(image.shape[-2], image.shape[-1]) for image in images]
     whole = zip(parts, boxes, sizes, strict=True)
     return [paste_masks_in_image(mask, box, size)[:, 0] for mask, box, size in whole]
 
 
-def _learnt(places: Tensor, objects: Tensor, labels: Tensor, target: Detected) -> tuple[Tensor, Tensor, Tensor]:
+def _with_a_mask(boxes: Tensor, objects: Tensor, labels: Tensor, target: Objects) -> tuple[Tensor, Tensor, Tensor]:
     """Keep the proposals of an image that lie on objects whose masks may be learnt."""
     kept = labels > 0
     if "has_mask" in target and len(target["has_mask"]):
         kept = kept & target["has_mask"][objects]
-    return places[kept], objects[kept], labels[kept]
-
-
-def _mask_loss(logits: Tensor, masks: Sequence[Tensor], places: Sequence[Tensor], objects: Sequence[Tensor]) -> Tensor:
-    if not len(logits):
-        return logits.sum()  # nought, but every weight gets its gradient
-    drawn = [project_masks_on_boxes(*one, logits.shape[-1]) for one in zip(masks, places, objects, strict=True)]
-    return F.binary_cross_entropy_with_logits(logits, torch.cat(drawn))
+    return boxes[kept], objects[kept], labels[kept]
 
 
 def mask_x(
@@ -222,12 +227,15 @@ def mask_x(
         pretrained: Take the backbone's library's own weights.
         agnostic: Build the baseline instead, which has the same mask weights for all classes.
         stop_gradient: Keep the mask loss from changing the weights that detect.
+
+    Raises:
+        ValueError: There is no such backbone, or it has no maps of strides 4, 8, 16 and 32.
     """
     return _with_masks(mask_rcnn(backbone, num_classes, pretrained), 14, agnostic, stop_gradient)
 
 
 def tiny_mask_x(num_classes: int | None = None, *, agnostic: bool = False, stop_gradient: bool = True) -> MaskRCNN:
-    """Build a Mask^X R-CNN for pictures of 64 to 96 pixels: `tiny_mask_rcnn` with mask logits of 14x14.
+    """Build a Mask^X R-CNN for images of 64 to 96 pixels: `tiny_mask_rcnn` with mask logits of 14x14.
 
     Args:
         num_classes: Number of classes, with background; 21 by default, those of the scenes.

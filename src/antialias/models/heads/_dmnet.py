@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from antialias.nn import DynamicFilter2d
 
+from ._bodies import OUTPUT_STRIDE, dilated_body, tiny_body
 from ._deeplab import SpatialPyramid
-from ._segmenter import (
-    Segmenter,
-    conv_norm_relu,
-    dilated_body,
-    fcn_head,
-    resized_like,
-    segmenter,
-    tiny_dilated_body,
-)
+from ._segmenter import Segmenter, conv_norm_relu, fcn_head, resized_like, segmenter
 
 _CLASSES = 21
 _TINY_WIDTH = 64
 
 
 class DynamicFilterHead(nn.Sequential):
-    """Classify positions from a map and what filters of several sizes, made for the picture, find in it.
+    """Classify positions from a map and what filters of several sizes, made for the image, find in it.
 
     Args:
         in_channels: Number of channels of the map.
@@ -34,7 +28,7 @@ class DynamicFilterHead(nn.Sequential):
         branch_channels: Number of channels of each dynamic module; `channels` if `None`.
         kernel_sizes: Sizes of the filters, one module each.
         fusion: Mix each module's channels.
-        dropout: Share of channels dropped before the classifier.
+        dropout: Fraction of channels dropped before the classifier.
 
     Shape:
         `(N, in_channels, H, W)` to logits `(N, num_classes, H, W)`.
@@ -60,7 +54,7 @@ class DynamicFilterHead(nn.Sequential):
         width = branch_channels or channels
         branches = [DynamicFilter2d(in_channels, width, size, fusion) for size in kernel_sizes]
         joined = in_channels + width * len(branches)
-        super().__init__(_Beside(branches), fcn_head(joined, channels, num_classes, dropout))
+        super().__init__(_Branches(branches), fcn_head(joined, channels, num_classes, dropout))
 
 
 class PyramidPoolingHead(nn.Sequential):
@@ -71,7 +65,7 @@ class PyramidPoolingHead(nn.Sequential):
         num_classes: Number of outputs.
         channels: Number of channels that the classifier reads.
         grids: Cells on each side of the averages; each keeps `in_channels / len(grids)` channels.
-        dropout: Share of channels dropped before the classifier.
+        dropout: Fraction of channels dropped before the classifier.
 
     Shape:
         `(N, in_channels, H, W)` to logits `(N, num_classes, H, W)`.
@@ -95,7 +89,7 @@ class PyramidPoolingHead(nn.Sequential):
         width = in_channels // len(grids)
         joined = in_channels + width * len(grids)
         branches = [_PooledGrid(in_channels, width, grid) for grid in grids]
-        super().__init__(_Beside(branches), fcn_head(joined, channels, num_classes, dropout))
+        super().__init__(_Branches(branches), fcn_head(joined, channels, num_classes, dropout))
 
 
 class _PooledGrid(nn.Sequential):
@@ -108,7 +102,7 @@ class _PooledGrid(nn.Sequential):
         return resized_like(super().forward(input), input)
 
 
-class _Beside(nn.ModuleList):
+class _Branches(nn.ModuleList):
     """A map and what branches make of it, side by side."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -131,33 +125,21 @@ def dmnet(backbone: str, num_classes: int | None = None, pretrained: bool | None
     return segmenter(body, channels, DynamicFilterHead(channels[-1], classes), classes, normalization)
 
 
-def tiny_segmenter(head: str, num_classes: int | None = None) -> Segmenter:
-    """Build one of three segmenters that differ in the head alone, for pictures of 64 to 96 pixels.
+def tiny_segmenter(head: Literal["dynamic", "pooled", "dilated"], num_classes: int | None = None) -> Segmenter:
+    """Build one of three segmenters that differ in the head alone, for images of 64 to 96 pixels.
 
     Args:
-        head: `"dynamic"` is DMNet's, `"pooled"` PSPNet's and `"dilated"` DeepLabV3's.
+        head: `"dynamic"` is DMNet's, `"pooled"` PSPNet's and `"dilated"` DeepLabV3's (Chen et al., arXiv
+            1706.05587, section 3.3), without the decoder of V3+.
         num_classes: Number of classes; 21 by default, those of the scenes.
     """
-    body, channels, normalization = tiny_dilated_body()
-    classes = num_classes or _CLASSES
-    return segmenter(body, channels, _TINY_HEADS[head](channels[-1], classes), classes, normalization)
-
-
-def _tiny_dynamic(in_channels: int, num_classes: int) -> nn.Module:
-    return DynamicFilterHead(in_channels, num_classes, _TINY_WIDTH, in_channels // 4)
-
-
-def _tiny_pooled(in_channels: int, num_classes: int) -> nn.Module:
-    return PyramidPoolingHead(in_channels, num_classes, _TINY_WIDTH)
-
-
-def _tiny_dilated(in_channels: int, num_classes: int) -> nn.Module:
-    """Return DeepLabV3's head (Chen et al., arXiv 1706.05587, section 3.3), without the decoder of V3+."""
-    return nn.Sequential(SpatialPyramid(in_channels, _TINY_WIDTH), fcn_head(_TINY_WIDTH, _TINY_WIDTH, num_classes))
-
-
-_TINY_HEADS: dict[str, Callable[[int, int], nn.Module]] = {
-    "dynamic": _tiny_dynamic,
-    "pooled": _tiny_pooled,
-    "dilated": _tiny_dilated,
-}
+    body, channels, normalization = tiny_body(OUTPUT_STRIDE)
+    classes, width = num_classes or _CLASSES, _TINY_WIDTH
+    top: nn.Module
+    if head == "dynamic":
+        top = DynamicFilterHead(channels[-1], classes, width, channels[-1] // 4)
+    elif head == "pooled":
+        top = PyramidPoolingHead(channels[-1], classes, width)
+    else:
+        top = nn.Sequential(SpatialPyramid(channels[-1], width), fcn_head(width, width, classes))
+    return segmenter(body, channels, top, classes, normalization)

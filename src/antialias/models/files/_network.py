@@ -1,33 +1,22 @@
-"""Networks in files: weights as safetensors, how to rebuild the network as JSON beside them."""
+"""Networks saved and loaded: weights as safetensors, how to rebuild the network as JSON beside them."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, TypedDict
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from antialias.models._origin import LIBRARIES, Origin, origin_of
+from antialias.models.backbones import freeze_as_
+from antialias.models.libraries import build_architecture
 from antialias.surgery import conversion_of, replay_
 
-from ._build import Origin, build_architecture, is_library_name, origin_of
-from ._frozen import freeze_as_
+from ._header import Header
 
-_KEY, _FORMAT = "antialias", 1
-
-
-class _Header(TypedDict):
-    """What the file says beside its tensors; `None` where it has nothing to say."""
-
-    format: int
-    name: str | None
-    num_classes: int | None
-    conversion: dict[str, Any] | None
-    ties: dict[str, str]
-    channels_last: bool
+_KEY = "antialias"
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -51,13 +40,28 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> load(path).fc.out_features
         3
     """
-    tensors, ties = _untie(model.state_dict(keep_vars=True))
+    first: dict[int, str] = {}
+    tensors: dict[str, Tensor] = {}
+    ties: dict[str, str] = {}
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if tensor.is_meta:
+            raise ValueError(f"{name} is on the meta device and has no data. Use a network with weights.")
+        if id(tensor) in first:
+            ties[name] = first[id(tensor)]
+        else:
+            first[id(tensor)] = name
+            tensors[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    origin, conversion = origin_of(model), conversion_of(model)
+    header = Header(
+        name=None if origin is None else origin.name,
+        num_classes=None if origin is None else origin.num_classes,
+        conversion=None if conversion is None else conversion.to_dict(),
+        ties=ties,
+        channels_last=any(_is_channels_last(parameter) for parameter in model.parameters()),
+    )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
-    }
-    save_file(stored, path, metadata={_KEY: json.dumps(_describe(model, ties))})
+    save_file(tensors, path, metadata={_KEY: header.to_json()})
 
 
 def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
@@ -78,53 +82,33 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         FileNotFoundError: There is no such file.
         ValueError: It is not a safetensors file, does not say what it holds, or does not fit `model`.
     """
-    header, tensors = _read(Path(path))
-    model = _rebuild(Path(path), header) if model is None else model
-    freeze_as_(model, tensors.keys() | header["ties"].keys())
-    if header["conversion"] is not None and conversion_of(model) is None:
-        replay_(model, header["conversion"])
-    _fill_(model, tensors | {tied: tensors[name] for tied, name in header["ties"].items()}, Path(path))
-    _tie_(model, header["ties"])
-    if header["channels_last"]:  # other kernels run then, which round otherwise
+    path = Path(path)
+    header, tensors = _read(path)
+    if model is None:
+        if header.name is None or header.name.partition(":")[0] not in LIBRARIES:
+            raise ValueError(
+                f"{path} holds a network of your own. Use load(path, model=...) with the unconverted network."
+            )
+        model = build_architecture(Origin(header.name, header.num_classes))
+    freeze_as_(model, tensors.keys() | header.ties.keys())
+    if header.conversion is not None and conversion_of(model) is None:
+        replay_(model, header.conversion)
+    _fill_(model, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
+    for tied, name in header.ties.items():  # to the very object that the first name refers to
+        owner, _, attribute = tied.rpartition(".")
+        source, _, source_attribute = name.rpartition(".")
+        setattr(model.get_submodule(owner), attribute, getattr(model.get_submodule(source), source_attribute))
+    if header.channels_last:  # other kernels run then, which round otherwise
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval()
-
-
-def _describe(model: nn.Module, ties: dict[str, str]) -> _Header:
-    origin, conversion = origin_of(model), conversion_of(model)
-    name, num_classes = origin or (None, None)
-    record = None if conversion is None else conversion.to_dict()
-    return {
-        "format": _FORMAT,
-        "name": name,
-        "num_classes": num_classes,
-        "conversion": record,
-        "ties": ties,
-        "channels_last": any(_is_channels_last(parameter) for parameter in model.parameters()),
-    }
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
     return tensor.ndim == 4 and not tensor.is_contiguous() and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
-def _untie(state: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Split a state dict into distinct tensors, and `{other name: first name}` of those that are the same object."""
-    first: dict[int, str] = {}
-    tensors: dict[str, Tensor] = {}
-    ties: dict[str, str] = {}
-    for name, tensor in state.items():
-        if tensor.is_meta:
-            raise ValueError(f"{name} is on the meta device and has no data. Use a network with weights.")
-        if id(tensor) in first:
-            ties[name] = first[id(tensor)]
-        else:
-            first[id(tensor)] = name
-            tensors[name] = tensor
-    return tensors, ties
-
-
-def _read(path: Path) -> tuple[_Header, dict[str, Tensor]]:
+def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Read what a file says and its tensors; nobody vouches for either."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file. Use a path written by antialias.save.")
     try:
@@ -134,23 +118,12 @@ def _read(path: Path) -> tuple[_Header, dict[str, Tensor]]:
         raise ValueError(
             f"{path} is not a safetensors file ({error}). Use a path written by antialias.save."
         ) from error
-    return _parse(path, metadata.get(_KEY)), tensors
-
-
-def _parse(path: Path, text: str | None) -> _Header:
-    if text is None:
+    if _KEY not in metadata:
         raise ValueError(f"{path} does not say what it holds. Use models.build(NAME, weights={str(path)!r}).")
-    header = json.loads(text)
-    if header["format"] != _FORMAT:
-        raise ValueError(f"{path} has format {header['format']}, this release reads {_FORMAT}. Use a newer antialias.")
-    return header
-
-
-def _rebuild(path: Path, header: _Header) -> nn.Module:
-    name = header["name"]
-    if name is None or not is_library_name(name):
-        raise ValueError(f"{path} holds a network of your own. Use load(path, model=...) with the unconverted network.")
-    return build_architecture(Origin(name, header["num_classes"]))
+    header = Header.from_json(metadata[_KEY], path)
+    if unknown := set(header.ties.values()) - tensors.keys():
+        raise ValueError(f"{path} shares {min(unknown)}, which it does not hold. Use a file of antialias.save.")
+    return header, tensors
 
 
 def _fill_(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
@@ -168,11 +141,3 @@ def _fill_(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         )
     for name, tensor in tensors.items():
         own[name].data = tensor.to(own[name].device)
-
-
-def _tie_(model: nn.Module, ties: dict[str, str]) -> None:
-    """Make each tied name refer to the very object of its first name."""
-    for tied, name in ties.items():
-        owner, _, attribute = tied.rpartition(".")
-        source, _, source_attribute = name.rpartition(".")
-        setattr(model.get_submodule(owner), attribute, getattr(model.get_submodule(source), source_attribute))

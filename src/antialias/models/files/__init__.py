@@ -1,0 +1,14 @@
+"""Networks in files: weights as safetensors, how to rebuild the network as JSON beside them.
+
+`_network.py` saves and loads, `_header.py` is what a file says beside its tensors, `_weights.py` reads state dicts that
+somebody else wrote.
+"""
+
+from __future__ import annotations
+
+from ._network import load as load
+from ._network import save as save
+from ._weights import load_weights_ as load_weights_
+from ._weights import read_weights as read_weights
+
+__all__ = ["load", "load_weights_", "read_weights", "save"]

@@ -1,0 +1,70 @@
+"""What a file says beside its tensors: how to rebuild the network that they belong to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """How to rebuild a network; `None` where there is nothing to say.
+
+    Attributes:
+        name: What `models.build` made it from.
+        num_classes: The number of outputs that it was given.
+        conversion: What `Conversion.to_dict` returned.
+        ties: `{other name: first name}` of tensors that are stored once.
+        channels_last: Its weights are laid out so.
+    """
+
+    name: str | None
+    num_classes: int | None
+    conversion: dict[str, Any] | None
+    ties: dict[str, str]
+    channels_last: bool
+
+    def to_json(self) -> str:
+        """Return the text that goes into the file."""
+        return json.dumps({"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> Header:
+        """Read the text of a file; nobody vouches for it.
+
+        Raises:
+            ValueError: It is no such text, or of another format.
+        """
+        try:
+            values = json.loads(text)
+            if values["format"] != FORMAT:
+                raise ValueError(
+                    f"{path} has format {values['format']}, this release reads {FORMAT}. Use a newer antialias."
+                )
+            header = cls(**{field.name: values[field.name] for field in fields(cls)})
+        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
+            raise _unreadable(path, str(error) or type(error).__name__) from error
+        expected: dict[str, type | tuple[type, ...]] = {
+            "name": (str, type(None)),
+            "num_classes": (int, type(None)),
+            "conversion": (dict, type(None)),
+            "ties": dict,
+            "channels_last": bool,
+        }
+        for name, kind in expected.items():
+            value = getattr(header, name)
+            if not isinstance(value, kind):
+                raise _unreadable(path, f"{name} is {value!r}")
+        if not all(isinstance(name, str) for name in header.ties.values()):
+            raise _unreadable(path, f"ties is {header.ties!r}")
+        if header.num_classes is not None and header.num_classes < 1:
+            raise _unreadable(path, f"num_classes is {header.num_classes}")
+        return header
+
+
+def _unreadable(path: Path, reason: str) -> ValueError:
+    return ValueError(f"{path} does not say how to rebuild its network ({reason}). Use a file of antialias.save.")
