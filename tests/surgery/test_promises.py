@@ -16,10 +16,9 @@ from torch import Tensor, nn
 
 from antialias.nn import Adaptive, Fixed
 from antialias.surgery import Conversion, Plan, conversion_of, convert_, inspect, replay_
-from antialias.surgery._edits import FilterEdit, Insert
-from antialias.surgery._graph import Graph
-from antialias.surgery._observe import observe
-from antialias.surgery._sites import find
+from antialias.surgery.dataflow import Graph, observe
+from antialias.surgery.edits import FilterEdit, Insert
+from antialias.surgery.sites import find
 
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d)
 

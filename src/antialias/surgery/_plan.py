@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from antialias.nn import Filter
 
-from ._edits import Edit, edit_from_dict
+from .edits import Edit, edit_from_dict
 
 Placement = Literal["exact", "paper"]
 
@@ -98,16 +98,14 @@ class Plan:
         return tuple(site for site in self.sites if site.action == "leave")
 
     def __str__(self) -> str:
-        return "\n".join([f"{self._sentence()}\n", *table(self.sites), *noted(self.filter, self.notes)])
-
-    def _sentence(self) -> str:
         macs, parameters = (sum(getattr(site, key) for site in self.sites) for key in ("macs", "parameters"))
-        return (
+        sentence = (
             f"{self.network}: {counted(len(self.changed), 'site')} to filter with {self.filter}, "
             f"{len(self.skipped)} left. "
             f"Multiply-adds {self.macs / 1e9:.2f} G + {macs / 1e9:.2f} G, "
             f"parameters {self.parameters / 1e6:.2f} M + {parameters / 1e6:.2f} M."
         )
+        return "\n".join([f"{sentence}\n", *table(self.sites), *exactness(self.filter, self.notes)])
 
 
 def counted(number: int, noun: str) -> str:
@@ -122,31 +120,22 @@ def counted(number: int, noun: str) -> str:
 
 def table(sites: Iterable[Site]) -> list[str]:
     """Return the lines of a plain-text table of `sites`."""
-    rows = [("site", "operation", "map", "filter", "MACs", "params", "why"), *map(_row, sites)]
+    rows: list[tuple[str, ...]] = [("site", "operation", "map", "filter", "MACs", "params", "why")]
+    for site in sites:
+        stride = "x".join(map(str, site.stride[:1] if len(set(site.stride)) == 1 else site.stride))
+        before, after = ("x".join(map(str, size)) for size in (site.input_size, site.output_size))
+        cost = ("", "") if site.action == "leave" else (f"+{site.macs / 1e6:.1f} M", f"+{site.parameters / 1e3:.1f} k")
+        size, place = f"{site.channels} x {before} -> {after}", site.place or "left"
+        rows.append((site.name, f"{site.operation} /{stride}", size, place, *cost, site.reason))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
     return [lines[0], "-" * len(lines[0]), *lines[1:]]
 
 
-def noted(filter: Filter, notes: Sequence[str]) -> list[str]:
+def exactness(filter: Filter, notes: Sequence[str]) -> list[str]:
     """Return lines that say whether a network with polyphase filters moves exactly with circular shifts."""
     if filter.phase is None:
         return []
     if not notes:
         return ["", "A circular shift of the picture only shifts what the network computes, exactly."]
     return ["", "Not exact under circular shifts:", *(f"  {note}" for note in notes)]
-
-
-def _row(site: Site) -> tuple[str, ...]:
-    stride = "x".join(map(str, _short(site.stride)))
-    size = f"{site.channels} x {_size(site.input_size)} -> {_size(site.output_size)}"
-    cost = ("", "") if site.action == "leave" else (f"+{site.macs / 1e6:.1f} M", f"+{site.parameters / 1e3:.1f} k")
-    return (site.name, f"{site.operation} /{stride}", size, site.place or "left", *cost, site.reason)
-
-
-def _short(stride: Sequence[int]) -> Sequence[int]:
-    return stride[:1] if len(set(stride)) == 1 else stride
-
-
-def _size(size: Sequence[int]) -> str:
-    return "x".join(map(str, size))

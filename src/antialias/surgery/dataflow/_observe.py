@@ -25,11 +25,11 @@ _PROBED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "sl
 def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Graph:
     """Run `model(*args, **kwargs)` once in evaluation mode and return its dataflow.
 
-    Watching real operations, instead of tracing symbolically, sees through control flow, lists of pictures,
+    Watching real operations, instead of tracing symbolically, sees through control flow, lists of images,
     activations called as functions and modules called several times. The network is left as it was: modes,
     buffers and random state are put back, and no hook stays.
     """
-    with _untouched(model), torch.no_grad():
+    with untouched(model), torch.no_grad():
         recorder = _Recorder(model)
         recorder.start(args, kwargs or {})
         with recorder.watching_modules(), recorder:
@@ -51,12 +51,12 @@ class _Recorder(TorchDispatchMode):
             self._values[tensor] = Value(tuple(tensor.shape))
 
     def finish(self, answer: object) -> None:
-        for value in self._known(answer):
+        for value in self._values_in(answer):
             value.is_output = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         arguments = {a.name: value for a, value in zip(func._schema.arguments, args, strict=False)} | (kwargs or {})
-        inputs = self._known(arguments)
+        inputs = self._values_in(arguments)
         result = func(*args, **(kwargs or {}))
         if inputs:
             self._record(func._schema.name, arguments, inputs, result)
@@ -77,7 +77,7 @@ class _Recorder(TorchDispatchMode):
         self._values[tensor] = Value(tuple(tensor.shape), op)
         return self._values[tensor]
 
-    def _known(self, tree: object) -> tuple[Value, ...]:
+    def _values_in(self, tree: object) -> tuple[Value, ...]:
         return tuple(self._values[tensor] for tensor in _tensors(tree) if tensor in self._values)
 
     @contextmanager
@@ -127,7 +127,8 @@ def fork_rng() -> Iterator[None]:
 
 
 @contextmanager
-def _untouched(model: nn.Module) -> Iterator[None]:
+def untouched(model: nn.Module) -> Iterator[None]:
+    """Run a network in evaluation mode, and put back its modes, its buffers and the random state at the end."""
     modes = [(module, module.training) for module in model.modules()]
     buffers = [
         (module, key, buffer, buffer.detach().clone())
@@ -144,11 +145,7 @@ def _untouched(model: nn.Module) -> Iterator[None]:
             for module, mode in modes:
                 module.training = mode
             for module, key, buffer, before in buffers:
-                _put_back(module, key, buffer, before)
-
-
-@torch.no_grad()
-def _put_back(module: nn.Module, key: str, buffer: Tensor, before: Tensor) -> None:
-    module._buffers[key] = buffer
-    if not buffer.is_meta and not torch.equal(buffer, before):
-        buffer.copy_(before)
+                module._buffers[key] = buffer
+                if not buffer.is_meta and not torch.equal(buffer, before):
+                    with torch.no_grad():
+                        buffer.copy_(before)

@@ -15,8 +15,8 @@ def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], M
 
     Args:
         model: The network.
-        example: An input tensor, a tuple of positional arguments, a list of pictures (as detectors take them), a
-            dictionary of keyword arguments, or `None` for a random picture of the size the network itself names
+        example: An input tensor, a tuple of positional arguments, a list of images (as detectors take them), a
+            dictionary of keyword arguments, or `None` for a random image of the size the network itself names
             (`input_size`, or timm's `pretrained_cfg`).
 
     Raises:
@@ -24,7 +24,13 @@ def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], M
         TypeError: `example` is something else.
     """
     if example is None:
-        return (_picture(model),), {}
+        if (shape := input_size(model)) is None:
+            raise ValueError(
+                f"example is None, and {type(model).__name__} names no input_size. "
+                "Pass an input the network takes, such as example=torch.rand(1, 3, 224, 224)."
+            )
+        like = next((t for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()), torch.empty(0))
+        return (torch.randn(1, *shape, generator=torch.Generator().manual_seed(0)).to(like),), {}
     if isinstance(example, Tensor):
         return (example,), {}
     if isinstance(example, tuple):
@@ -34,13 +40,13 @@ def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], M
     if isinstance(example, Mapping):
         return (), example
     raise TypeError(
-        f"example is a {type(example).__name__}. Pass a tensor, a tuple of arguments, a list of pictures or a "
+        f"example is a {type(example).__name__}. Pass a tensor, a tuple of arguments, a list of images or a "
         "dictionary of keyword arguments."
     )
 
 
 def input_size(model: nn.Module) -> tuple[int, int, int] | None:
-    """Return the channels, height and width of the pictures a network is meant for, or `None` if it does not say.
+    """Return the channels, height and width of the images a network is meant for, or `None` if it does not say.
 
     Looked at in this order: an attribute `model.input_size`, as a side, `(H, W)` or `(C, H, W)`; timm's
     `pretrained_cfg`.
@@ -57,15 +63,3 @@ def input_size(model: nn.Module) -> tuple[int, int, int] | None:
         return None
     sides = (3, size, size) if isinstance(size, int) else (3, *size)[-3:]
     return sides[0], sides[1], sides[2]
-
-
-def _picture(model: nn.Module) -> Tensor:
-    shape = input_size(model)
-    if shape is None:
-        raise ValueError(
-            f"example is None, and {type(model).__name__} names no input_size. "
-            "Pass an input the network takes, such as example=torch.rand(1, 3, 224, 224)."
-        )
-    like = next((t for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()), torch.empty(0))
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, *shape, generator=generator).to(like)

@@ -6,18 +6,18 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from torch import nn
 
 from antialias.nn import Filter, PhaseReturn2d, PolyphasePool2d
 
+from ._functional import POOL, RETURN, patch, unpatch
 from ._hooks import CropToPhase, FilterInput, FilterOutput, ReturnOutput, WrapInput
-from ._place import Side
-from ._pools import SlidingAvgPool2d, SlidingMaxPool2d
-from ._redirect import POOL, RETURN, redirect_, release_
+from ._pools import Stride1AvgPool2d, Stride1MaxPool2d
 
 CHILD = "antialias"
+Side = Literal["input", "output"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,11 @@ class Edit(ABC):
 
     Attributes:
         module: The module's name.
+        saved_as: Name of the kind of change in files.
     """
 
     module: str
+    saved_as: ClassVar[str]
 
     @abstractmethod
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
@@ -40,16 +42,18 @@ class Edit(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the edit as plain values for JSON."""
-        return {"edit": type(self).__name__, **dataclasses.asdict(self)}
+        return {"edit": self.saved_as, **dataclasses.asdict(self)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retune(Edit):
+class SetAttributes(Edit):
     """Set attributes of a module, such as its stride.
 
     Attributes:
         attributes: Pairs of names and values.
     """
+
+    saved_as: ClassVar[str] = "Retune"
 
     attributes: Mapping[str, Any]
 
@@ -67,14 +71,16 @@ class Retune(Edit):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Slide(Edit):
+class Stride1Pool(Edit):
     """Let the window of a pool slide by one; with `ceil_mode`, the map keeps the extent that it had with the stride."""
+
+    saved_as: ClassVar[str] = "Slide"
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         pool: Any = model.get_submodule(self.module)
         before = {"__class__": pool.__class__, "stride": pool.stride}
         pool.kept_stride, pool.stride = pool.stride, 1
-        pool.__class__ = SlidingMaxPool2d if isinstance(pool, nn.MaxPool2d) else SlidingAvgPool2d
+        pool.__class__ = Stride1MaxPool2d if isinstance(pool, nn.MaxPool2d) else Stride1AvgPool2d
         return before
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
@@ -90,6 +96,8 @@ class KeepPhase(Edit):
     Attributes:
         stride: The former stride, `(s_h, s_w)`.
     """
+
+    saved_as: ClassVar[str] = "KeepPhase"
 
     stride: tuple[int, int]
 
@@ -155,6 +163,8 @@ class Insert(FilterEdit):
         had_stride: The filter is at the input of the module that had the stride.
     """
 
+    saved_as: ClassVar[str] = "Insert"
+
     side: Side
     had_stride: bool = False
 
@@ -178,12 +188,14 @@ class Insert(FilterEdit):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Redirect(FilterEdit):
+class Patch(FilterEdit):
     """Filter a pool that a module calls as a function.
 
     Attributes:
         index: Which of the pools the module calls.
     """
+
+    saved_as: ClassVar[str] = "Redirect"
 
     index: int
 
@@ -192,13 +204,13 @@ class Redirect(FilterEdit):
         return f"{POOL}{self.index}"
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
-        redirect_(self.add_filter(model, config))
+        patch(self.add_filter(model, config))
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         owner = model.get_submodule(self.module)
         del owner._modules[self.child]
-        release_(owner)
+        unpatch(owner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +221,8 @@ class SharePhase(Edit):
         child: Name of the layer in its module.
         leader: Name of the other layer in the network.
     """
+
+    saved_as: ClassVar[str] = "SharePhase"
 
     child: str
     leader: str
@@ -230,6 +244,8 @@ class ReturnPhase(Edit):
         pools: Names in the network of the polyphase layers whose subsampling is taken back, the finest first.
     """
 
+    saved_as: ClassVar[str] = "ReturnPhase"
+
     index: int
     pools: tuple[str, ...]
 
@@ -244,14 +260,14 @@ class ReturnPhase(Edit):
         if self.index < 0:
             owner.register_forward_hook(ReturnOutput(), prepend=True)
         else:
-            redirect_(owner)
+            patch(owner)
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         owner = model.get_submodule(self.module)
         del owner._modules[self.child]
         _remove_hook(owner._forward_hooks, ReturnOutput)
-        release_(owner)
+        unpatch(owner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +278,8 @@ class WrapBorders(Edit):
         before: Rows and columns added in front.
         after: Rows and columns added behind.
     """
+
+    saved_as: ClassVar[str] = "WrapBorders"
 
     before: tuple[int, int]
     after: tuple[int, int]
@@ -288,15 +306,23 @@ def _pool(model: nn.Module, name: str) -> PolyphasePool2d:
     return pool
 
 
-_EDITS: dict[str, type[Edit]] = {
-    edit.__name__: edit for edit in (Retune, Slide, KeepPhase, Insert, Redirect, SharePhase, ReturnPhase, WrapBorders)
-}
+_KINDS: tuple[type[Edit], ...] = (
+    SetAttributes,
+    Stride1Pool,
+    KeepPhase,
+    Insert,
+    Patch,
+    SharePhase,
+    ReturnPhase,
+    WrapBorders,
+)
 
 
 def edit_from_dict(values: Mapping[str, Any]) -> Edit:
     """Read back what `Edit.to_dict` wrote, also after JSON made lists of tuples."""
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    return _EDITS[plain.pop("edit")](**plain)
+    kind = plain.pop("edit")
+    return next(edit for edit in _KINDS if edit.saved_as == kind)(**plain)
 
 
 def _remove_hook(hooks: dict[int, Any], kind: type) -> None:

@@ -6,8 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ._graph import Graph, Op, Value
-from ._sites import both
+from ..dataflow import Graph, Op, Value, pair
 
 _REDUCING = frozenset({"mean", "sum", "amax", "_adaptive_avg_pool2d", "adaptive_max_pool2d"})
 _FLATTENING = frozenset({"view", "_unsafe_view", "reshape", "flatten"})
@@ -58,28 +57,20 @@ def follow_grids(graph: Graph, sampled: Mapping[Op, int], strides: Sequence[tupl
         for value in op.inputs:
             if value.producer is None:
                 grids._of.setdefault(value, ())
-        if (grid := _merged(op, grids)) is not None:
-            _step(op, grid, grids, sampled, strides)
+        if (grid := _merged(op, grids)) is None:
+            continue
+        if op in sampled:
+            grids.before[sampled[op]] = grid
+            grid = (*grid, sampled[op])
+        elif is_upsampling(op):
+            grid = _upsampled(op, grid, grids, strides)
+        elif op.name in _FLATTENING and _positions(op.input) > 1:
+            size = "x".join(map(str, op.input.shape[-2:]))
+            if op.output.shape == (op.input.shape[0], math.prod(op.input.shape[1:])):
+                grids.notes.append(f"{where(op)} tells positions apart: it flattens a map of {size}")
+        if op.name not in _REDUCING or _positions(op.output) > 1:
+            grids._of |= {value: grid for value in op.outputs if len(value.shape) >= 4}
     return grids
-
-
-def _step(op: Op, grid: Grid, grids: Grids, sampled: Mapping[Op, int], strides: Sequence[tuple[int, int]]) -> None:
-    if op in sampled:
-        grids.before[sampled[op]] = grid
-        grid = (*grid, sampled[op])
-    elif is_upsampling(op):
-        grid = _upsampled(op, grid, grids, strides)
-    elif _flattens(op):
-        grids.notes.append(f"{where(op)} tells positions apart: it flattens a map of {_size(op.input)}")
-    if op.name not in _REDUCING or _positions(op.output) > 1:
-        grids._of |= {value: grid for value in op.outputs if len(value.shape) >= 4}
-
-
-def _flattens(op: Op) -> bool:
-    if not op.input.shape:
-        return False
-    flat = (op.input.shape[0], math.prod(op.input.shape[1:]))
-    return op.name in _FLATTENING and op.output.shape == flat and _positions(op.input) > 1
 
 
 def _merged(op: Op, grids: Grids) -> Grid | None:
@@ -96,19 +87,24 @@ def _merged(op: Op, grids: Grids) -> Grid | None:
 
 
 def _upsampled(op: Op, grid: Grid, grids: Grids, strides: Sequence[tuple[int, int]]) -> Grid:
-    if op.input.shape[2:] == op.output.shape[2:] or not grid:
+    """Return the grid after an upsampling, noted as one that repeats samples or as one that does not."""
+    before, after = op.input.shape[2:], op.output.shape[2:]
+    if before == after or not grid:
         return grid
-    factor = tuple(after / before for before, after in zip(op.input.shape[2:], op.output.shape[2:], strict=True))
+    factor = tuple(large / small for small, large in zip(before, after, strict=True))
     left, taken = grid, (1, 1)
     while left and max(taken) < max(factor):
         taken = tuple(t * s for t, s in zip(taken, strides[left[-1]], strict=True))
         left = left[:-1]
-    if taken == factor and _repeats(op):
+    repeats = op.name == "upsample_nearest2d"
+    if op.name == "convolution":
+        repeats = tuple(op.weight.shape[2:]) == pair(op.settings["stride"]) and not any(op.settings["padding"])
+    if taken == factor and repeats:
         grids.returns.append((op, grid[len(left) :]))
     else:
+        small, large = ("x".join(map(str, size[-2:])) for size in (before, after))
         grids.notes.append(
-            f"{where(op)} does not take back a subsampling sample by sample: {op.name} from {_size(op.input)} to "
-            f"{_size(op.output)}"
+            f"{where(op)} does not take back a subsampling sample by sample: {op.name} from {small} to {large}"
         )
     return left
 
@@ -118,22 +114,10 @@ def is_upsampling(op: Op) -> bool:
     return op.name.startswith("upsample_") or (op.name == "convolution" and op.settings["transposed"])
 
 
-def _repeats(op: Op) -> bool:
-    """Whether each sample becomes a block of its own, as with nearest-neighbour upsampling."""
-    if op.name != "convolution":
-        return op.name == "upsample_nearest2d"
-    return tuple(op.weight.shape[2:]) == both(op.settings["stride"]) and not any(op.settings["padding"])
-
-
 def where(op: Op) -> str:
     """Name the module that performs an operation."""
-    name = next((call.name for call in op.call.chain() if call.name), "") if op.call is not None else ""
-    return name or "the network itself"
+    return op.module_name or "the network itself"
 
 
 def _positions(value: Value) -> int:
     return value.shape[-1] * value.shape[-2] if len(value.shape) >= 4 else 0
-
-
-def _size(value: Value) -> str:
-    return "x".join(map(str, value.shape[-2:]))

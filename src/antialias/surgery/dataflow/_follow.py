@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ._graph import Op, Value
@@ -37,33 +36,26 @@ def follow(value: Value) -> list[Step]:
 
     A filter and a subsampling at any of them leave the strided map what it was, whatever lies between.
     """
-    return [Step(value, False), *_onward(value, False)]
-
-
-def _onward(value: Value, activated: bool) -> Iterator[Step]:
+    steps = [Step(value, False)]
     while (cut := _next_cut(value)) is not None:
-        value, bent = cut
-        activated = activated or bent
-        yield Step(value, activated)
+        value, bends = cut
+        steps.append(Step(value, steps[-1].activated or bends))
+    return steps
 
 
 def _next_cut(start: Value) -> tuple[Value, bool] | None:
-    """Find the nearest later value through which everything read of `start` passes."""
-    inside, done, bent = {start}, set[Op](), False
+    """Find the nearest later value through which everything read of `start` passes, and whether the way there bends."""
+    inside, done, bends = {start}, set[Op](), False
     while waiting := {op for value in inside for op in value.consumers} - done:
         op = min(waiting, key=lambda op: op.index)
         if not is_pointwise(op) or not inside.issuperset(op.inputs):
             return None
         done.add(op)
         inside.add(op.output)
-        bent = bent or op.name in _BENDING
-        if not any(_is_open(value, done) for value in inside - {op.output}):
-            return op.output, bent
+        bends = bends or op.name in _BENDING
+        if not any(value.is_output or not done.issuperset(value.consumers) for value in inside - {op.output}):
+            return op.output, bends
     return None
-
-
-def _is_open(value: Value, done: set[Op]) -> bool:
-    return value.is_output or not done.issuperset(value.consumers)
 
 
 def is_pointwise(op: Op) -> bool:
@@ -72,13 +64,10 @@ def is_pointwise(op: Op) -> bool:
         return not op.settings.get("training", False)
     if op.name not in _BENDING | _EVEN:
         return False
-    return all(v.shape == op.output.shape for v in op.inputs) and all(_is_even(t.shape) for t in op.others)
+    weights_are_even = all(len(t.shape) < 2 or t.shape[-1] == t.shape[-2] == 1 for t in op.others)
+    return weights_are_even and all(value.shape == op.output.shape for value in op.inputs)
 
 
 def is_norm(op: Op) -> bool:
     """Return whether `op` is a normalisation with stored statistics."""
     return op.name in _NORMS
-
-
-def _is_even(shape: tuple[int, ...]) -> bool:
-    return len(shape) < 2 or shape[-1] == shape[-2] == 1

@@ -10,6 +10,17 @@ import torch
 from torch import nn
 
 
+def pair(size: Any) -> tuple[int, int]:
+    """Return `size` for rows and columns; PyTorch takes one number, a list of one or a list of two.
+
+    Example:
+        >>> pair(2), pair([3]), pair((1, 2))
+        ((2, 2), (3, 3), (1, 2))
+    """
+    values = list(size) if isinstance(size, (list, tuple)) else [size]
+    return (values[0], values[-1])
+
+
 @dataclass(eq=False)
 class Value:
     """One tensor at one moment; an in-place operation makes a new value of the same tensor.
@@ -65,6 +76,11 @@ class Op:
     def weight(self) -> Value | torch.Tensor:
         """What a convolution convolves with: a tensor, or a value where the network computes it from its input."""
         return next(t for t in (*self.inputs[1:], *self.others) if len(t.shape) == len(self.output.shape))
+
+    @property
+    def module_name(self) -> str:
+        """Name of the innermost module of the network that runs it; empty for the network itself."""
+        return next((call.name for call in self.call.chain() if call.name), "") if self.call is not None else ""
 
     @property
     def is_spatial(self) -> bool:
@@ -127,11 +143,11 @@ class Graph:
 
     def ancestors(self, op: Op) -> set[Op]:
         """Return the operations `op` depends on."""
-        found: set[Op] = set()
+        earlier: set[Op] = set()
         waiting = [value.producer for value in op.inputs]
         while waiting:
             producer = waiting.pop()
-            if producer is not None and producer not in found:
-                found.add(producer)
+            if producer is not None and producer not in earlier:
+                earlier.add(producer)
                 waiting.extend(value.producer for value in producer.inputs)
-        return found
+        return earlier

@@ -1,0 +1,181 @@
+"""What was done to a network: a record that stays with it, and the way back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from antialias.nn import Filter, filter_from_dict
+
+from ._plan import Placement, Plan, Site, counted, exactness, site_from_dict, table
+from .dataflow import fork_rng
+from .edits import Edit, FilterEdit, edit_from_dict
+
+_RECORD = "_antialias"
+
+
+@dataclass
+class ConversionStep:
+    """What one `convert_` does, as plain data that is copied and pickled with the network.
+
+    Attributes:
+        filter: The filter that is placed.
+        placement: `"exact"` or `"paper"`.
+        sites: What subsamples, each with its edits.
+        rest: Edits of the rest of the network.
+        notes: Where exactness under circular shifts is lost.
+        before: What each edit replaced, once it is applied.
+    """
+
+    filter: Filter
+    placement: Placement
+    sites: tuple[Site, ...]
+    rest: tuple[Edit, ...] = ()
+    notes: tuple[str, ...] = ()
+    before: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def edits(self) -> list[Edit]:
+        """Every change, in order."""
+        return [*(edit for site in self.sites for edit in site.edits), *self.rest]
+
+
+class Conversion:
+    """What a conversion changed and what it left, and the way back.
+
+    Attributes:
+        model: The converted network.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    @property
+    def steps(self) -> list[ConversionStep]:
+        """One for each `convert_`."""
+        return self.model.__dict__.get(_RECORD, [])
+
+    @property
+    def changed(self) -> tuple[Site, ...]:
+        """The sites that have a filter."""
+        return tuple(site for step in self.steps for site in step.sites if site.action == "filter")
+
+    @property
+    def skipped(self) -> tuple[Site, ...]:
+        """The sites that were left when the network was last looked at, each with its reason."""
+        return tuple(site for step in self.steps[-1:] for site in step.sites if site.action == "leave")
+
+    @property
+    def filter(self) -> Filter:
+        """The filter that was placed last."""
+        return self.steps[-1].filter
+
+    @property
+    def placement(self) -> Placement:
+        """How the filters were placed last, see `convert_`."""
+        return self.steps[-1].placement
+
+    def filters(self) -> dict[str, nn.Module]:
+        """Return the filters by their names in the network."""
+        edits = [edit for site in self.changed for edit in site.edits if isinstance(edit, FilterEdit)]
+        return {edit.path: self.model.get_submodule(edit.path) for edit in edits}
+
+    def revert_(self) -> nn.Module:
+        """Take the filters out and give each operation its stride back.
+
+        Parameters that were trained in between keep their new values; without training the network computes
+        exactly what it did.
+        """
+        for step in reversed(self.steps):
+            for edit, before in reversed(list(zip(step.edits, step.before, strict=True))):
+                edit.undo(self.model, before)
+        self.model.__dict__.pop(_RECORD, None)
+        return self.model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the conversion as plain values for JSON; `replay_` repeats it on a network of the same kind."""
+        return {
+            "version": 1,
+            "steps": [
+                {
+                    "filter": step.filter.to_dict(),
+                    "placement": step.placement,
+                    "sites": [site.to_dict() for site in step.sites],
+                    "rest": [edit.to_dict() for edit in step.rest],
+                    "notes": list(step.notes),
+                }
+                for step in self.steps
+            ],
+        }
+
+    def __str__(self) -> str:
+        if not self.steps:
+            return f"{type(self.model).__name__} is not converted."
+        sentence = (
+            f"{type(self.model).__name__}: {counted(len(self.changed), 'site')} filtered with {self.filter}, "
+            f"{len(self.skipped)} left."
+        )
+        lines = table((*self.changed, *self.skipped))
+        return "\n".join([f"{sentence}\n", *lines, *exactness(self.filter, self.steps[-1].notes)])
+
+
+def conversion_of(model: nn.Module) -> Conversion | None:
+    """Return the conversion of a network, of a copy, or of a network inside a wrapper; `None` if there is none."""
+    holder = next((module for module in model.modules() if _RECORD in module.__dict__), None)
+    return Conversion(holder) if holder is not None else None
+
+
+def unconverted_copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a network without its filters: the original's function with the present parameters."""
+    twin = copy.deepcopy(model)
+    conversion = conversion_of(twin)
+    if conversion is not None:
+        conversion.revert_()
+    return twin
+
+
+def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
+    """Make the changes of a plan in a network, and leave the record there."""
+    if isinstance(plan, Plan):
+        plan = ConversionStep(plan.filter, plan.placement, plan.sites, plan.edits, plan.notes)
+    with fork_rng():
+        plan.before = [edit.apply(model, plan.filter) for edit in plan.edits]
+    model.__dict__.setdefault(_RECORD, []).append(plan)
+    return Conversion(model)
+
+
+def replay_(model: nn.Module, values: Mapping[str, Any]) -> Conversion:
+    """Convert a network as another of its kind was, from `Conversion.to_dict()`, without running it.
+
+    Args:
+        model: The network; it is changed.
+        values: The conversion as plain values.
+
+    Raises:
+        ValueError: The network does not have the modules that the conversion names, or is converted already.
+    """
+    if conversion_of(model) is not None:
+        raise ValueError(f"{type(model).__name__} is converted already. Call conversion_of(model).revert_() first.")
+    steps = [
+        ConversionStep(
+            filter_from_dict(step["filter"]),
+            step["placement"],
+            tuple(map(site_from_dict, step["sites"])),
+            tuple(map(edit_from_dict, step.get("rest", ()))),
+            tuple(step.get("notes", ())),
+        )
+        for step in values["steps"]
+    ]
+    named = {edit.module for step in steps for edit in step.edits}
+    if missing := sorted(named - dict(model.named_modules()).keys()):
+        raise ValueError(
+            f"{type(model).__name__} has no module {missing[0]!r} ({len(missing)} of {len(named)} are missing), so "
+            "this conversion was made on another network. Build the network it was saved with."
+        )
+    for step in steps:
+        apply(model, step)
+    return Conversion(model)

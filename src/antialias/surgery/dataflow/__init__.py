@@ -1,0 +1,38 @@
+"""What one forward pass of a network does, as a value.
+
+`_example` makes something to run the network on, `_observe` runs it and leaves no trace, `_graph` is what comes out:
+operations, the values between them, and the module calls around them. Two questions are answered on that graph alone:
+where a value goes while every position is treated alike (`_follow`), and how many multiply-adds it all takes (`_macs`).
+"""
+
+from __future__ import annotations
+
+from ._example import arguments as arguments
+from ._example import input_size as input_size
+from ._follow import Step as Step
+from ._follow import follow as follow
+from ._follow import is_norm as is_norm
+from ._graph import Call as Call
+from ._graph import Graph as Graph
+from ._graph import Op as Op
+from ._graph import Value as Value
+from ._graph import pair as pair
+from ._macs import network_macs as network_macs
+from ._observe import fork_rng as fork_rng
+from ._observe import observe as observe
+
+__all__ = [
+    "Call",
+    "Graph",
+    "Op",
+    "Step",
+    "Value",
+    "arguments",
+    "follow",
+    "fork_rng",
+    "input_size",
+    "is_norm",
+    "network_macs",
+    "observe",
+    "pair",
+]

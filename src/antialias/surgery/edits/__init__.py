@@ -1,0 +1,37 @@
+"""The few changes that surgery makes to a network.
+
+`_edits` has them as plain data that can be done, undone, saved and repeated. What they leave in a network stands beside
+it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a function is given a filter (`_functional`).
+"""
+
+from __future__ import annotations
+
+from ._edits import CHILD as CHILD
+from ._edits import Edit as Edit
+from ._edits import FilterEdit as FilterEdit
+from ._edits import Insert as Insert
+from ._edits import KeepPhase as KeepPhase
+from ._edits import Patch as Patch
+from ._edits import ReturnPhase as ReturnPhase
+from ._edits import SetAttributes as SetAttributes
+from ._edits import SharePhase as SharePhase
+from ._edits import Side as Side
+from ._edits import Stride1Pool as Stride1Pool
+from ._edits import WrapBorders as WrapBorders
+from ._edits import edit_from_dict as edit_from_dict
+
+__all__ = [
+    "CHILD",
+    "Edit",
+    "FilterEdit",
+    "Insert",
+    "KeepPhase",
+    "Patch",
+    "ReturnPhase",
+    "SetAttributes",
+    "SharePhase",
+    "Side",
+    "Stride1Pool",
+    "WrapBorders",
+    "edit_from_dict",
+]

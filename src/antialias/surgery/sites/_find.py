@@ -1,0 +1,159 @@
+"""Find the operations of a network that keep only every s-th position."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from antialias.nn import LAYERS
+
+from ..dataflow import Call, Graph, Op, Value, follow, pair
+
+_POOLS = {"max_pool2d_with_indices": "max pool", "avg_pool2d": "average pool"}
+_LEFT = {
+    "max_pool3d_with_indices": "three-dimensional: filters here are two-dimensional",
+    "avg_pool3d": "three-dimensional: filters here are two-dimensional",
+    "fractional_max_pool2d": "fractional pool: its windows have no fixed stride",
+    "adaptive_max_pool2d": "adaptive pool: its windows follow the size of the input",
+    "_adaptive_avg_pool2d": "adaptive pool: it averages all that it subsamples",
+}
+
+
+@dataclass(eq=False)
+class Candidate:
+    """An operation that subsamples, with all calls of the module that performs it.
+
+    Attributes:
+        name: Name of the module, or of the module and the function it calls.
+        kind: `"stem"`, `"convolution"`, `"shortcut"`, `"max pool"`, `"average pool"`, `"dilated"`, ...
+        strides: Positions per kept position, for each dimension of the map.
+        ops: The operation, once for each call.
+        module: The module, where the operation is the module's own.
+        leave: Why nothing can replace it, or empty.
+    """
+
+    name: str
+    kind: str
+    strides: tuple[int, ...]
+    ops: list[Op]
+    module: nn.Module | None = None
+    leave: str = ""
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        """Rows and columns per kept position."""
+        return (self.strides[0], self.strides[-1])
+
+    @property
+    def op(self) -> Op:
+        """The first call's operation."""
+        return self.ops[0]
+
+    @property
+    def call(self) -> Call:
+        """The innermost module call around the first operation."""
+        assert self.op.call is not None
+        return self.op.call
+
+    @property
+    def channels(self) -> int:
+        """Channels of the operation's output."""
+        return self.op.output.shape[1]
+
+
+def find(graph: Graph) -> list[Candidate]:
+    """List what subsamples in `graph`, in order of first use."""
+    candidates: dict[tuple[str, str], Candidate] = {}
+    for op in graph.ops:
+        if (candidate := _candidate(op, graph)) is None:
+            continue
+        first = candidates.setdefault((candidate.name, op.name), candidate)
+        if first is not candidate:
+            first.ops.append(op)
+            first.leave = first.leave or candidate.leave
+    return list(candidates.values())
+
+
+def filter_around(op: Op) -> Call | None:
+    """Return the outermost call of a filter of this package that `op` is part of."""
+    chain = op.call.chain() if op.call is not None else iter(())
+    filters = [call for call in chain if isinstance(call.module, LAYERS)]
+    return filters[-1] if filters else None
+
+
+def is_shortcut(op: Op) -> bool:
+    """Return whether `op` is a 1x1 convolution that no activation follows, as in residual shortcuts."""
+    narrow = not op.is_spatial and not any(op.settings["padding"])
+    return narrow and not any(step.activated for step in follow(op.output))
+
+
+def _candidate(op: Op, graph: Graph) -> Candidate | None:
+    if (layer := filter_around(op)) is not None:
+        if op.index != layer.first:
+            return None
+        strides: Any = layer.module.stride
+        reason = "already anti-aliased by this filter"
+        return Candidate(layer.name or "", "filter", strides, [op], layer.module, reason)
+    if op.name == "convolution":
+        return _convolution(op, graph)
+    if op.name in _POOLS:
+        return _pool(op)
+    if op.name in _LEFT and math.prod(op.output.shape[2:]) > 1:
+        strides = tuple(-(-a // b) for a, b in zip(op.input.shape[2:], op.output.shape[2:], strict=True))
+        return Candidate(f"{op.module_name}:{op.name}", "adaptive pool", strides, [op], leave=_LEFT[op.name])
+    if op.name == "slice" and len(op.input.shape) == 4 and op.settings.get("dim", 0) >= 2:
+        step, reason = int(op.settings.get("step", 1)), f"slices with a step at {op.source}"
+        return Candidate(f"{op.module_name}:slice", "slice", (step,), [op], leave=reason) if step > 1 else None
+    return None
+
+
+def _convolution(op: Op, graph: Graph) -> Candidate | None:
+    strides, module = tuple(op.settings["stride"]), _module_of(op, nn.modules.conv._ConvNd)
+    if max(strides) == 1:
+        return None
+    name = op.module_name if module is not None else f"{op.module_name}:conv"
+    candidate = Candidate(name, "convolution", strides, [op], module)
+    if op.settings["transposed"]:
+        candidate.kind, candidate.leave = "transposed", "transposed convolution: it upsamples"
+    elif len(strides) != 2:
+        candidate.leave = f"{len(strides)}-dimensional convolution: filters here are two-dimensional"
+    elif module is None:
+        depthwise = op.settings["groups"] == op.input.shape[1] == op.output.shape[1]
+        if depthwise and not isinstance(op.weight, nn.Parameter | Value):
+            candidate.leave = "already anti-aliased: a depthwise convolution with a constant filter"
+        else:
+            candidate.leave = f"convolution called as a function at {op.source}"
+    elif not any(earlier.name == "convolution" for earlier in graph.ancestors(op)):
+        candidate.kind, kernel = "stem", tuple(op.weight.shape[2:])
+        if kernel == strides and not any(op.settings["padding"]):
+            size = "x".join(map(str, kernel))
+            candidate.leave = f"stem of {size} patches that do not overlap: it reads pixels, and has no map to filter"
+    elif is_shortcut(op):
+        candidate.kind = "shortcut"
+    return candidate
+
+
+def _pool(op: Op) -> Candidate | None:
+    strides = pair(op.settings.get("stride") or op.settings["kernel_size"])
+    if max(strides) == 1:
+        return None
+    name, module = op.module_name, _module_of(op, (nn.MaxPool2d, nn.AvgPool2d))
+    flat = _module_of(op, (nn.MaxPool1d, nn.AvgPool1d))
+    if module is None and flat is None:
+        name = f"{name}:{op.name.removesuffix('_with_indices')}"
+    candidate = Candidate(name, _POOLS[op.name], strides, [op], module)
+    if flat is not None:
+        candidate.leave = f"{type(flat).__name__}: filters here are two-dimensional"
+    elif getattr(module, "return_indices", False):
+        candidate.leave = "returns indices, which a filtered map does not have"
+    elif min(pair(op.settings["kernel_size"])) > 3 and math.prod(op.output.shape[2:]) == 1:
+        candidate.leave = "global pool: one position is left, so nothing can move"
+    return candidate
+
+
+def _module_of(op: Op, types: type[nn.Module] | tuple[type[nn.Module], ...]) -> nn.Module | None:
+    module = op.call.module if op.call is not None and op.call.name is not None else None
+    return module if isinstance(module, types) else None

@@ -1,0 +1,49 @@
+"""Count what filters add."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from antialias.nn import PolyphasePool2d
+
+from ..dataflow import pair
+from ._find import Candidate
+
+
+def added_macs(candidate: Candidate, layers: Sequence[nn.Module]) -> int:
+    """Return the multiply-adds of the filters of a site, and of its convolutions at the positions they now add.
+
+    Args:
+        candidate: What subsamples.
+        layers: Its filters, one for each call of its module or one for all.
+    """
+    macs = 0
+    each = list(layers) if len(layers) == len(candidate.ops) else [layers[0]] * len(candidate.ops)
+    for op, layer in zip(candidate.ops, each, strict=True):
+        kept = math.prod(op.output.shape[2:]) * op.output.shape[0]
+        macs += kept * _macs_per_kept(layer)
+        if op.name == "convolution" and candidate.kind in ("stem", "convolution"):
+            kernel, s = op.weight.shape[2:], op.settings
+            sizes = [
+                size + 2 * pad - dilation * (k - 1)
+                for size, pad, dilation, k in zip(op.input.shape[2:], s["padding"], s["dilation"], kernel, strict=True)
+            ]
+            macs += (op.output.shape[0] * math.prod(sizes) - kept) * math.prod(op.weight.shape)
+    return macs
+
+
+def _macs_per_kept(layer: Any) -> int:
+    """Return multiply-adds per position that a layer keeps."""
+    if isinstance(layer, PolyphasePool2d):
+        filter = _macs_per_kept(layer.filter) if layer.filter else 0
+        judge = _kernels(layer.judge) if layer.judge else 0
+        return math.prod(layer.stride) * (filter + judge)
+    return _kernels(layer) + layer.channels * math.prod(pair(layer.kernel_size))
+
+
+def _kernels(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters() if p.dim() == 4)

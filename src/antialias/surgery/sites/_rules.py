@@ -1,0 +1,235 @@
+"""What replaces what: from operations that subsample to the edits that give them a filter."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from antialias.nn import Adaptive, Filter, Polyphase
+
+from .._plan import Placement, Site
+from ..dataflow import Graph, Op, pair
+from ..edits import CHILD, Edit, FilterEdit, Insert, Patch
+from ._find import Candidate
+from ._macs import added_macs
+from ._place import place
+from ._stride1 import at_stride_1, why_not_at_stride_1
+
+Where = str | Sequence[str] | Callable[[Site], bool] | None
+_FUNCTIONAL = ("max_pool2d_with_indices", "avg_pool2d")
+
+
+@dataclass
+class Rules:
+    """What the user asked for.
+
+    Attributes:
+        filter: The filter to place.
+        placement: `"exact"` keeps a trained network's function; `"paper"` is the published form.
+        stem: Whether the first strided convolution gets a filter too; `None`: if the filter has a `phase`, which is
+            exact only where every stride is replaced.
+        where: Which sites, by glob over names or by predicate; `None` for all.
+    """
+
+    filter: Filter
+    placement: Placement = "exact"
+    stem: bool | None = None
+    where: Where = None
+
+    def __post_init__(self) -> None:
+        if self.stem is None:
+            self.stem = self.filter.phase is not None
+        if self.placement not in ("exact", "paper"):
+            raise ValueError(f"placement={self.placement!r} is unknown. Use 'exact' or 'paper'.")
+
+    def selects(self, site: Site) -> bool:
+        """Return whether `where` selects a site."""
+        if self.where is None:
+            return True
+        if callable(self.where):
+            return bool(self.where(site))
+        globs = [self.where] if isinstance(self.where, str) else self.where
+        return any(fnmatchcase(site.name, glob) for glob in globs)
+
+    def why_not(self, candidate: Candidate, site: Site) -> str:
+        """Say why a candidate is left without looking further; empty if it is not."""
+        if candidate.leave and not (candidate.kind == "stem" and self.filter.phase is not None):
+            return candidate.leave
+        if candidate.kind == "stem" and not self.stem:
+            return "stem: keeps its stride as in the papers; stem=True filters it"
+        if not self.selects(site):
+            return "not selected by `where`"
+        if max(candidate.stride) == 1 and isinstance(self.filter, Polyphase):
+            return "keeps every sample, so there is no phase to choose"
+        return ""
+
+
+def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: nn.Module) -> tuple[Site, ...]:
+    """Decide what becomes of each candidate: one site for each, in their order."""
+    taken = {name for name, module in model.named_modules() if CHILD in module._modules}
+    sites: list[Site] = []
+    for candidate in candidates:
+        site = _as_it_is(candidate)
+        if reason := rules.why_not(candidate, site):
+            site = dataclasses.replace(site, reason=reason)
+        elif candidate.module is not None:
+            site = _filter_module(candidate, site, graph, rules, model, taken)
+        else:
+            site = _filter_function(candidate, site, graph, rules, model)
+        taken.update(edit.module for edit in site.edits if isinstance(edit, Insert))
+        sites.append(site)
+    return tuple(sites)
+
+
+def uncalled(model: nn.Module, graph: Graph) -> Iterator[Site]:
+    """Yield the layers with a stride that the example did not reach."""
+    called = {call.module for call in graph.calls}
+    for name, module in model.named_modules():
+        if module in called or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+            continue
+        if max(stride := pair(module.stride)) > 1:
+            size = "x".join(map(str, pair(module.kernel_size)))
+            yield Site(
+                name=name,
+                kind="uncalled",
+                operation=f"{type(module).__name__} {size}",
+                stride=stride,
+                channels=getattr(module, "out_channels", 0),
+                input_size=(),
+                output_size=(),
+                action="leave",
+                reason="not called on the example in evaluation mode",
+            )
+
+
+def _as_it_is(candidate: Candidate) -> Site:
+    """Describe a candidate, with the maps before and after its whole module, which may pad before it subsamples."""
+    op, module = candidate.op, candidate.module
+    kernel = op.weight.shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
+    size = "x".join(map(str, pair(kernel) if kernel and len(op.input.shape) == 4 else kernel))
+    layer = type(module).__name__ if module is not None else op.name.removesuffix("_with_indices")
+    around = next((call for call in candidate.call.chain() if call.module is module), None) if module else None
+    before, after = (around.input, around.output) if around is not None else (None, None)
+    return Site(
+        name=candidate.name,
+        kind=candidate.kind,
+        operation=f"{layer} {size}".strip(),
+        stride=candidate.strides,
+        channels=candidate.channels,
+        input_size=(before or op.input).shape[2:],
+        output_size=(after or op.output).shape[2:],
+        action="leave",
+    )
+
+
+def _filter_module(
+    candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module, taken: set[str]
+) -> Site:
+    if reason := why_not_at_stride_1(candidate, graph):
+        return dataclasses.replace(site, reason=reason)
+    if (spot := place(candidate, graph, frozenset(taken))) is None:
+        calls = len(graph.calls_of(candidate.call.module))
+        reason = f"no place reaches all readers of its output exactly once (called {calls} times)"
+        return dataclasses.replace(site, reason=reason)
+    filters = [
+        Insert(
+            module=port.owner,
+            side=port.side,
+            had_stride=port.side == "input" and port.call.module is candidate.module,
+            channels=port.value.shape[1],
+            stride=candidate.stride,
+            like=_nearest_parameter(candidate.op),
+            frozen_norm=_is_frozen(model, candidate.call.name or ""),
+        )
+        for port in spot.ports
+    ]
+    circular = rules.filter.phase is not None and rules.filter.padding_mode == "circular"
+    # The filter first: hooks are prepended, and a layer crops to its old phase before its output is filtered.
+    edits = [*filters, *at_stride_1(candidate, rules.placement, circular)]
+    return _filtered(site, candidate, edits, ", ".join(map(str, spot.ports)), spot.why, rules.filter)
+
+
+def _filter_function(candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module) -> Site:
+    op, call = candidate.op, candidate.call
+    if reason := _why_not_patched(candidate, graph):
+        return dataclasses.replace(site, reason=f"called as a function at {op.source}; {reason}")
+    pools = [other for other in graph.ops[call.first : call.last] if other.name in _FUNCTIONAL]
+    edit = Patch(
+        module=call.name or "",
+        index=pools.index(op),
+        channels=candidate.channels,
+        stride=candidate.stride,
+        like=_nearest_parameter(op),
+        frozen_norm=_is_frozen(model, call.name or ""),
+    )
+    why = f"after the pool that is called as a function at {op.source}"
+    return _filtered(site, candidate, [edit], f"inside {call.name}", why, rules.filter)
+
+
+def _why_not_patched(candidate: Candidate, graph: Graph) -> str:
+    """Say why a function that a module calls cannot be given a filter; empty if it can."""
+    op, call = candidate.op, candidate.call
+    if not call.name:
+        return "no named module calls it"
+    if "forward" in call.module.__dict__:
+        return f"the forward of {call.name} is replaced already"
+    pools = [
+        [inner for inner in graph.ops[each.first : each.last] if inner.name in _FUNCTIONAL]
+        for each in graph.calls_of(call.module)
+    ]
+    if any(inner.call.module is not call.module for ops in pools for inner in ops if inner.call):
+        return f"{call.name} calls modules that pool, too"
+    if len({tuple((inner.name, inner.output.shape[1]) for inner in ops) for ops in pools}) > 1:
+        return f"{call.name} does not do the same in each of its calls"
+    if len(op.input.shape) != 4 or (op.input.producer and op.input.producer.name in ("unsqueeze", "pow")):
+        return "it is not a two-dimensional max or average pool"
+    return ""
+
+
+def _filtered(site: Site, candidate: Candidate, edits: Sequence[Edit], spot: str, why: str, config: Filter) -> Site:
+    """Return the site with its edits, and with what they cost."""
+    filters = [edit for edit in edits if isinstance(edit, FilterEdit)]
+    layers = [edit.build(config, device=torch.device("meta")) for edit in filters]
+    channels = filters[0].channels
+    if isinstance(config, Adaptive) and (groups := config.groups_for(channels)) != config.groups:
+        why = f"{why}; groups={groups}, as {config.groups} does not divide {channels} channels"
+    return dataclasses.replace(
+        site,
+        action="filter",
+        channels=channels,
+        place=spot,
+        reason=why,
+        edits=tuple(edits),
+        parameters=sum(p.numel() for layer in layers for p in layer.parameters()),
+        macs=added_macs(candidate, layers),
+    )
+
+
+def _nearest_parameter(op: Op) -> str:
+    """Name the nearest parameter at or before `op`."""
+    waiting: list[Op | None] = [op]
+    while waiting:
+        current = waiting.pop(0)
+        if current is None or current.call is None:
+            continue
+        for name, _ in current.call.module.named_parameters():
+            if current.call.name:
+                return f"{current.call.name}.{name}"
+        waiting.extend(value.producer for value in current.inputs)
+    return ""
+
+
+def _is_frozen(model: nn.Module, name: str) -> bool:
+    """Whether the norms of the smallest module around `name` that has any are all frozen ones."""
+    parts = name.split(".")
+    for length in range(len(parts), -1, -1):
+        around = model.get_submodule(".".join(parts[:length]))
+        norms = [type(m).__name__ for m in around.modules() if "BatchNorm" in type(m).__name__]
+        if norms:
+            return all("Frozen" in norm for norm in norms)
+    return False
