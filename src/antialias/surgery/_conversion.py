@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from antialias.nn import Filter, filter_from_dict
@@ -142,7 +143,7 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
     """Make the changes of a plan in a network, and leave the record there."""
     if isinstance(plan, Plan):
         plan = ConversionStep(plan.filter, plan.placement, plan.sites, plan.edits, plan.notes)
-    with fork_rng():
+    with fork_rng(), torch.inference_mode(False):
         plan.before = [edit.apply(model, plan.filter) for edit in plan.edits]
     model.__dict__.setdefault(_RECORD, []).append(plan)
     return Conversion(model)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from antialias.nn import Adaptive, Filter
 
@@ -41,12 +42,20 @@ def inspect(
 
     Raises:
         ValueError: `example` is `None` and the network names no input size, or `placement` is unknown.
+        RuntimeError: The network does not run on the example.
 
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
     """
     rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where)
     args, kwargs = arguments(model, example)
-    graph = observe(model, args, kwargs)
+    try:
+        graph = observe(model, args, kwargs)
+    except RuntimeError as error:
+        shapes = ", ".join(str(tuple(t.shape)) for t in tree_leaves((args, dict(kwargs))) if isinstance(t, Tensor))
+        raise RuntimeError(
+            f"{type(model).__name__} does not run on the example, of shape {shapes}: {error} "
+            "Pass an example= that the network takes."
+        ) from error
     candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     sites = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
     polyphase = plan_polyphase(graph, candidates, sites, rules.filter)
@@ -82,6 +91,7 @@ def convert_(
 
     Raises:
         ValueError: Nothing was found that a filter could follow; the message says what was looked at.
+        RuntimeError: The network does not run on the example.
     """
     plan = inspect(model, example, filter, placement=placement, stem=stem, where=where)
     if not plan.sites:

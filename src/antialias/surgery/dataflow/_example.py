@@ -17,7 +17,7 @@ def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], M
         model: The network.
         example: An input tensor, a tuple of positional arguments, a list of images (as detectors take them), a
             dictionary of keyword arguments, or `None` for a random image of the size the network itself names
-            (`input_size`, or timm's `pretrained_cfg`).
+            (`input_size`, or timm's `pretrained_cfg`) with as many channels as its first convolution reads.
 
     Raises:
         ValueError: `example` is `None` and the network names no size.
@@ -29,8 +29,11 @@ def arguments(model: nn.Module, example: Any = None) -> tuple[tuple[Any, ...], M
                 f"example is None, and {type(model).__name__} names no input_size. "
                 "Pass an input the network takes, such as example=torch.rand(1, 3, 224, 224)."
             )
+        first = next((module for module in model.modules() if isinstance(module, nn.Conv2d)), None)
+        channels = shape[0] if first is None else first.in_channels
         like = next((t for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()), torch.empty(0))
-        return (torch.randn(1, *shape, generator=torch.Generator().manual_seed(0)).to(like),), {}
+        image = torch.randn(1, channels, *shape[1:], generator=torch.Generator().manual_seed(0))
+        return (image.to(like),), {}
     if isinstance(example, Tensor):
         return (example,), {}
     if isinstance(example, tuple):

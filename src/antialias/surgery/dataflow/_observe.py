@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ._graph import Call, Graph, Op, Value
 
 _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__file__))
-_PROBED = frozenset({"convolution", "max_pool2d_with_indices", "avg_pool2d", "slice"})
+_PROBED = ("convolution", "max_pool2d_with_indices", "avg_pool2d", "slice", "im2col")
 
 
 def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Graph:
@@ -29,13 +29,18 @@ def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] |
     activations called as functions and modules called several times. The network is left as it was: modes,
     buffers and random state are put back, and no hook stays.
     """
-    with untouched(model), torch.no_grad():
+    with untouched(model):
+        args, kwargs = tree_map_only(Tensor, _outside_inference, (args, dict(kwargs or {})))
         recorder = _Recorder(model)
-        recorder.start(args, kwargs or {})
+        recorder.start(args, kwargs)
         with recorder.watching_modules(), recorder:
-            answer = model(*args, **(kwargs or {}))
+            answer = model(*args, **kwargs)
         recorder.finish(answer)
     return recorder.graph
+
+
+def _outside_inference(tensor: Tensor) -> Tensor:
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 class _Recorder(TorchDispatchMode):
@@ -66,7 +71,7 @@ class _Recorder(TorchDispatchMode):
         name = name.partition("::")[2].rstrip("_") if not name.endswith("__") else name
         others = tuple(t for t in _tensors(arguments) if t not in self._values)
         settings = {key: value for key, value in arguments.items() if not _tensors(value)}
-        source = _calling_line() if name in _PROBED else ""
+        source = _calling_line() if name in _PROBED or "upsample" in name else ""
         op = Op(len(self.graph.ops), name, settings, inputs, (), others, self._call, source)
         op.outputs = tuple(self._assign(tensor, op) for tensor in _tensors(result))
         for value in dict.fromkeys(inputs):
@@ -128,7 +133,10 @@ def fork_rng() -> Iterator[None]:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Run a network in evaluation mode, and put back its modes, its buffers and the random state at the end."""
+    """Run a network in evaluation mode, and put back its modes, its buffers and the random state at the end.
+
+    No gradients are kept, and inference mode is left: in it, torch shows other operations to those who watch.
+    """
     modes = [(module, module.training) for module in model.modules()]
     buffers = [
         (module, key, buffer, buffer.detach().clone())
@@ -136,7 +144,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for key, buffer in module._buffers.items()
         if buffer is not None
     ]
-    with fork_rng():
+    with fork_rng(), torch.inference_mode(False), torch.no_grad():
         try:
             for module, _ in modes:
                 module.training = False  # not .eval(), which a network may override
@@ -147,5 +155,4 @@ def untouched(model: nn.Module) -> Iterator[None]:
             for module, key, buffer, before in buffers:
                 module._buffers[key] = buffer
                 if not buffer.is_meta and not torch.equal(buffer, before):
-                    with torch.no_grad():
-                        buffer.copy_(before)
+                    buffer.copy_(before)

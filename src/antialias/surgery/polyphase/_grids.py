@@ -111,7 +111,9 @@ def _upsampled(op: Op, grid: Grid, grids: Grids, strides: Sequence[tuple[int, in
 
 def is_upsampling(op: Op) -> bool:
     """Return whether an operation makes maps larger."""
-    return op.name.startswith("upsample_") or (op.name == "convolution" and op.settings["transposed"])
+    if op.name.startswith("upsample_"):
+        return any(after > before for before, after in zip(op.input.shape, op.output.shape, strict=True))
+    return op.name == "convolution" and bool(op.settings["transposed"])
 
 
 def where(op: Op) -> str:

@@ -20,6 +20,8 @@ _LEFT = {
     "adaptive_max_pool2d": "adaptive pool: its windows follow the size of the input",
     "_adaptive_avg_pool2d": "adaptive pool: it averages all that it subsamples",
 }
+_VIEWS = ("view", "_unsafe_view", "reshape", "flatten")
+_MOVES = ("permute", "transpose", "clone", "contiguous", "unsqueeze", "squeeze")
 
 
 @dataclass(eq=False)
@@ -104,10 +106,68 @@ def _candidate(op: Op, graph: Graph) -> Candidate | None:
     if op.name in _LEFT and math.prod(op.output.shape[2:]) > 1:
         strides = tuple(-(-a // b) for a, b in zip(op.input.shape[2:], op.output.shape[2:], strict=True))
         return Candidate(f"{op.module_name}:{op.name}", "adaptive pool", strides, [op], leave=_LEFT[op.name])
-    if op.name == "slice" and len(op.input.shape) == 4 and op.settings.get("dim", 0) >= 2:
-        step, reason = int(op.settings.get("step", 1)), f"slices with a step at {op.source}"
-        return Candidate(f"{op.module_name}:slice", "slice", (step,), [op], leave=reason) if step > 1 else None
-    return None
+    if op.name in ("slice", "im2col") or "upsample_" in op.name:
+        return _resampling(op)
+    return _folding(op)
+
+
+def _resampling(op: Op) -> Candidate | None:
+    """List what throws positions away without a convolution or a pool: slices with a step, and smaller sizes."""
+    if op.name == "slice":
+        step = int(op.settings.get("step", 1))
+        if step == 1 or len(op.input.shape) != 4 or op.settings.get("dim", 0) < 2:
+            return None
+        reason = f"slices with a step at {op.source}: indexing has no stride to give to a filter"
+        return Candidate(f"{op.module_name}:slice", "slice", (step,), [op], leave=reason)
+    if op.name == "im2col":
+        reason = f"unfolds into windows at {op.source}: there is no map behind it to filter"
+        return Candidate(f"{op.module_name}:unfold", "folding", tuple(op.settings["stride"]), [op], leave=reason)
+    before, after = op.input.shape[2:], op.output.shape[2:]
+    if all(small >= large for large, small in zip(before, after, strict=True)):
+        return None
+    strides = tuple(max(-(-large // small), 1) for large, small in zip(before, after, strict=True))
+    module = _module_of(op, nn.Upsample)
+    name = op.module_name if module is not None else f"{op.module_name}:interpolate"
+    there = f" at {op.source}" if module is None else ""
+    mode = op.name.removeprefix("_").removeprefix("upsample_").removesuffix("_aa").removesuffix("2d")
+    reason = f"resizes by {mode} interpolation{there}, without a filter: pass antialias=True to interpolate"
+    if op.name.endswith("_aa"):
+        reason = "already anti-aliased: it resizes with antialias=True"
+    elif len(after) != 2:
+        reason = f"resizes by {mode} interpolation: filters here are two-dimensional"
+    elif mode not in ("bilinear", "bicubic"):
+        reason = f"resizes by {mode} interpolation{there}, without a filter: use bilinear with antialias=True"
+    return Candidate(name, "resize", strides, [op], leave=reason)
+
+
+def _folding(op: Op) -> Candidate | None:
+    """List what moves positions into channels, by a layer or by views and permutations."""
+    if op.name == "pixel_unshuffle":
+        before = op.input.shape
+    elif op.name in _VIEWS and len(op.input.shape) > 4 >= len(op.output.shape) >= 3:
+        value = op.input
+        while value.producer is not None and value.producer.name in (*_VIEWS, *_MOVES) and len(value.shape) > 4:
+            value = value.producer.input
+        before = value.shape
+    else:
+        return None
+    after = op.output.shape
+    if len(before) != 4 or before[0] != after[0]:
+        return None
+    channels, rows = (1, 2) if after[1] > before[1] and len(after) == 4 else (3, 1)
+    if len(after) == 3:
+        channels, folded = (1 if after[2] % before[1] == 0 else 3), after[2]
+        fold = folded // before[channels]
+        strides = (math.isqrt(fold),) * 2
+    else:
+        strides = tuple(before[d] // after[d] for d in (rows, rows + 1))
+        fold = after[channels] // before[channels]
+    if fold <= 1 or math.prod(strides) != fold:
+        return None
+    module = _module_of(op, nn.PixelUnshuffle)
+    name = op.module_name if module is not None else f"{op.module_name}:{op.name.removeprefix('_unsafe_')}"
+    reason = "folds positions into channels: it keeps every sample, and no map lies between to filter"
+    return Candidate(name, "folding", strides, [op], leave=reason)
 
 
 def _convolution(op: Op, graph: Graph) -> Candidate | None:

@@ -1,0 +1,88 @@
+"""Whatever subsamples without a convolution or a pool is listed, with the reason why it is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from antialias.surgery import Site, inspect
+
+
+class Between(nn.Module):
+    """A function behind a convolution with 8 channels."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv, self.function = nn.Conv2d(3, 8, 3, padding=1), function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(self.conv(x))
+
+
+def sites(layer: nn.Module) -> list[Site]:
+    return list(inspect(nn.Sequential(nn.Conv2d(3, 3, 1), layer), torch.rand(1, 3, 32, 32)).sites)
+
+
+def space_to_depth(x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    return x.view(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4 * c, h // 2, w // 2)
+
+
+def patch_merging(x: Tensor) -> Tensor:
+    x = x.permute(0, 2, 3, 1)
+    n, h, w, c = x.shape
+    return x.reshape(n, h // 2, 2, w // 2, 2, c).permute(0, 1, 3, 4, 2, 5).flatten(3)
+
+
+def focus(x: Tensor) -> Tensor:
+    return torch.cat([x[..., i::2, j::2] for i in (0, 1) for j in (0, 1)], 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "stride", "reason"),
+    [
+        (lambda x: F.interpolate(x, scale_factor=0.5), "resize", (2, 2), "use bilinear with antialias=True"),
+        (lambda x: F.interpolate(x, size=(8, 32), mode="bilinear"), "resize", (4, 1), "pass antialias=True"),
+        (
+            lambda x: F.interpolate(x, size=16, mode="bilinear", antialias=True),
+            "resize",
+            (2, 2),
+            "already anti-aliased",
+        ),
+        (lambda x: F.pixel_unshuffle(x, 4), "folding", (4, 4), "keeps every sample"),
+        (space_to_depth, "folding", (2, 2), "keeps every sample"),
+        (patch_merging, "folding", (2, 2), "keeps every sample"),
+        (focus, "slice", (2,), "slices with a step at"),
+        (lambda x: x[..., ::2, ::2], "slice", (2,), "slices with a step at"),
+        (lambda x: F.unfold(x, 2, stride=2), "folding", (2, 2), "unfolds into windows"),
+    ],
+)
+def test_what_subsamples_by_resizing_or_by_folding_is_listed(
+    function: Callable[[Tensor], Tensor], kind: str, stride: tuple[int, ...], reason: str
+) -> None:
+    (site,) = sites(Between(function))
+    assert (site.kind, site.stride, site.action) == (kind, stride, "leave")
+    assert reason in site.reason
+
+
+def test_layers_that_resize_are_named() -> None:
+    names = [site.name for site in sites(nn.Sequential(nn.Upsample(scale_factor=0.5), nn.PixelUnshuffle(2)))]
+    assert names == ["1.0", "1.1"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.interpolate(x, scale_factor=2),
+        lambda x: F.pixel_shuffle(x, 2),
+        lambda x: x.view(1, 2, 4, 32, 32).transpose(1, 2).reshape(1, 8, 32, 32),
+        lambda x: x.permute(0, 2, 3, 1).view(1, 4, 8, 4, 8, 8).permute(0, 1, 3, 2, 4, 5).reshape(-1, 8, 8, 8),
+    ],
+    ids=["upsampling", "pixel shuffle", "channel shuffle", "windows of attention"],
+)
+def test_what_keeps_positions_is_not(function: Callable[[Tensor], Tensor]) -> None:
+    assert sites(Between(function)) == []
