@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +26,15 @@ def test_import_brings_in_no_extra_and_no_warning():
     assert not EXTRAS & set(loaded)
 
 
-def test_import_costs_little_more_than_torch():
-    code = "import time, torch; start = time.process_time(); import antialias; print(time.process_time() - start)"
-    assert statistics.median(float(run(code)) for _ in range(3)) < 0.3
+def test_import_brings_in_little_more_than_torch():
+    """Modules are counted, since seconds depend on who else is at work."""
+    code = "import sys, torch; before = set(sys.modules); import antialias; print(*set(sys.modules) - before)"
+    own, others = set(), set()
+    for name in run(code).split():
+        (own if name.partition(".")[0] == "antialias" else others).add(name)
+    assert len(own) < 200
+    assert {name.partition(".")[0] for name in others} <= {"torch", "safetensors", *sys.stdlib_module_names}
+    assert len(others) < 30
 
 
 def test_core_works_without_any_extra():

@@ -1,24 +1,46 @@
 from __future__ import annotations
 
+import inspect
+import re
+import subprocess
+import sys
 from dataclasses import fields
-from typing import get_args
+from importlib import import_module
 
 import pytest
 import torch
 
 import antialias as aa
-from antialias.cli import main
-from antialias.cli._options import FilterName, FilterOptions
+from antialias.cli import VERBS, description, main
+from antialias.cli._options import FILTERS, FilterOptions
 
 
-def test_help_lists_the_verbs(capsys):
+def test_help_lists_the_verbs_with_a_line_each(capsys):
     main(["--help"])
     out = capsys.readouterr().out
-    verbs = "demo inspect convert retrofit train evaluate compare report bench backends"
-    for verb in verbs.split():
-        assert verb in out
+    lines = {verb: re.search(rf"^│ {verb} +(\S.*?) *│$", out, re.MULTILINE)[1] for verb in VERBS}
+    assert set(VERBS) >= {"train", "split", "evaluate"}
+    for verb in VERBS:
         main([verb, "--help"])
-        assert "Usage" in capsys.readouterr().out
+        shown = " ".join(capsys.readouterr().out.split())
+        function = getattr(import_module(f"antialias.cli._{verb}"), verb)
+        assert lines[verb] in shown
+        assert " ".join(description(verb).split()) == " ".join(inspect.getdoc(function).split())
+
+
+def test_help_imports_no_verb():
+    code = "import sys; from antialias.cli import main; main(['--help']); print(*sys.modules)"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = process.stdout.splitlines()[-1].split()
+    assert not [name for name in modules if name.startswith(("antialias.tasks", "antialias.cli._train", "lightning"))]
+
+
+@pytest.mark.parametrize("missing", ["cyclopts", "rich"])
+def test_a_missing_extra_is_one_line(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None; from antialias.cli import main; main(['--help'])"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 2
+    assert process.stderr == f"antialias: {missing} is not installed. Run: pip install 'antialias[cli]'\n"
 
 
 def test_inspect_prints_the_plan(capsys):
@@ -50,6 +72,9 @@ def test_backends(capsys):
         (["inspect", "nowhere.safetensors"], "antialias: nowhere.safetensors is not a file"),
         (["inspect", "antialias:TinyResNet", "--kernel-size", "4"], "antialias: kernel_size=4 has no centre tap"),
         (["backends", "--dtype", "float31"], "antialias: dtype=float31 is unknown"),
+        (["backends", "--dtipe", "float32"], "antialias: Unknown option: --dtipe. Did you mean --dtype"),
+        (["bench", "--rounds", "many"], 'antialias: Invalid value for --rounds: unable to convert "many" into int'),
+        (["train", "semantics"], "antialias: task='semantics' is unknown. Use one of: classification"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_2(capsys, words, message):
@@ -57,8 +82,6 @@ def test_an_error_is_one_line_and_exit_code_2(capsys, words, message):
         main(words)
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
-    import re
-
     assert re.match(message, error)
 
 
@@ -68,7 +91,7 @@ def test_every_filter_has_its_word_and_options():
     assert FilterOptions(filter="polyphase").config() == aa.Polyphase()
     assert FilterOptions(filter="fixed", kernel_size=5, phase="norm").config() == aa.Fixed(kernel_size=5, phase="norm")
     assert FilterOptions(filter="gaussian", width="image").config() == aa.nn.Gaussian(width="image")
-    for name in get_args(FilterName):
+    for name in FILTERS:
         assert type(FilterOptions(filter=name).config()).__name__.lower() == name
     with pytest.raises(ValueError, match="--groups is no option of the fixed filter. Use some of: --padding-mode, "):
         FilterOptions(filter="fixed", groups=4).config()
@@ -76,7 +99,7 @@ def test_every_filter_has_its_word_and_options():
 
 def test_every_field_of_every_filter_is_an_option():
     known = {field.name for field in fields(FilterOptions)}
-    for name in get_args(FilterName):
+    for name in FILTERS:
         assert known >= {field.name for field in fields(getattr(aa.nn, name.capitalize()))}
 
 

@@ -2,49 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import Annotated, Any, Literal, get_type_hints
 
 import torch
 from cyclopts import Parameter
+from docstring_parser import parse
 from torch import Tensor, nn
 
-from antialias import nn as filters
-from antialias.nn import Filter, Init, Phase, PredictorKind, Width
-from antialias.ops import Normalize, PaddingMode
+from antialias.nn import Adaptive, Filter, Fixed, Polyphase
 from antialias.surgery import input_size
 
-FilterName = Literal["adaptive", "fixed", "polyphase", "gaussian", "attention", "ideal", "average"]
+FILTERS = {kind.__name__.lower(): kind for kind in (Adaptive, Fixed, Polyphase, *Filter.__subclasses__())}
+"""The filter configs by their words on the command line."""
 
 
-@Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class FilterOptions:
+class FilterChoice:
     """Which low-pass filter, in the words of its config; what is not given is the filter's own default.
 
     Attributes:
         filter: The filter that follows each downsampling.
-        kernel_size: Side of the filters in samples.
-        kernel_sizes: Sides of the filters to choose from, odd, 1 for none; given once for each (attention).
-        groups: Channel groups with filters of their own (adaptive, gaussian, attention).
-        normalize: Which taps sum to one (adaptive).
-        init: Start values (adaptive, gaussian, attention); the filter's place decides where none is given.
-        width: Whose width it is (gaussian).
-        padding_mode: How borders are continued.
-        predictor: The convolution that predicts filters, or a cheaper one (adaptive).
-        phase: How the samples to keep are chosen: by `norm` or `learned`; the first of each stride if not given.
     """
 
-    filter: FilterName = "adaptive"
-    kernel_size: int | None = None
-    kernel_sizes: Annotated[list[int] | None, Parameter(negative=())] = None
-    groups: int | None = None
-    normalize: Normalize | None = None
-    init: Init | None = None
-    width: Width | None = None
-    padding_mode: PaddingMode | None = None
-    predictor: PredictorKind | None = None
-    phase: Phase | None = None
+    filter: Literal[*FILTERS] = "adaptive"  # type: ignore[valid-type]
 
     def config(self) -> Filter:
         """Return the filter config that the options name.
@@ -52,8 +33,8 @@ class FilterOptions:
         Raises:
             ValueError: An option is not one of this filter's.
         """
-        kind = getattr(filters, self.filter.capitalize())
-        known = [field.name for field in fields(kind)]
+        kind = FILTERS[self.filter]
+        known = [each.name for each in fields(kind)]
         given = {name: value for name, value in vars(self).items() if name != "filter" and value is not None}
         if unknown := sorted(given.keys() - set(known)):
             flag, flags = unknown[0].replace("_", "-"), [f"--{name.replace('_', '-')}" for name in known]
@@ -61,16 +42,41 @@ class FilterOptions:
         return kind(**given)
 
 
+def _filter_flags() -> list[tuple[str, Any, Any]]:
+    """Make a flag of each field of each filter config, in the config's own words; `None` is one that was not given."""
+    flags = []
+    for name in dict.fromkeys(each.name for kind in FILTERS.values() for each in fields(kind)):
+        kinds = {word: kind for word, kind in FILTERS.items() if name in {each.name for each in fields(kind)}}
+        first = next(iter(kinds.values()))
+        words = {each.arg_name: each.description for kind in (first, Filter) for each in parse(kind.__doc__).params}
+        whose = "" if len(kinds) == len(FILTERS) else f" ({', '.join(kinds)})"
+        shown = Parameter(help=f"{str(words[name]).rstrip('.')}{whose}.", negative_iterable=(), consume_multiple=True)
+        flags.append((name, Annotated[get_type_hints(first)[name] | None, shown], field(default=None)))
+    return flags
+
+
+FilterOptions = Parameter(name="*")(
+    make_dataclass(
+        "FilterOptions",
+        _filter_flags(),
+        bases=(FilterChoice,),
+        namespace={"__doc__": FilterChoice.__doc__, "__module__": __name__},
+        frozen=True,
+        kw_only=True,
+    )
+)
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class TrainedFilterOptions(FilterOptions):
+class TrainedFilterOptions(FilterOptions):  # type: ignore[misc, valid-type]
     """Which low-pass filter, or none.
 
     Attributes:
-        filter: The filter that follows each downsampling.
+        filter: The filter that follows each downsampling; `none` trains a plain network.
     """
 
-    filter: FilterName | Literal["none"] = "adaptive"  # type: ignore[assignment]
+    filter: Literal[*FILTERS, "none"] = "adaptive"  # type: ignore[assignment, valid-type]
 
     def config_or_none(self) -> Filter | None:
         """Return the filter config that the options name, if they name one."""

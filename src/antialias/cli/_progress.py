@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Draw a bar on standard error while the context lasts; it is gone afterwards.
+    """Draw a bar on standard error while the context lasts, where that is a terminal; it is gone afterwards.
 
     Args:
         description: What takes the time, in a few words.
@@ -20,6 +20,9 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
         A function that takes how many steps are done, and how many there are.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,6 +1,6 @@
 """On what a network is measured: a value that its scores are stored with."""
 
-from __future__ import annotations
+# No postponed annotations: the command line reads these from classes that inherit them in other modules.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -95,7 +95,7 @@ class EvaluationConfig:
         return cls(**values)
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> EvaluationConfig:
+    def of(cls, values: Mapping[str, Any]) -> "EvaluationConfig":
         """Take what says on what a network is measured from a longer list of settings, such as a training run's."""
         return EvaluationConfig(
             **{field.name: values[field.name] for field in fields(EvaluationConfig) if field.name in values}

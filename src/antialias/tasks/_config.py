@@ -1,6 +1,6 @@
 """Every setting of a training run: a value that is saved beside what it produced."""
 
-from __future__ import annotations
+# No postponed annotations: the command line reads these from classes that inherit them in other modules.
 
 import json
 import tomllib
@@ -146,7 +146,7 @@ class TrainConfig(EvaluationConfig):
             )
 
     @property
-    def evaluation(self) -> EvaluationConfig:
+    def evaluation(self) -> "EvaluationConfig":
         """On what the network is measured in the end."""
         return EvaluationConfig.of(vars(self))
 
@@ -199,7 +199,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no TOML.
+        ValueError: It is no TOML, or names something that is no setting.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file. Use a TOML file such as those in recipes.")
@@ -207,6 +207,9 @@ def read_settings(path: Path) -> dict[str, Any]:
         settings = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path} is no TOML ({error}). Write one setting a line, such as epochs = 8.") from error
+    known = [field.name for field in fields(TrainConfig)]
+    if unknown := sorted(settings.keys() - set(known)):
+        raise ValueError(f"{unknown[0]} in {path} is no setting. Use some of: {', '.join(known)}.")
     written_by_a_run = settings.keys() >= {field.name for field in fields(TrainConfig) if field.default is not None}
     return {"filter": "none", **settings} if written_by_a_run else settings
 
