@@ -24,7 +24,8 @@ class Cost:
         macs: Multiply-adds of a forward pass on one picture.
         time: Time of a forward pass over the plain network's: medians of rounds in turns, seven and a
             second at least.
-        memory: Bytes that a forward pass keeps for the backward one, over the plain network's; counted.
+        memory: Bytes that a forward pass keeps for the backward one, over the plain network's; counted, of a network
+            that is all frozen as if it were not.
     """
 
     parameters: int
@@ -53,6 +54,8 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
         plan = inspect(model, images[:1])
         seconds = _seconds((plain, model), images)
         kept = [_kept_bytes(each, images) for each in (plain, model)]
+        if not kept[0]:  # all of the plain network is frozen: what would be kept if nothing were
+            kept = [_kept_bytes(each, images, thawed=True) for each in (plain, model)]
     return Cost(parameters=plan.parameters, macs=plan.macs, time=seconds[1] / seconds[0], memory=kept[1] / kept[0])
 
 
@@ -83,9 +86,10 @@ def _seconds(models: tuple[nn.Module, nn.Module], images: Tensor) -> list[float]
     return [statistics.median(taken[1:]) for taken in times]
 
 
-def _kept_bytes(model: nn.Module, images: Tensor) -> int:
+def _kept_bytes(model: nn.Module, images: Tensor, *, thawed: bool = False) -> int:
     storages: dict[int, int] = {}
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    frozen = [parameter for parameter in model.parameters() if thawed and not parameter.requires_grad]
 
     def note(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -93,6 +97,12 @@ def _kept_bytes(model: nn.Module, images: Tensor) -> int:
             storages[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        _kept = model(images)  # held until the end, else an address could be counted for two maps
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            _kept = model(images)  # held until the end, else an address could be counted for two maps
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
     return sum(storages.values())

@@ -1,0 +1,78 @@
+"""The verb `evaluate`: what it refuses before it measures, and what it measures of networks that others refuse."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from torch import nn
+
+from antialias.cli import _evaluate, main
+from antialias.models import TinyResNet
+from antialias.results import Evaluation
+
+SMALL = ["--size", "40", "--length", "8", "--accelerator", "cpu"]
+
+
+@pytest.fixture
+def networks(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a module whose callables make networks of two input sizes, and a frozen one."""
+
+    def sized(side: int) -> nn.Module:
+        model = TinyResNet(20)
+        model.input_size = side  # type: ignore[assignment]
+        return model
+
+    module = ModuleType("sized_networks")
+    module.small = lambda: sized(32)  # type: ignore[attr-defined]
+    module.large = lambda: sized(40)  # type: ignore[attr-defined]
+    module.frozen = lambda: sized(32).requires_grad_(False)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sized_networks", module)
+    return "sized_networks"
+
+
+def test_networks_of_different_sizes_are_refused_before_any_is_measured(
+    networks: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["evaluate", f"{networks}:small", f"{networks}:large", *SMALL, "--no-cost"]
+    with monkeypatch.context() as patch:
+        patch.setattr(_evaluate, "measure", lambda *_, **__: pytest.fail("it was measured"))
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+    error = capsys.readouterr().err
+    assert error.startswith(
+        "antialias: the networks are meant for inputs of different sizes, in pixels: sized_networks:small for 32, "
+        "sized_networks:large for 40. Give them one, such as --window 32"
+    )
+    main([*words, "--window", "32"])
+    assert "Difference from sized_networks:small" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_network_of_its_own_size_is_seen_at_it(networks: str, tmp_path: Path) -> None:
+    words = ["evaluate", f"{networks}:large", "--size", "50", *SMALL[2:], "--no-cost"]
+    main([*words, "--out", str(tmp_path)])
+    (written,) = tmp_path.glob("*.json")
+    assert Evaluation.read(written).config.window == 40
+    assert Evaluation.read(written).training is None
+
+
+def test_a_frozen_network_has_a_cost(networks: str, tmp_path: Path) -> None:
+    main(["evaluate", f"{networks}:frozen", *SMALL, "--out", str(tmp_path)])
+    (written,) = tmp_path.glob("*.json")
+    cost = Evaluation.read(written).cost
+    assert cost is not None
+    assert cost.memory == 1
+
+
+def test_of_a_run_s_file_only_the_data_are_taken(networks: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text(
+        'model = "nobody"\nwindow = 32\nsize = 40\ntest_length = 8\nseed = 3\nout = "nowhere"\nweights = "default"\n'
+    )
+    words = ["evaluate", f"{networks}:large", "--config", str(file), "--accelerator", "cpu", "--no-cost"]
+    main([*words, "--out", str(tmp_path / "out")])
+    (written,) = (tmp_path / "out").glob("*.json")
+    assert Evaluation.read(written).config.window == 32
+    assert not Path("nowhere").exists()
