@@ -147,7 +147,7 @@ def ious(model: Any, data: DetectionDataset, split: ClassSplit) -> dict[str, Sco
             mine = torch.tensor([data.classes[label] in names for label in item.labels.tolist()], dtype=torch.bool)
             for name, regions in shown.items():
                 found[name + part].append(_iou(regions[mine], item.masks[mine]).mean())
-    return {name: Score.from_pictures(f"{name} in true boxes", torch.stack(each)) for name, each in found.items()}
+    return {name: Score.from_images(f"{name} in true boxes", torch.stack(each)) for name, each in found.items()}
 
 
 def _iou(first: Tensor, second: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics._loop import Model
+from antialias.metrics._adapter import Model
 
 
 @pytest.fixture(autouse=True)

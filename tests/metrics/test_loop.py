@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias.metrics import consistency, fractional_consistency, one_pixel_changes, worst_of_grid
-from antialias.metrics._loop import Model
+from antialias.metrics._adapter import Model
 
 
 class Watched(nn.Module):

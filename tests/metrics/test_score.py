@@ -20,20 +20,20 @@ def test_a_score_reads_as_one_sentence() -> None:
 
 
 def test_a_score_is_the_mean_of_the_pictures_that_count() -> None:
-    score = Score.from_pictures("share", torch.tensor([0.2, float("nan"), 1.0]))
+    score = Score.from_images("share", torch.tensor([0.2, float("nan"), 1.0]))
     assert (score.value, score.images) == (0.6, 2)
     assert len(score.per_image) == 3
     assert float(score) == 0.6
 
 
 def test_one_picture_says_what_little_it_can() -> None:
-    score = Score.from_pictures("share", torch.ones(1))
+    score = Score.from_images("share", torch.ones(1))
     assert score.interval == pytest.approx((0.2065, 1.0), abs=1e-4)
     assert score.protocol["interval"]["method"] == "Wilson"
 
 
 def test_a_score_is_frozen_and_compares_without_its_pictures() -> None:
-    score = Score.from_pictures("share", torch.ones(3))
+    score = Score.from_images("share", torch.ones(3))
     with pytest.raises(dataclasses.FrozenInstanceError):
         score.value = 0.0  # type: ignore[misc]
     assert score == dataclasses.replace(score, per_image=torch.zeros(0))
@@ -42,7 +42,7 @@ def test_a_score_is_frozen_and_compares_without_its_pictures() -> None:
 
 @pytest.mark.parametrize("per_image", [True, False])
 def test_a_score_survives_json(per_image: bool) -> None:
-    score = Score.from_pictures("share", torch.tensor([0.25, float("nan"), 1.0]), {"passes": 2}, 0.9)
+    score = Score.from_images("share", torch.tensor([0.25, float("nan"), 1.0]), {"passes": 2}, 0.9)
     read = Score.from_dict(json.loads(json.dumps(score.to_dict(per_image=per_image), allow_nan=False)))
     assert read == score
     if per_image:
@@ -51,19 +51,19 @@ def test_a_score_survives_json(per_image: bool) -> None:
 
 def test_no_picture_that_counts_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"share: none of 2 pictures counts\. Add pictures that do\."):
-        Score.from_pictures("share", torch.full((2,), float("nan")))
+        Score.from_images("share", torch.full((2,), float("nan")))
 
 
 def test_levels_are_checked() -> None:
     with pytest.raises(ValueError, match=r"level=95 is not between 0 and 1\. Use level=0\.95\."):
-        Score.from_pictures("share", torch.ones(2), level=95)
+        Score.from_images("share", torch.ones(2), level=95)
 
 
 def test_the_paired_difference_is_sharper_than_the_two_intervals() -> None:
     generator = torch.Generator().manual_seed(0)
     easy = (torch.rand(500, generator=generator) < 0.5).float()
     better = torch.where(torch.rand(500, generator=generator) < 0.1, torch.ones(500), easy)
-    a, b = Score.from_pictures("accuracy", better), Score.from_pictures("accuracy", easy)
+    a, b = Score.from_images("accuracy", better), Score.from_images("accuracy", easy)
     gain = difference(a, b)
     assert gain.value == pytest.approx(a.value - b.value)
     assert gain.interval[0] > 0
@@ -73,13 +73,13 @@ def test_the_paired_difference_is_sharper_than_the_two_intervals() -> None:
 
 def test_the_difference_counts_pictures_that_count_in_both() -> None:
     nan = float("nan")
-    a = Score.from_pictures("share", torch.tensor([1.0, 1.0, nan, 0.0]))
-    b = Score.from_pictures("share", torch.tensor([0.0, nan, 1.0, 0.0]))
+    a = Score.from_images("share", torch.tensor([1.0, 1.0, nan, 0.0]))
+    b = Score.from_images("share", torch.tensor([0.0, nan, 1.0, 0.0]))
     assert (difference(a, b).value, difference(a, b).images) == (0.5, 2)
 
 
 def _score(value: float = 0.5, name: str = "share", count: int = 4, **protocol: object) -> Score:
-    return Score.from_pictures(name, torch.full((count,), value), protocol)
+    return Score.from_images(name, torch.full((count,), value), protocol)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_the_mean_of_a_curve_needs_its_pictures() -> None:
 
 def test_networks_are_averaged_picture_by_picture() -> None:
     nan = float("nan")
-    a = Score.from_pictures("share", torch.tensor([1.0, 0.0, nan, 1.0]), {"in_words": "seed 0"})
-    b = Score.from_pictures("share", torch.tensor([1.0, 1.0, 1.0, nan]), {"in_words": "seed 0"})
+    a = Score.from_images("share", torch.tensor([1.0, 0.0, nan, 1.0]), {"in_words": "seed 0"})
+    b = Score.from_images("share", torch.tensor([1.0, 1.0, 1.0, nan]), {"in_words": "seed 0"})
     mean = average([a, b])
     assert mean.per_image[:2].tolist() == [1.0, 0.5]
     assert (mean.value, mean.images, mean.protocol["seeds_averaged"]) == (0.75, 2, 2)
@@ -179,7 +179,7 @@ def test_a_statistic_of_the_whole_set_is_bounded_by_resampling_pictures() -> Non
 
 def test_a_mean_is_bounded_alike_as_a_statistic() -> None:
     values = (torch.arange(200) % 5).double() / 4
-    mean = Score.from_pictures("share", values)
+    mean = Score.from_images("share", values)
     statistic = Score.from_statistic("share", lambda n: n.double() @ values / n.sum(1), 200)
     assert statistic.value == pytest.approx(mean.value)
     assert statistic.interval == pytest.approx(mean.interval, abs=0.01)

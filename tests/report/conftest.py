@@ -19,9 +19,7 @@ from antialias.results import Cell, Change, Column, Line, Table, Verdict
 def made_up_score(share: float, name: str = "flip rate", *, count: int = 512, **protocol: Any) -> Score:
     """A score whose per-picture values are `share` of ones."""
     per_image = (torch.arange(count) < round(share * count)).float()
-    return Score.from_pictures(
-        name, per_image, {"in_words": "made up", "windows": {"size": 224}, "seed": 0, **protocol}
-    )
+    return Score.from_images(name, per_image, {"in_words": "made up", "windows": {"size": 224}, "seed": 0, **protocol})
 
 
 NASTY = "<script>alert('x')</script>&\"</script x='<!-- <script "

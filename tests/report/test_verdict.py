@@ -8,7 +8,7 @@ from antialias.report._verdict import verdict
 
 def scores(flips: float, accuracy: float = 0.8, count: int = 400) -> dict[str, Score]:
     def score(name: str, share: float) -> Score:
-        return Score.from_pictures(name, torch.arange(count) < round(share * count))
+        return Score.from_images(name, torch.arange(count) < round(share * count))
 
     return {"flips": score("flip rate", flips), "accuracy": score("accuracy", accuracy)}
 

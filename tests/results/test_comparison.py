@@ -19,8 +19,8 @@ from antialias.tasks import TrainConfig
 def _evaluation(right: int, config: TrainConfig, name: str = "tiny, plain", *, time: float = 1.0) -> Evaluation:
     order = torch.randperm(200, generator=torch.Generator().manual_seed(config.seed))
     scores = {
-        "accuracy": Score.from_pictures("accuracy", order < right),
-        "top1_change": Score.from_pictures("P(top-1 change)", order >= 150 + right // 4),
+        "accuracy": Score.from_images("accuracy", order < right),
+        "top1_change": Score.from_images("P(top-1 change)", order >= 150 + right // 4),
     }
     cost = Cost(parameters=2_000_000, macs=3_000_000_000, time=time, memory=1.0)
     return Evaluation(model=name, config=config.evaluation, scores=scores, training=config.to_dict(), cost=cost)
@@ -67,7 +67,7 @@ def test_differences_are_paired_by_picture(runs: list[Evaluation]) -> None:
 def test_scores_of_no_picture_in_common_are_left_out(runs: list[Evaluation]) -> None:
     def with_halves(run: Evaluation, kept: int) -> Evaluation:
         values = torch.where(torch.arange(200) % 2 == kept, 1.0, torch.nan)
-        return replace(run, scores=run.scores | {"if_correct": Score.from_pictures("if correct", values)})
+        return replace(run, scores=run.scores | {"if_correct": Score.from_images("if correct", values)})
 
     plain, adaptive, again = (with_halves(run, kept) for run, kept in zip(runs, (0, 1, 0), strict=True))
     comparison = Comparison.of([plain, adaptive])
@@ -113,7 +113,7 @@ def test_the_verdict_says_what_intervals_show_and_no_more(runs: list[Evaluation]
 
 
 def test_files_hold_the_tables(runs: list[Evaluation], tmp_path: Path) -> None:
-    curve = Curve("flip rate", "horizontal", {1: Score.from_pictures("flip rate", torch.arange(200) < 20)})
+    curve = Curve("flip rate", "horizontal", {1: Score.from_images("flip rate", torch.arange(200) < 20)})
     comparison = Comparison.of([replace(runs[0], flips=curve), *runs[1:]])
     written = write_comparison(comparison, tmp_path, command="antialias compare a b")
     assert all(path.exists() for path in written)

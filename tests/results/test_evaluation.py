@@ -13,7 +13,7 @@ from antialias.nn import Adaptive
 from antialias.results import Evaluation, EvaluationConfig
 from antialias.tasks import TrainConfig
 
-ACCURACY = Score.from_pictures("accuracy", torch.arange(20) < 15)
+ACCURACY = Score.from_images("accuracy", torch.arange(20) < 15)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ TOP1 = Column(key="top1", title="Accuracy")
 
 
 def score(per_image: list[float], **protocol: object) -> Score:
-    return Score.from_pictures("accuracy", torch.tensor(per_image), protocol)
+    return Score.from_images("accuracy", torch.tensor(per_image), protocol)
 
 
 def test_cell_of_a_score_keeps_value_interval_and_protocol() -> None:

@@ -45,7 +45,7 @@ KEPT = moment(10, 0.7, 0.79)
 
 def scores(consistency: float, agreement: float) -> Scores:
     def score(name: str, value: float) -> Score:
-        return Score.from_pictures(name, torch.arange(100) < 100 * value, {"in_words": ""})
+        return Score.from_images(name, torch.arange(100) < 100 * value, {"in_words": ""})
 
     return Scores(
         score("consistency", consistency), score("agreement", agreement), score("change", 0.2), score("mac", 0.1)

@@ -167,7 +167,7 @@ def test_scores_are_counts_of_pixels_on_the_tasks_own_path(sizes: SegmentedImage
     either = [sum(k in pair for pair in pairs) for k in range(5)]
     mean_iou, accuracy = sum(map(truediv, both, either)) / 5, sum(both) / len(pairs)
     assert 0.3 < mean_iou < accuracy < 0.9
-    counted = TASK.evaluate_part(model, sizes, CONFIG, range(7))["overlaps"].values.sum(0)
+    counted = TASK.evaluate_part(model, sizes, CONFIG, range(7))["mean_iou"].rows.sum(0)
     assert counted.tolist() == [both, either]
     for scores in (TASK.evaluate(model, sizes, CONFIG), evaluate_data(model, replace(TASK, part=3), sizes, CONFIG)):
         assert scores["mean_iou"].value == pytest.approx(mean_iou, abs=2e-16)  # five quotients in another order

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import antialias.report as pages
-from antialias.metrics import Normalization
+from antialias.metrics import ClassScores
 from antialias.models import build
 from antialias.nn import Adaptive
 from antialias.report import Report
@@ -78,6 +78,6 @@ def _teach(network: nn.Module, settings: Settings, stage: Stage) -> Retrofit:
 @torch.no_grad()
 def compare(before: nn.Module, after: nn.Module, images: Tensor) -> tuple[float, float]:
     """Return the relative change of the logits, and the share of pictures with the same answer."""
-    inputs = Normalization.resolve("model", before).apply(images)
+    inputs = ClassScores(before).inputs(images)
     old, new = before(inputs), after(inputs)
     return float((new - old).norm() / old.norm()), float((new.argmax(1) == old.argmax(1)).float().mean())

@@ -53,6 +53,19 @@ def interval_of_mean_difference(differences: Tensor, level: float) -> Interval:
     return Interval(gains[0] - losses[1], gains[1] - losses[0], "Wilson, gains and losses apart")
 
 
+def interval_of_amounts(values: Tensor, level: float) -> Interval:
+    """Bound the mean of per-image values `(N,)` that are no shares, such as pixels, or of their differences.
+
+    Nothing bounds such values, so nothing is known of what a single image could have been.
+
+    Raises:
+        ValueError: There is one image only.
+    """
+    if len(values) < 2:
+        raise ValueError("1 picture that counts gives no interval of a score that is no share. Add pictures.")
+    return Interval(*percentiles(resampled_means(values.double().sort().values), level), "percentile bootstrap")
+
+
 def wilson(share: float, count: int, level: float) -> tuple[float, float]:
     """Return Wilson's score interval of a share of `count` trials (Wilson 1927, JASA 22:209).
 

@@ -1,190 +1,105 @@
-"""The one loop: pictures -> frames -> logits -> one value a picture."""
+"""The one loop: images -> frames -> answers -> rows of a measurement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, TypedDict
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from antialias.metrics._score import Score, check_level
-from antialias.metrics.inputs._images import Images, Picture, Pictures
-from antialias.metrics.inputs._normalization import Normalization, Normalize
-
-Model = Callable[[Tensor], Any]
-Progress = Callable[[int, int], None]
+from antialias.metrics._adapter import Adapter, Frames, evaluating
+from antialias.metrics._measurement import Measurement
+from antialias.metrics._score import PERCENT
+from antialias.metrics.inputs._images import Images, ImageStream, Sample
 
 
-class Options(TypedDict, total=False):
-    """The settings that every score takes.
+class Show(NamedTuple):
+    """What an adapter is shown of each image: `frames(sample)` gives pixels `(F, C, h, w)` or a list of them."""
 
-    normalize: What the network expects of pixels: `"model"` (default: `normalization_of(model)`), `(mean, std)`, a
-        function on batches, or `None`.
-    resize: Resample the shorter side to this many pixels and take the central square first; default: as given.
-    batch_size: Frames in one forward pass; default 64. It never changes a score.
-    level: Confidence level of the interval; default 0.95.
-    first: Number of the first picture, where the pictures are a part of a larger set (`joined`); default 0.
-    progress: Called with (pictures done, pictures in all; 0 if unknown).
-    """
-
-    normalize: Normalize
-    resize: int | None
-    batch_size: int
-    level: float
-    first: int
-    progress: Progress | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """`Options` with their defaults, checked."""
-
-    normalize: Normalize = "model"
-    resize: int | None = None
-    batch_size: int = 64
-    level: float = 0.95
-    first: int = 0
-    progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        check_level(self.level)
-        check_positive(batch_size=self.batch_size, resize=1 if self.resize is None else self.resize)
-
-
-def check_positive(**counts: int) -> None:
-    """Refuse a count below one, by its argument's name."""
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name}={value} is not positive. Use {name}=1 or more.")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is shown to one model: `frames(picture)` gives pixels `(F, C, h, w)`."""
-
-    model: Model
-    frames: Callable[[Picture], Tensor]
-    normalization: Normalization
-
-    @classmethod
-    def of(cls, model: Model, frames: Callable[[Picture], Tensor], normalize: Normalize) -> Question:
-        """Resolve the argument `normalize` for this model."""
-        return cls(model, frames, Normalization.resolve(normalize, model))
-
-    def logits(self, frames: Sequence[Tensor], batch_size: int) -> tuple[Tensor, ...]:
-        """Answer several pictures' frames `(F, C, h, w)` of one size in few forward passes: logits `(F, K)` of each."""
-        answers = torch.cat([self.answer(batch) for batch in torch.cat(list(frames)).split(batch_size)])
-        return answers.split([len(shown) for shown in frames])
-
-    def answer(self, batch: Tensor) -> Tensor:
-        """Return logits `(N, K)` of pixels `(N, C, H, W)`."""
-        logits = self.forward(batch)
-        _check_logits(logits, len(batch))
-        return logits
-
-    def forward(self, batch: Tensor) -> Any:
-        """Return what the model says of pixels `(N, C, H, W)`, on its device and in its precision."""
-        parameter = next(self.model.parameters(), None) if isinstance(self.model, nn.Module) else None
-        if parameter is not None:
-            batch = batch.to(parameter.device)
-        inputs = self.normalization.apply(batch)
-        if parameter is not None and parameter.is_floating_point():
-            inputs = inputs.to(parameter.dtype)
-        return self.model(inputs)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Values `(N, ...)` of N pictures with what the protocol says of their making."""
-
-    values: Tensor
-    pictures: Pictures
-    normalization: Normalization
-    level: float
-
-    def score(self, name: str, in_words: str, values: Tensor | None = None, **protocol: Any) -> Score:
-        """Bind values `(N,)` (default: all) to the protocol."""
-        values = self.values if values is None else values
-        return Score.from_pictures(name, values, {"in_words": in_words, **protocol, **self.protocol()}, self.level)
-
-    def protocol(self) -> dict[str, Any]:
-        """Say what the pictures were and how they were normalised."""
-        return {"pictures": self.pictures.protocol(), "normalisation": self.normalization.protocol}
+    adapter: Adapter
+    frames: Callable[[Sample], Frames]
 
 
 def measure(
-    images: Images,
-    questions: Sequence[Question],
-    verdict: Callable[..., Tensor],
-    settings: Settings,
-    labels: Tensor | None = None,
-) -> Measured:
-    """Ask the questions about each picture and keep `verdict(picture, logits (F, K) of each question)`."""
-    pictures = Pictures(images, labels, settings.resize, settings.first)
-    values = []
+    images: Images, shows: Sequence[Show], row: Callable[..., Tensor], labels: Tensor | None = None
+) -> Measurement:
+    """Show each image to the adapters and keep `row(sample, answers of each adapter)`.
+
+    Args:
+        images: What holds the images.
+        shows: Adapters with what they see; the first one's options count.
+        row: Gives `(1, ...)`, or any number of rows that say themselves whose they are.
+        labels: Targets, where the images do not give them.
+
+    Returns:
+        The rows, with what the protocol says of images and normalisation; `about` gives them a name.
+    """
+    first = shows[0].adapter
+    stream = ImageStream(images, labels, first.resize, first.first)
+    rows = []
     with ExitStack() as stack:
-        for question in questions:
-            stack.enter_context(evaluating(question.model))
-        for picture, logits in _answers(pictures, questions, settings.batch_size):
-            values.append(verdict(picture, *logits).cpu())
-            if settings.progress is not None:
-                settings.progress(len(values), pictures.total)
-    return Measured(torch.stack(values), pictures, questions[0].normalization, settings.level)
+        for show in shows:
+            stack.enter_context(evaluating(show.adapter.model))
+        for sample, answers in _answered(stream, shows):
+            rows.append(row(sample, *answers).cpu())
+            if first.progress is not None:
+                first.progress(len(rows), stream.total)
+    protocol = {"pictures": stream.protocol(), "normalisation": first.normalization.protocol}
+    return Measurement("", torch.cat(rows), protocol, first.level)
 
 
-Shown = tuple[Picture, list[Tensor]]
+def about(
+    measured: Measurement,
+    name: str,
+    in_words: str,
+    rows: Tensor | None = None,
+    *,
+    statistic: str = "mean",
+    score_unit: str = PERCENT,
+    **protocol: Any,
+) -> Measurement:
+    """Say what was measured.
+
+    Args:
+        measured: What `measure` returned.
+        name: Of the score.
+        in_words: What its protocol is in words.
+        rows: Some of the rows; default: all.
+        statistic: How they become a score.
+        score_unit: What it is counted in.
+        **protocol: What else there is to say.
+    """
+    rows = measured.rows if rows is None else rows
+    said = {"in_words": in_words, **protocol, **measured.protocol}
+    return replace(measured, name=name, rows=rows, protocol=said, statistic=statistic, unit=score_unit)
 
 
-def _answers(
-    pictures: Pictures, questions: Sequence[Question], batch_size: int
-) -> Iterator[tuple[Picture, tuple[Tensor, ...]]]:
-    """Yield each picture with its logits, filling forward passes across pictures while their frames have one size."""
-    waiting: list[Shown] = []
-    for picture in pictures:
-        shown = (picture, [question.frames(picture) for question in questions])
-        if waiting and not _fits(waiting, shown, batch_size):
-            yield from _ask(waiting, questions, batch_size)
+def _answered(stream: ImageStream, shows: Sequence[Show]) -> Iterator[tuple[Sample, tuple[Any, ...]]]:
+    """Yield each image with its answers, filling forward passes across images where their frames allow it."""
+    waiting: list[tuple[Sample, list[Frames]]] = []
+    for sample in stream:
+        shown = (sample, [show.frames(sample) for show in shows])
+        if waiting and not _fits([frames for _, frames in (*waiting, shown)], shows[0].adapter):
+            yield from _asked(waiting, shows)
             waiting = []
         waiting.append(shown)
-    yield from _ask(waiting, questions, batch_size)
+    yield from _asked(waiting, shows)
 
 
-def _fits(waiting: list[Shown], shown: Shown, batch_size: int) -> bool:
-    sizes = [[frames.shape[1:] for frames in held[1]] for held in (waiting[0], shown)]
-    count = sum(len(held[1][0]) for held in (*waiting, shown))
-    return sizes[0] == sizes[1] and count <= batch_size
+def _fits(frames: Sequence[list[Frames]], first: Adapter) -> bool:
+    """Whether images are shown together: the first adapter says so, and what the others see has one size."""
+    others = zip(*(held[1:] for held in frames), strict=True)
+    return first.together([held[0] for held in frames]) and all(
+        len({shown[0].shape for shown in seen}) == 1 for seen in others
+    )
 
 
 @torch.no_grad()
-def _ask(
-    waiting: list[Shown], questions: Sequence[Question], batch_size: int
-) -> Iterator[tuple[Picture, tuple[Tensor, ...]]]:
-    per_question = [
-        question.logits([frames[i] for _, frames in waiting], batch_size) for i, question in enumerate(questions)
-    ]
-    return zip((picture for picture, _ in waiting), zip(*per_question, strict=True), strict=True)
-
-
-def _check_logits(logits: Any, count: int) -> None:
-    if not isinstance(logits, Tensor):
-        raise TypeError(f"the model returned a {type(logits).__name__}. Wrap it to return logits (N, classes).")
-    if logits.ndim != 2 or len(logits) != count:
-        shape = tuple(logits.shape)
-        raise ValueError(f"the model returned {shape} for {count} pictures. Wrap it to return logits (N, classes).")
-
-
-@contextmanager
-def evaluating(model: Model) -> Iterator[None]:
-    """Put a module into eval mode and give each of its modules its own training flag back afterwards."""
-    modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    flags = [module.training for module in modules]
-    try:
-        for module in modules[:1]:
-            module.eval()
-        yield
-    finally:
-        for module, flag in zip(modules, flags, strict=True):
-            module.training = flag
+def _asked(
+    waiting: Sequence[tuple[Sample, list[Frames]]], shows: Sequence[Show]
+) -> Iterator[tuple[Sample, tuple[Any, ...]]]:
+    answers = [show.adapter.answers([held[i] for _, held in waiting]) for i, show in enumerate(shows)]
+    return zip((sample for sample, _ in waiting), zip(*answers, strict=True), strict=True)

@@ -1,26 +1,30 @@
-"""A number with its interval, its protocol and the pictures it came from."""
+"""A number with its interval, its protocol and the images it came from."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from antialias.metrics._bootstrap import (
     RESAMPLES,
+    interval_of_amounts,
     interval_of_mean,
     interval_of_mean_difference,
     percentiles,
     resampled_statistic,
 )
 
+PERCENT = "percent"
+
 
 @dataclass(frozen=True)
 class Score:
-    """Hold a measured share, what it could have been, and how it was measured.
+    """Hold a measured number, what it could have been, and how it was measured.
 
     A consistency without its protocol cannot be compared with anybody's: window size, offsets, passes and
     normalisation move it by points. So the number does not travel alone. The interval resamples *pictures* (pairs of
@@ -29,7 +33,7 @@ class Score:
 
     Attributes:
         name: What was measured, such as `"classification consistency"`.
-        value: Fraction in [0, 1] (a difference: in [-1, 1]).
+        value: Fraction in [0, 1] (a difference: in [-1, 1]), or a number of `unit`.
         interval: Lower and upper bound of `value`.
         images: How many pictures count.
         protocol: Every free choice, JSON-able; `protocol["in_words"]` is the part that `str` prints.
@@ -40,11 +44,12 @@ class Score:
             of the pictures. Resample `i` of a number of pictures is the same for every score, so that two networks'
             scores are paired.
         spread: Where random draws were repeated: the standard deviation of the score from repeat to repeat.
+        unit: `"percent"` for a share, which is printed as such; else what `value` is counted in, such as `"pixels"`.
 
     Example:
         >>> import torch
         >>> flips = torch.tensor([0.0, 1.0] * 50)
-        >>> print(Score.from_pictures("flip rate", flips, {"in_words": "1 pixel to the right"}))
+        >>> print(Score.from_images("flip rate", flips, {"in_words": "1 pixel to the right"}))
         flip rate 50.0 % (95 % interval 40.0 to 60.0; 100 images, 1 pixel to the right)
     """
 
@@ -57,26 +62,54 @@ class Score:
     per_image: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
     resampled: Tensor = field(default_factory=lambda: torch.empty(0), repr=False, compare=False)
     spread: float | None = field(default=None, compare=False)
+    unit: str = PERCENT
 
     @classmethod
-    def from_pictures(
-        cls, name: str, per_image: Tensor, protocol: Mapping[str, Any] | None = None, level: float = 0.95
+    def from_images(
+        cls,
+        name: str,
+        per_image: Tensor,
+        protocol: Mapping[str, Any] | None = None,
+        level: float = 0.95,
+        unit: str = PERCENT,
     ) -> Score:
-        """Average per-picture values `(N,)` in [0, 1], NaN for pictures that do not count, and bound the average.
+        """Average the values of the images, and bound the average.
+
+        Args:
+            name: What was measured.
+            per_image: `(N,)`, NaN for images that do not count; in [0, 1] where `unit` is percent.
+            protocol: Every free choice.
+            level: Confidence level.
+            unit: What the values are counted in.
 
         Raises:
-            ValueError: no picture counts, or `level` is not between 0 and 1.
+            ValueError: No image counts, only one does and it is no share, or `level` is not between 0 and 1.
+
+        Example:
+            >>> print(Score.from_images("error", torch.arange(20) / 4, unit="pixels"))
+            error 2.375 pixels (95 % interval 1.712 to 3.038; 20 images)
         """
         check_level(level)
         per_image = per_image.detach().cpu().float().flatten()
         counted = per_image[~per_image.isnan()].double()
         if not len(counted):
             raise ValueError(f"{name}: none of {len(per_image)} pictures counts. Add pictures that do.")
-        low, high, method = interval_of_mean(counted, level)
+        if unit == PERCENT:
+            low, high, method = interval_of_mean(counted, level)
+        else:
+            low, high, method = interval_of_amounts(counted, level)
         protocol = {**(protocol or {}), "interval": _interval_protocol(method, protocol or {})}
         # Per-picture values are float32: beyond the seventh digit their mean is noise.
         value, low, high = (round(number, 7) for number in (float(counted.mean()), low, high))
-        return cls(name, value, (low, high), len(counted), protocol, level, per_image)
+        return cls(name, value, (low, high), len(counted), protocol, level, per_image, unit=unit)
+
+    @classmethod
+    def from_pictures(
+        cls, name: str, per_image: Tensor, protocol: Mapping[str, Any] | None = None, level: float = 0.95
+    ) -> Score:
+        """Call `from_images`, which this was called until version 0.2."""
+        warnings.warn("Score.from_pictures is deprecated. Use Score.from_images.", DeprecationWarning, stacklevel=2)
+        return cls.from_images(name, per_image, protocol, level)
 
     @classmethod
     def from_statistic(
@@ -86,6 +119,7 @@ class Score:
         images: int,
         protocol: Mapping[str, Any] | None = None,
         level: float = 0.95,
+        unit: str = PERCENT,
     ) -> Score:
         """Bound a score of a whole set that is no mean over its pictures, such as data-set mean IoU.
 
@@ -95,6 +129,7 @@ class Score:
             images: Number `N` of pictures.
             protocol: Every free choice.
             level: Confidence level.
+            unit: What the score is counted in.
 
         Raises:
             ValueError: there is no picture, or `level` is not between 0 and 1.
@@ -109,7 +144,8 @@ class Score:
         if images < 1:
             raise ValueError(f"{name}: there is no picture to measure. Add pictures.")
         value = float(statistic(torch.ones(1, images, dtype=torch.int64)))
-        return cls._of_resamples(name, value, resampled_statistic(statistic, images), images, protocol or {}, level)
+        score = cls._of_resamples(name, value, resampled_statistic(statistic, images), images, protocol or {}, level)
+        return replace(score, unit=unit)
 
     @classmethod
     def _of_resamples(
@@ -120,11 +156,17 @@ class Score:
         return cls(name, value, (low, high), images, protocol, level, resampled=resampled)
 
     def __str__(self) -> str:
-        low, high = (f"{100 * bound:.1f}" for bound in self.interval)
-        measured_on = ", ".join([_count(self.images, self.protocol.get("unit", "image")), *self._words()])
+        if self.unit == PERCENT:
+            low, high = (f"{100 * bound:.1f}" for bound in self.interval)
+            amount = f"{100 * self.value:+.1f} points" if "difference" in self.protocol else f"{100 * self.value:.1f} %"
+            spread = "" if self.spread is None else f" +- {100 * self.spread:.2f}"
+        else:
+            low, high = (f"{bound:.4g}" for bound in self.interval)
+            amount = f"{self.value:{'+' if 'difference' in self.protocol else ''}.4g} {self.unit}"
+            spread = "" if self.spread is None else f" +- {self.spread:.2g}"
+        counted = self.protocol.get("unit", "image")
+        measured_on = ", ".join([f"{self.images:,} {counted}{'' if self.images == 1 else 's'}", *self._words()])
         about = f"{100 * self.level:g} % interval {low} to {high}; {measured_on}"
-        amount = f"{100 * self.value:+.1f} points" if "difference" in self.protocol else f"{100 * self.value:.1f} %"
-        spread = "" if self.spread is None else f" +- {100 * self.spread:.2f}"
         return f"{self.name} {amount}{spread} ({about})"
 
     def __float__(self) -> float:
@@ -143,6 +185,8 @@ class Score:
             "images": self.images,
             "protocol": self.protocol,
         }
+        if self.unit != PERCENT:
+            data["unit"] = self.unit
         if self.spread is not None:
             data["spread"] = self.spread
         if per_image:
@@ -158,7 +202,8 @@ class Score:
         per_image = torch.tensor(values, dtype=torch.float32)
         resampled = torch.tensor(data.get("resampled", []), dtype=torch.float64)
         about = data["images"], data["protocol"], data["level"]
-        return cls(data["name"], data["value"], (low, high), *about, per_image, resampled, data.get("spread"))
+        optional = data.get("spread"), data.get("unit", PERCENT)
+        return cls(data["name"], data["value"], (low, high), *about, per_image, resampled, *optional)
 
 
 @dataclass(frozen=True)
@@ -167,7 +212,7 @@ class Curve:
 
     Example:
         >>> import torch
-        >>> scores = {d: Score.from_pictures("flip rate", torch.arange(20) < d) for d in (1, 2)}
+        >>> scores = {d: Score.from_images("flip rate", torch.arange(20) < d) for d in (1, 2)}
         >>> curve = Curve("flip rate", "diagonal", scores)
         >>> curve[2].value, curve.distances, curve.values
         (0.1, [1, 2], [0.05, 0.1])
@@ -204,12 +249,12 @@ class Curve:
         """
         scores = list(self.scores.values())
         for score in scores:
-            _check_has_pictures(score)
+            _check_has_images(score)
         protocol = {key: value for key, value in scores[0].protocol.items() if key != "distance"}
         protocol["distances"] = self.distances
         protocol["in_words"] = f"{self.direction} shifts of {', '.join(map(str, self.distances))} pixels"
         per_image = torch.stack([score.per_image for score in scores]).mean(0)
-        return Score.from_pictures(f"mean {self.name}", per_image, protocol, scores[0].level)
+        return Score.from_images(f"mean {self.name}", per_image, protocol, scores[0].level, scores[0].unit)
 
     def __str__(self) -> str:
         return "\n".join(f"{distance} px {self.direction}: {score}" for distance, score in self)
@@ -237,8 +282,8 @@ def difference(a: Score, b: Score) -> Score:
 
     Example:
         >>> import torch
-        >>> a = Score.from_pictures("accuracy", torch.arange(100) < 60)
-        >>> b = Score.from_pictures("accuracy", torch.arange(100) < 40)
+        >>> a = Score.from_images("accuracy", torch.arange(100) < 60)
+        >>> b = Score.from_images("accuracy", torch.arange(100) < 40)
         >>> print(difference(a, b))
         difference in accuracy +20.0 points (95 % interval 12.0 to 28.0; 100 images)
     """
@@ -246,15 +291,24 @@ def difference(a: Score, b: Score) -> Score:
     protocol = {**a.protocol, "difference": "first minus second, picture by picture, those that count in both"}
     name = f"difference in {a.name}"
     if len(a.resampled):
-        return Score._of_resamples(name, a.value - b.value, a.resampled - b.resampled, a.images, protocol, a.level)
+        change = Score._of_resamples(name, a.value - b.value, a.resampled - b.resampled, a.images, protocol, a.level)
+        return replace(change, unit=a.unit)
     differences = a.per_image.double() - b.per_image.double()
     differences = differences[~differences.isnan()]
     if not len(differences):
         raise ValueError(f"{a.name}: no picture counts in both scores. Compare scores that share pictures.")
-    low, high, method = interval_of_mean_difference(differences, a.level)
+    bounds = interval_of_mean_difference if a.unit == PERCENT else interval_of_amounts
+    low, high, method = bounds(differences, a.level)
     protocol["interval"] = _interval_protocol(method, protocol)
     return Score(
-        name, float(differences.mean()), (low, high), len(differences), protocol, a.level, a.per_image - b.per_image
+        name,
+        float(differences.mean()),
+        (low, high),
+        len(differences),
+        protocol,
+        a.level,
+        a.per_image - b.per_image,
+        unit=a.unit,
     )
 
 
@@ -268,7 +322,7 @@ def average(scores: Sequence[Score]) -> Score:
 
     Example:
         >>> import torch
-        >>> seeds = [Score.from_pictures("accuracy", torch.arange(100) < right) for right in (50, 60)]
+        >>> seeds = [Score.from_images("accuracy", torch.arange(100) < right) for right in (50, 60)]
         >>> average(seeds).value
         0.55
     """
@@ -282,69 +336,10 @@ def average(scores: Sequence[Score]) -> Score:
     if len(first.resampled):
         value = sum(score.value for score in scores) / len(scores)
         resampled = torch.stack([score.resampled for score in scores]).mean(0)
-        return Score._of_resamples(first.name, value, resampled, first.images, protocol, first.level)
+        mean = Score._of_resamples(first.name, value, resampled, first.images, protocol, first.level)
+        return replace(mean, unit=first.unit)
     per_image = torch.stack([score.per_image for score in scores]).mean(0)
-    return Score.from_pictures(first.name, per_image, protocol, first.level)
-
-
-def joined(parts: Sequence[Score]) -> Score:
-    """Put together a score of one network that was measured in parts of a set, each with its `first`.
-
-    The result is what measuring the whole set at once gives: same value, interval and pictures, without its spread.
-
-    Args:
-        parts: Scores of the parts, in the order of the pictures.
-
-    Raises:
-        ValueError: there is no part, they are of different kinds, or carry no per-picture values.
-
-    Example:
-        >>> import torch
-        >>> right = torch.arange(100) < 60
-        >>> parts = [Score.from_pictures("accuracy", some) for some in right.split(30)]
-        >>> joined(parts) == Score.from_pictures("accuracy", right)
-        True
-    """
-    protocol = joined_protocol(parts)
-    for part in parts:
-        if len(part.resampled) or not len(part.per_image):
-            raise ValueError(f"{part.name!r} is no mean over pictures that are known. Measure the whole set at once.")
-    per_image = torch.cat([part.per_image for part in parts])
-    return Score.from_pictures(parts[0].name, per_image, protocol, parts[0].level)
-
-
-class _Part(Protocol):
-    """A score of a part of a set, or what it is made of."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def level(self) -> float: ...
-    @property
-    def protocol(self) -> dict[str, Any]: ...
-
-
-def joined_protocol(parts: Sequence[_Part]) -> dict[str, Any]:
-    """Return the protocol of parts together, without their intervals.
-
-    Raises:
-        ValueError: There is no part, or they are of different kinds.
-    """
-    if not parts:
-        raise ValueError("there is no part to join. Give one score a part.")
-    first = parts[0]
-    for part in parts:
-        if (part.name, part.level) != (first.name, first.level):
-            raise ValueError(f"{first.name!r} and {part.name!r} differ. Join parts of one score.")
-    protocol = {key: value for key, value in first.protocol.items() if key != "interval"}
-    if "pictures" in protocol:
-        protocol["pictures"] = _joined_pictures([part.protocol["pictures"] for part in parts])
-    return protocol
-
-
-def _joined_pictures(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    sides = [side for part in parts for side in part["shorter_side"]]
-    return {**parts[0], "count": sum(part["count"] for part in parts), "shorter_side": [min(sides), max(sides)]}
+    return Score.from_images(first.name, per_image, protocol, first.level, first.unit)
 
 
 _MODELS_OWN = ("normalisation", "interval")
@@ -352,10 +347,12 @@ _MODELS_OWN = ("normalisation", "interval")
 
 def _check_comparable(a: Score, b: Score) -> None:
     for score in (a, b):
-        _check_has_pictures(score)
+        _check_has_images(score)
     if len(a.per_image) != len(b.per_image) or (len(a.resampled) and a.images != b.images):
         first, second = (len(score.per_image) or score.images for score in (a, b))
         raise ValueError(f"the scores come from {first} and {second} pictures. Measure both on the same ones.")
+    if a.unit != b.unit:
+        raise ValueError(f"{a.name!r} is in {a.unit} and {b.name!r} in {b.unit}. Compare scores of one unit.")
     if (a.name, a.level) != (b.name, b.level):
         raise ValueError(f"{a.name!r} at {a.level} and {b.name!r} at {b.level} differ. Compare like with like.")
     differing = [key for key in {**a.protocol, **b.protocol} if a.protocol.get(key) != b.protocol.get(key)]
@@ -363,7 +360,7 @@ def _check_comparable(a: Score, b: Score) -> None:
         raise ValueError(f"the protocols differ in {', '.join(differing)}. Measure both with the same settings.")
 
 
-def _check_has_pictures(score: Score) -> None:
+def _check_has_images(score: Score) -> None:
     if not len(score.per_image) and not len(score.resampled):
         raise ValueError(f"{score.name!r} carries no per-picture values. Save it with to_dict(per_image=True).")
 
@@ -376,7 +373,3 @@ def check_level(level: float) -> None:
 
 def _interval_protocol(method: str, protocol: Mapping[str, Any]) -> dict[str, Any]:
     return {"method": method, "unit": f"{protocol.get('unit', 'picture')}s", "resamples": RESAMPLES, "seed": 0}
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"

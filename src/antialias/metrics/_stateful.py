@@ -1,4 +1,4 @@
-"""What all torchmetrics objects of this package share: values of each picture, kept across batches and processes."""
+"""What all torchmetrics objects of this package are: the rows of a measurement, kept across batches and processes."""
 
 from __future__ import annotations
 
@@ -10,41 +10,70 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from antialias.metrics._score import Score
+from antialias.metrics._measurement import Measurement
 
 
-class PictureMetric(Metric):
-    """Keep per-picture values across batches and processes; the ground of all objects here.
+class ScoreMetric(Metric):
+    """Keep the rows of a measurement; `compute()` gives its `Score`.
 
-    The value of every picture is kept (4 bytes each), not a running sum, because the interval resamples pictures.
-    Processes are concatenated; a sampler that repeats pictures to even out the processes repeats them here too. A
-    `Score` is no tensor: log `float(metric.compute())`.
+    The value of every image is kept (4 bytes each), not a running sum, because the interval resamples images.
+    Processes are concatenated; a sampler that repeats images to even out the processes repeats them here too. A
+    `Score` is no tensor: log `float(metric.compute())`, or ask for no interval.
 
     Args:
-        protocol: How the logits were made; goes into the score as it is. `"in_words"` is printed.
+        protocol: How the answers were made; goes into the score as it is. `"in_words"` is printed.
         level: Confidence level of the interval.
+        interval: `False`: `compute()` gives the value alone as a tensor `()`, for a training loop to log, NaN where no
+            image counts.
         **kwargs: Of `torchmetrics.Metric`.
     """
 
     full_state_update = False
     is_differentiable = False
     name: ClassVar[str] = ""
-    values: list[Tensor]
+    statistic: ClassVar[str] = "mean"
+    rows: list[Tensor]
 
-    def __init__(self, *, protocol: Mapping[str, Any] | None = None, level: float = 0.95, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        protocol: Mapping[str, Any] | None = None,
+        level: float = 0.95,
+        interval: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.protocol = {"in_words": "protocol not stated", **(protocol or {})}
-        self.level = level
-        self.add_state("values", default=[], dist_reduce_fx="cat")
+        self.level, self.interval = level, interval
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
 
-    def _keep(self, values: Tensor, counts: Tensor | None = None) -> None:
-        self.values.append(
-            values if counts is None else torch.where(counts.to(values.device).bool(), values, torch.nan)
-        )
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of a row: an image has one number."""
+        return ()
 
-    def _seen(self) -> Tensor:
+    def keep(self, rows: Tensor, counts: Tensor | None = None) -> None:
+        """Add rows `(N, *row_shape)`; those of images whose `counts` `(N,)` is false become NaN."""
+        if counts is not None:
+            rows = torch.where(counts.to(rows.device).bool(), rows, torch.nan)
+        # Flat, because torchmetrics gathers a process without images as an empty vector.
+        self.rows.append(rows.flatten().to(self.device))
+
+    def measurement(self) -> Measurement:
+        """Return what was measured since the last reset, in all processes while they are synchronised."""
         # Synchronised states arrive concatenated, local ones as a list.
-        return torch.cat([torch.empty(0), *(kept.cpu() for kept in _as_list(self.values))])
+        kept = [self.rows] if isinstance(self.rows, Tensor) else self.rows
+        rows = torch.cat([torch.empty(0), *(part.cpu() for part in kept)]).view(-1, *self.row_shape)
+        return Measurement(self.name, rows, self.protocol, self.level, self.statistic)
+
+    def compute(self) -> Any:
+        """Return the score of all images seen since the last reset, in all processes.
+
+        Raises:
+            ValueError: No image counts, and an interval is asked for.
+        """
+        measured = self.measurement()
+        return measured.score() if self.interval else torch.tensor(measured.value())
 
     def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
         # torchmetrics rebuilds dataclasses field by field, which a frozen Score refuses, so it travels in a box.
@@ -52,18 +81,6 @@ class PictureMetric(Metric):
         return functools.wraps(compute)(lambda: boxed().content)
 
 
-class ScoreMetric(PictureMetric):
-    """A `PictureMetric` whose `compute()` gives one `Score`."""
-
-    def compute(self) -> Score:
-        """Return the score of all pictures seen since the last reset, in all processes."""
-        return Score.from_pictures(self.name, self._seen(), self.protocol, self.level)
-
-
 class _Box:
     def __init__(self, content: Any) -> None:
         self.content = content
-
-
-def _as_list(values: Tensor | list[Tensor]) -> list[Tensor]:
-    return [values] if isinstance(values, Tensor) else values

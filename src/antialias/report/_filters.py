@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import Normalization, Normalize, evaluating
+from antialias.metrics import ClassScores, Normalize, evaluating
 from antialias.nn import AdaptiveBlurPool2d
 
 from ._pictures import FilterMaps, Picture, SiteMap
@@ -37,14 +37,12 @@ def filter_variance(model: nn.Module, images: Tensor, *, normalize: Normalize = 
     """
     layers = _adaptive_layers(model)
     found: dict[str, Tensor] = {}
-    parameter = next(model.parameters())
     with ExitStack() as stack, torch.no_grad():
         for name, layer in layers.items():
             hook = layer.register_forward_pre_hook(_recorder(found, name))
             stack.callback(hook.remove)
         stack.enter_context(evaluating(model))
-        inputs = Normalization.resolve(normalize, model).apply(images.to(parameter.device))
-        model(inputs.to(parameter.dtype))
+        model(ClassScores(model, normalize=normalize).inputs(images))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from torch import Tensor, nn
 
 from antialias import metrics
-from antialias.metrics import Images, Model, Normalize, Options, Picture, Pictures
+from antialias.metrics import Images, ImageStream, Model, Normalize, Options, Sample
 from antialias.models import imagenet_labels
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.results import Column, Line, Table
@@ -48,7 +48,7 @@ class _Subject:
     labels: Tensor | None
     seed: int
     options: Options
-    first: tuple[Picture, ...]
+    first: tuple[Sample, ...]
     shown: Sequence[str]
     labelled: bool
     class_names: Sequence[str] | None
@@ -127,7 +127,7 @@ def _look(
         raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
     if not isinstance(images, Tensor) and iter(images) is images:
         raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
-    first = tuple(islice(Pictures(images, labels, options.get("resize")), max(len(shown), 1)))
+    first = tuple(islice(ImageStream(images, labels, options.get("resize")), max(len(shown), 1)))
     model = next(iter(networks.values()))
     classes = probabilities(model, first[0].batch, options.get("normalize", "model")).shape[1]
     fits = class_names is None or len(class_names) == classes
@@ -191,7 +191,7 @@ def _table(found: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table.of(columns, {name: {key: scores.get(key) for key in keys} for name, scores in found.items()})
 
 
-def _named(subject: _Subject) -> dict[str, Picture]:
+def _named(subject: _Subject) -> dict[str, Sample]:
     return dict(zip(subject.shown, subject.first, strict=False))
 
 

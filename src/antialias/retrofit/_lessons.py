@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import Images, Pictures, windows
+from antialias.metrics import Images, ImageStream, windows
 
 from ._recipe import Recipe
 
@@ -21,7 +21,7 @@ def gather(images: Images, name: str = "images") -> Tensor:
     Raises:
         ValueError: There are none, they differ in size, or they hold something else than pixels.
     """
-    pictures = [picture.pixels for picture in Pictures(images)]
+    pictures = [sample.pixels for sample in ImageStream(images)]
     if len(sizes := {tuple(picture.shape) for picture in pictures}) > 1:
         raise ValueError(f"{name} have sizes {_listed(sizes)}. Resize them to one size.")
     return torch.stack(pictures)

@@ -46,7 +46,7 @@ class Scores:
     def of(cls, model: nn.Module, held_out: Tensor, answers: Tensor, recipe: Recipe) -> Scores:
         """Measure a network on held-out pictures `(N, C, H, W)` with the original's answers `(N, K)`."""
         window = recipe.window
-        changes = one_pixel_changes(model, held_out, size=window, pairs=_pairs(held_out, window))
+        changes = one_pixel_changes(model, held_out, size=window, passes=_pairs(held_out, window))
         return cls(
             consistency=consistency(model, held_out, passes=recipe.passes, window=window, seed=recipe.seed),
             agreement=agreement(model, answers, held_out, window=window),

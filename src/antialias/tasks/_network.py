@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import Normalization
+from antialias.metrics import ClassScores
 from antialias.models import build, freeze_as_, load, read_weights
 from antialias.results import side_for
 from antialias.surgery import conversion_of, convert_
@@ -122,4 +122,4 @@ def expect_classes(model: nn.Module, classes: int, whose: str = "the data") -> I
 
 def normalizer_of(model: nn.Module) -> Callable[[Tensor], Tensor]:
     """Return what turns images in [0, 1] into the network's inputs."""
-    return Normalization.resolve("model", model).apply
+    return ClassScores(model).inputs

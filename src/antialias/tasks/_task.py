@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
-from antialias.metrics import Curve, PictureValues, Score
+from antialias.metrics import Curve, Measurement, Score
 from antialias.results import EvaluationConfig
 
 from ._config import TrainConfig
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
-
-
-Joinable = Score | PictureValues
 
 
 class Batches(Protocol):
@@ -50,9 +47,9 @@ class Task:
         predict: `(model, images) -> outputs` of a network in evaluation mode.
         metric: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
             right on many processes.
-        evaluate_part: `(model, data, config, range of images) -> scores` by name, of the answer and of its stability,
-            or what they are made of; parts can be joined, so several processes share them.
-        derive: `(what the parts gave, joined) -> scores`, with those that follow from them.
+        evaluate_part: `(model, data, config, range of images) -> measurements` by name, of the answer and of its
+            stability; parts can be joined, so several processes share them.
+        derive: `(joined measurements) -> scores`, with those that follow from them.
         part: Images in a part.
         measure_flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
     """
@@ -67,8 +64,8 @@ class Task:
     loss: Callable[[nn.Module, Any, Any], Tensor]
     predict: Callable[[nn.Module, Any], Any]
     metric: Callable[[int], Metric]
-    evaluate_part: Callable[[nn.Module, Any, EvaluationConfig, range], Mapping[str, Joinable]]
-    derive: Callable[[dict[str, Any]], dict[str, Score]]
+    evaluate_part: Callable[[nn.Module, Any, EvaluationConfig, range], Mapping[str, Measurement]]
+    derive: Callable[[dict[str, Measurement]], dict[str, Score]]
     part: int = 512
     measure_flips: Callable[[nn.Module, Any, EvaluationConfig], Curve] | None = None
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias.metrics import accuracy, agreement, shift_averaged_answers
-from antialias.metrics._loop import Model
+from antialias.metrics._adapter import Model
 from antialias.metrics.inputs._shifts import random_offsets
 
 

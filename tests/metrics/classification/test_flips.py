@@ -16,7 +16,7 @@ from antialias.metrics import (
     one_pixel_frames,
     top1_change,
 )
-from antialias.metrics._loop import Model
+from antialias.metrics._adapter import Model
 from antialias.metrics.inputs._shifts import random_offsets
 
 STEPS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}
@@ -86,18 +86,18 @@ def test_shifts_that_do_not_fit_are_refused(
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_one_pixel_scores_agree_with_a_loop_over_their_frames(network: Model, noise: Tensor, shift: Any) -> None:
     changed, moved = [], []
-    for frames in one_pixel_frames(noise, shift=shift, pairs=4, seed=3).numpy():
+    for frames in one_pixel_frames(noise, shift=shift, passes=4, seed=3).numpy():
         answers = [_logits(network, frame) for frame in frames]
         for first, second in pairwise(answers):
             p1, p2 = (np.exp(z) / np.exp(z).sum() for z in (first, second))
             changed.append(first.argmax() != second.argmax())
             moved.append(abs(p1[first.argmax()] - p2[first.argmax()]))
-    scores = one_pixel_changes(network, noise, shift=shift, pairs=4, seed=3)
+    scores = one_pixel_changes(network, noise, shift=shift, passes=4, seed=3)
     assert scores.top1_change.value == pytest.approx(np.mean(changed), abs=1e-6)
     assert scores.mean_absolute_change.value == pytest.approx(np.mean(moved), abs=1e-6)
     assert scores.mean_absolute_change.value > 0
-    assert top1_change(network, noise, shift=shift, pairs=4, seed=3) == scores.top1_change
-    assert mean_absolute_change(network, noise, shift=shift, pairs=4, seed=3) == scores.mean_absolute_change
+    assert top1_change(network, noise, shift=shift, passes=4, seed=3) == scores.top1_change
+    assert mean_absolute_change(network, noise, shift=shift, passes=4, seed=3) == scores.mean_absolute_change
 
 
 def test_the_confidence_of_a_pixel_changes_by_a_known_amount(pixel_threshold: Model, stripes: Tensor) -> None:
@@ -113,7 +113,7 @@ def test_nothing_changes_for_a_constant_classifier(constant: Model, noise: Tenso
 
 
 def test_crops_move_one_pixel_down_and_right_over_the_picture(noise: Tensor) -> None:
-    frames = one_pixel_frames(noise, pairs=8)
+    frames = one_pixel_frames(noise, passes=8)
     assert frames.shape == (7, 9, 3, 24, 24)
     for picture in frames:
         for before, after in pairwise(picture):
@@ -150,7 +150,7 @@ def test_black_is_black_before_normalisation(noise: Tensor) -> None:
 
 
 def test_scaling_grows_the_picture_by_one_pixel_a_step(noise: Tensor) -> None:
-    frames = one_pixel_frames(noise[:1] + 0.01, shift="scale", pairs=3, size=10)
+    frames = one_pixel_frames(noise[:1] + 0.01, shift="scale", passes=3, size=10)
     assert (frames[0, :, 0] > 0).sum((1, 2)).tolist() == [100, 121, 144, 169]
 
 
@@ -179,7 +179,7 @@ def test_the_protocol_says_how_the_step_was_made(constant: Model, noise: Tensor,
     ("arguments", "message"),
     [
         ({"shift": "roll"}, r'shift="roll" is unknown\. Use "crop", "embed", "inpaint" or "scale"\.'),
-        ({"pairs": 0}, r"pairs=0 is not positive"),
+        ({"passes": 0}, r"passes=0 is not positive"),
         (
             {"size": 25},
             r"8 pixels needs window \+ 8 pixels and the picture has 32\. Use window=24 or less\.",
@@ -188,7 +188,7 @@ def test_the_protocol_says_how_the_step_was_made(constant: Model, noise: Tensor,
             {"shift": "embed", "size": 25},
             r"size=25 and 8 steps do not fit a frame of 32 pixels\. Use size=24 or",
         ),
-        ({"shift": "scale", "pairs": 40}, r"size=16 and 40 steps do not fit .* Use larger pictures or fewer pairs\."),
+        ({"shift": "scale", "pairs": 40}, r"size=16 and 40 steps do not fit .* Use larger pictures or fewer passes\."),
     ],
 )
 def test_steps_that_do_not_fit_are_refused(

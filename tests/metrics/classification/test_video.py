@@ -70,7 +70,7 @@ def test_the_interval_resamples_videos_not_frames() -> None:
     frames = torch.where(right, 0.1, 0.0).view(-1, 1, 1, 1).expand(-1, 3, 8, 8)
     truths, videos = torch.eye(3).bool()[[0]].expand(120, 3), torch.arange(40).repeat_interleave(3)
     score = video_accuracy(_says, frames, truths, videos, GROUPS)
-    alone = Score.from_pictures("x", right[::3])
+    alone = Score.from_images("x", right[::3])
     assert score.interval == alone.interval
     assert score.interval[1] - score.interval[0] > 0.28  # a mean of 120 frames alone would have half of this
     assert difference(score, score).protocol["interval"]["unit"] == "videos"

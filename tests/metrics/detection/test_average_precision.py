@@ -19,18 +19,11 @@ from torch import Tensor
 from antialias.metrics import (
     AveragePrecision,
     InstanceConsistency,
-    PlainAveragePrecision,
     average_precision,
     difference,
 )
-from antialias.metrics.detection._average_precision import (
-    _recalls,
-    iou_thresholds,
-    join,
-    match,
-    pairwise_iou,
-    statistic_of,
-)
+from antialias.metrics.detection._average_precision import iou_thresholds, match, statistic_of
+from antialias.metrics.detection._instances import pairwise_iou
 
 _INSTANCES = runpy.run_path(str(Path(__file__).with_name("instances.py")))
 random_pictures, SIZE, CLASSES = (_INSTANCES[name] for name in ("random_pictures", "SIZE", "CLASSES"))
@@ -112,7 +105,6 @@ def test_of_two_objects_equally_near_the_last_is_found() -> None:
 
 def test_thresholds_are_rounded_as_numpy_rounds_them() -> None:
     assert np.array_equal(iou_thresholds().numpy(), np.linspace(0.5, 0.95, 10))
-    assert np.array_equal(_recalls().numpy(), np.linspace(0, 1, 101))
 
 
 def test_only_the_best_hundred_of_a_class_count() -> None:
@@ -132,8 +124,8 @@ def test_a_resample_is_the_score_of_repeated_pictures() -> None:
     for output in outputs:
         output["scores"] = torch.rand(len(output["scores"]), generator=generator)  # no ties, whose order would differ
     counts = torch.randint(0, 3, (6, len(outputs)), generator=generator)
-    matches = join([match(o, t, "mask", iou_thresholds()) for o, t in zip(outputs, targets, strict=True)])
-    resampled = statistic_of(matches)(counts)
+    rows = torch.cat([match(o, t, "mask", iou_thresholds()) for o, t in zip(outputs, targets, strict=True)])
+    resampled = statistic_of(rows)[0](counts)
     for row, value in zip(counts.tolist(), resampled.tolist(), strict=True):
         chosen = [i for i, count in enumerate(row) for _ in range(count)]
         expected = average_precision([outputs[i] for i in chosen], [targets[i] for i in chosen], "mask").value
@@ -172,7 +164,7 @@ def test_probabilities_count_above_one_half() -> None:
         ({"masks": None}, {}, "mask", r"the output of a picture has no 'scores'\. Pass labels, scores, masks\."),
         ({}, {"boxes": None}, "box", r"the target of a picture has no 'boxes'\. Pass labels, image_id, boxes\."),
         (
-            {"masks": torch.zeros(1, 4, 4)},
+            {"masks": torch.zeros(3, 4, 4)},
             {},
             "mask",
             r"masks of one picture are \(4, 4\) in the output and \(24, 24\) in the target\. Use one size\.",
@@ -195,14 +187,14 @@ def test_no_object_and_no_picture_are_errors() -> None:
         average_precision(outputs, empty)
     with pytest.raises(ValueError, match=r"there are 0 pictures\. Pass an output and a target"):
         average_precision([], [])
-    metric = PlainAveragePrecision("box")
+    metric = AveragePrecision("box", interval=False)
     metric.update(outputs, [{**target, "image_id": torch.tensor(i)} for i, target in enumerate(empty)])
     assert metric.compute().isnan()
 
 
 def test_the_object_gives_the_functions_score_in_any_order_of_batches() -> None:
     outputs, targets = random_pictures(2)
-    metric, plain = AveragePrecision("mask"), PlainAveragePrecision("mask")
+    metric, plain = AveragePrecision("mask"), AveragePrecision("mask", interval=False)
     for start in (8, 4, 0):
         metric.update(outputs[start : start + 4], targets[start : start + 4])
     plain.update(outputs, targets)
@@ -213,7 +205,7 @@ def test_the_object_gives_the_functions_score_in_any_order_of_batches() -> None:
 
 def test_a_picture_seen_twice_is_an_error() -> None:
     outputs, targets = random_pictures(2)
-    metric = PlainAveragePrecision()
+    metric = AveragePrecision(interval=False)
     metric.update(outputs, targets)
     metric.update(outputs[1:2], targets[1:2])
     with pytest.raises(ValueError, match=r"image_id=8 was seen 2 times\. Give every picture an id and show it once\."):

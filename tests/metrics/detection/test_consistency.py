@@ -12,13 +12,12 @@ from antialias.metrics import (
     InstanceConsistency,
     NothingDetected,
     SameInstance,
-    instance_consistencies,
-    instance_consistencies_of_classes,
     instance_consistency,
     instance_crops,
-    of_classes,
+    measure_detector,
 )
 from antialias.metrics.detection._consistency import consistent_share
+from antialias.metrics.detection._instances import of_classes
 
 Found = dict[str, Tensor]
 
@@ -65,7 +64,7 @@ def patches() -> list[Tensor]:
 
 
 def test_an_equivariant_detector_is_wholly_consistent(patches: list[Tensor]) -> None:
-    masks, boxes = instance_consistencies(find_colours, patches)
+    masks, boxes = (instance_consistency(find_colours, patches, kind) for kind in ("mask", "box"))
     assert (masks.value, boxes.value, masks.images) == (1, 1, 12)
     assert (masks.name, boxes.name) == ("instance consistency of masks", "instance consistency of boxes")
 
@@ -90,17 +89,23 @@ def _in_classes(pictures: list[Tensor]) -> list[Found]:
 
 def test_sets_of_classes_are_scored_as_if_nothing_else_were_found(patches: list[Tensor]) -> None:
     sets = {"dark": (1,), "bright": (2,), "all": (1, 2), "none": (3,)}
-    found = instance_consistencies_of_classes(_in_classes, patches, sets)
-    assert set(found) == {"dark", "bright", "all"}
-    for name, both in found.items():
+    targets = [{**one, "image_id": torch.tensor(i)} for i, one in enumerate(find_colours(patches))]
+    ends = {f"_{name}": labels for name, labels in sets.items()}
+    measured = measure_detector(_in_classes, list(zip(patches, targets, strict=True)), ends)
+    assert [name for name, one in measured.items() if "consistency" in name and one.empty] == [
+        "mask_consistency_none",
+        "box_consistency_none",
+    ]
+    for name in ("dark", "bright", "all"):
 
         def only(pictures: list[Tensor], name: str = name) -> list[Found]:
             return [of_classes(one, sets[name]) for one in _in_classes(pictures)]  # type: ignore[misc]
 
-        expected = instance_consistencies(only, patches)
-        assert [score.value for score in both] == [score.value for score in expected]
-        assert both.mask.protocol["labels"] == list(sets[name])
-    assert len({both.mask.value for both in found.values()}) == 3
+        for kind in ("mask", "box"):
+            score = measured[f"{kind}_consistency_{name}"].score()
+            assert score.value == instance_consistency(only, patches, kind).value
+            assert score.protocol["labels"] == list(sets[name])
+    assert len({measured[f"mask_consistency_{name}"].value() for name in ("dark", "bright", "all")}) == 3
 
 
 def test_crops_lie_everywhere_and_a_prefix_stays_a_prefix() -> None:

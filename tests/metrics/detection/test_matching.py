@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from antialias.metrics.detection._matching import greedy, one_to_one, verdicts
+from antialias.metrics.detection._matching import greedy, match_as_coco, one_to_one
 
 
 def _random_ious(seed: int) -> Tensor:
@@ -62,5 +62,5 @@ def test_the_bound_itself_is_not_above_it(count: object) -> None:
 
 def test_a_crowd_is_found_again_and_again_and_costs_nothing() -> None:
     ious = torch.tensor([[0.6, 0.9], [0.0, 0.9], [0.6, 0.0]], dtype=torch.float64)
-    found = verdicts(ious, torch.tensor([False, True]), torch.tensor([0.5, 0.8], dtype=torch.float64))
+    found = match_as_coco(ious, torch.tensor([False, True]), torch.tensor([0.5, 0.8], dtype=torch.float64))
     assert found.T.tolist() == [[1, -1, 0], [-1, -1, 0]]

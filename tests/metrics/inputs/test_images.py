@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from antialias.metrics import accuracy, consistency
-from antialias.metrics._loop import Model
-from antialias.metrics.inputs._images import Pictures
+from antialias.metrics._adapter import Model
+from antialias.metrics.inputs._images import ImageStream
 
 
 def _zeros(*shape: int) -> Tensor:
@@ -87,7 +87,7 @@ def test_pictures_of_several_sizes_are_measured_each_by_its_own_window(network: 
 
 
 def test_resizing_gives_central_squares_of_that_side() -> None:
-    pictures = Pictures(torch.rand(2, 3, 30, 61), resize=20)
+    pictures = ImageStream(torch.rand(2, 3, 30, 61), resize=20)
     assert [picture.pixels.shape for picture in pictures] == [(3, 20, 20)] * 2
     assert pictures.protocol()["resize"] == {
         "shorter_side": 20,
@@ -98,7 +98,7 @@ def test_resizing_gives_central_squares_of_that_side() -> None:
 
 def test_labels_travel_with_their_pictures(noise: Tensor) -> None:
     labels = torch.arange(7)
-    for source in (Pictures(noise, labels), Pictures(DataLoader(TensorDataset(noise, labels), batch_size=3))):
+    for source in (ImageStream(noise, labels), ImageStream(DataLoader(TensorDataset(noise, labels), batch_size=3))):
         assert [picture.label for picture in source] == list(range(7))
         assert source.count == 7
 
@@ -122,8 +122,8 @@ def test_labels_that_do_not_fit_are_refused(
     "wrap", [lambda x: x, list, lambda x: list(x.split(3)), lambda x: DataLoader(TensorDataset(x))]
 )
 def test_the_number_of_pictures_is_known_beforehand_where_it_can_be(noise: Tensor, wrap: Any) -> None:
-    assert Pictures(wrap(noise)).total == 7
+    assert ImageStream(wrap(noise)).total == 7
 
 
 def test_the_number_of_pictures_of_a_generator_is_unknown(noise: Tensor) -> None:
-    assert Pictures(_generator(noise)).total == 0
+    assert ImageStream(_generator(noise)).total == 0

@@ -8,7 +8,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from antialias.metrics import DataSetMeanIoU, PlainDataSetMeanIoU, SegmentationConsistency
+from antialias.metrics import DataSetMeanIoU, SegmentationConsistency
 
 CLASSES = 5
 
@@ -18,8 +18,8 @@ def scores(rank: int, store: str) -> list[object]:
     init_method, limit = f"file://{store}", timedelta(seconds=60)
     dist.init_process_group("gloo", init_method=init_method, rank=rank, world_size=2, timeout=limit)
     logits, masks = torch.load(f"{store}.pictures")
-    metric, plain, same = DataSetMeanIoU(CLASSES), PlainDataSetMeanIoU(CLASSES), SegmentationConsistency(1)
-    lonely, lonely_plain = DataSetMeanIoU(CLASSES), PlainDataSetMeanIoU(CLASSES)
+    metric, plain, same = DataSetMeanIoU(CLASSES), DataSetMeanIoU(CLASSES, interval=False), SegmentationConsistency(1)
+    lonely, lonely_plain = DataSetMeanIoU(CLASSES), DataSetMeanIoU(CLASSES, interval=False)
     for i in range(rank, len(logits), 2):
         metric.update(logits[i], masks[i], torch.tensor([i]))
         plain.update(logits[i], masks[i])

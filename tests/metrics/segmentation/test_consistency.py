@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from antialias.metrics import (
     Score,
     SegmentationConsistency,
+    measure_segmenter,
     random_crops,
-    segmentation_consistencies,
     segmentation_consistency,
 )
 from antialias.metrics.segmentation._overlaps import overlap_shares
@@ -50,7 +50,7 @@ def _by_hand(model: nn.Module, image: Tensor, index: int, truth: Tensor | None, 
 
 def test_the_score_is_a_count_of_pixels(images: list[Tensor]) -> None:
     model = GoesByPosition().train()
-    score = segmentation_consistency(model, images, repeats=3)
+    score = segmentation_consistency(model, images, passes=3)
     assert model.training
     shares = torch.tensor([_by_hand(model, image, index, None) for index, image in enumerate(images)]).double()
     assert score.value == pytest.approx(float(shares.mean()), abs=1e-6)
@@ -66,13 +66,14 @@ def test_consistency_on_correct_pixels_is_a_count_of_pixels(images: list[Tensor]
     truths = [(image[0] > 0.5).long() for image in images]
     truths[0][:16] = 255
     pictures = list(zip(images, truths, strict=True))
-    both = segmentation_consistencies(model, pictures, repeats=3)
-    assert both.all == segmentation_consistency(model, images, repeats=3)
-    assert both.on_correct == segmentation_consistency(model, pictures, repeats=3, only_correct=True)
-    assert both.on_correct.name == "segmentation consistency on correctly classified pixels"
+    measured = measure_segmenter(model, pictures, passes=3)
+    every, correct = (measured["segmentation_consistency" + end].score() for end in ("", "_on_correct"))
+    assert every == segmentation_consistency(model, images, passes=3)
+    assert correct == segmentation_consistency(model, pictures, passes=3, only_correct=True)
+    assert correct.name == "segmentation consistency on correctly classified pixels"
     by_hand = [_by_hand(model, image, index, truth) for index, (image, truth) in enumerate(pictures)]
-    assert both.on_correct.value == pytest.approx(float(torch.tensor(by_hand).mean()), abs=1e-6)
-    assert both.on_correct.value != both.all.value
+    assert correct.value == pytest.approx(float(torch.tensor(by_hand).mean()), abs=1e-6)
+    assert correct.value != every.value
 
 
 def test_pictures_without_correct_pixels_do_not_count(images: list[Tensor]) -> None:
@@ -99,7 +100,7 @@ def test_draws_belong_to_the_picture_and_the_seed(images: list[Tensor]) -> None:
     assert segmentation_consistency(model, images, seed=1).value != score.value
     later = segmentation_consistency(model, images[5:], first=5)
     assert torch.equal(later.per_image, score.per_image[5:])
-    assert segmentation_consistency(model, images, repeats=1).spread is None
+    assert segmentation_consistency(model, images, passes=1).spread is None
     done = []
     segmentation_consistency(model, images, progress=lambda *args: done.append(args))
     assert done[-1] == (12, 12)
@@ -127,22 +128,22 @@ def test_the_object_gives_the_functions_score(images: list[Tensor]) -> None:
         logits = model(torch.stack(crops.frames))
         metric.update({"out": logits}, crops.corners)
         correct.update(logits, crops.corners, mask)
-    expected = segmentation_consistencies(model, pictures, seed=2)
-    for score, wanted in zip((metric.compute(), correct.compute()), expected, strict=True):
+    for score, only in ((metric.compute(), False), (correct.compute(), True)):
+        wanted = segmentation_consistency(model, pictures, seed=2, only_correct=only)
         assert torch.equal(score.per_image, wanted.per_image)
         assert (score.name, score.value, score.spread) == (wanted.name, wanted.value, wanted.spread)
-    with pytest.raises(ValueError, match=r"10 answers and 8 corners are not 5 pairs\. Use 10 of each, or repeats=4\."):
+    with pytest.raises(ValueError, match=r"10 answers and 8 corners are not 5 pairs\. Use 10 of each, or passes=4\."):
         metric.update(logits, crops.corners[:8])
     with pytest.raises(ValueError, match=r"only_correct=True needs to know what is there\. Pass mask=\."):
         correct.update(logits, crops.corners)
 
 
 def test_what_cannot_be_is_refused(images: list[Tensor]) -> None:
-    with pytest.raises(ValueError, match="repeats=0 is not positive"):
-        segmentation_consistency(GoesByPosition(), images, repeats=0)
+    with pytest.raises(ValueError, match="passes=0 is not positive"):
+        segmentation_consistency(GoesByPosition(), images, passes=0)
     with pytest.raises(ValueError, match="multiple=0 is not positive"):
         segmentation_consistency(GoesByPosition(), images, multiple=0)
     with pytest.raises(ValueError, match="picture 0 has no mask"):
-        segmentation_consistencies(GoesByPosition(), images)
+        segmentation_consistency(GoesByPosition(), images, only_correct=True)
     with pytest.raises(ValueError, match="window=32 leaves 0 offsets in a picture of 32 pixels"):
         segmentation_consistency(GoesByPosition(), images, crop=1.0)

@@ -17,16 +17,16 @@ from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJac
 
 from antialias.metrics import (
     DataSetMeanIoU,
-    PlainDataSetMeanIoU,
+    Measurement,
     SegmentationConsistency,
     difference,
     mean_iou,
+    measure_segmenter,
     random_crops,
     segmentation_consistency,
-    segmentation_scores,
     side_multiple_of,
 )
-from antialias.metrics.segmentation._overlaps import mean_iou_of, overlaps
+from antialias.metrics.segmentation._overlaps import overlaps
 
 CLASSES = 5
 
@@ -67,21 +67,23 @@ def test_mean_iou_is_a_count_of_pixels() -> None:
     truth[torch.rand(truth.shape, generator=generator) < 0.2] = 255
     pairs = [(p, t) for p, t in zip(predicted.flatten().tolist(), truth.flatten().tolist(), strict=True) if t != 255]
     ious = [sum(p == k == t for p, t in pairs) / sum(k in pair for pair in pairs) for k in range(4)]
-    both, either = map(torch.stack, zip(*map(overlaps, predicted, truth, [5] * 6), strict=True))
-    assert mean_iou_of(both, either).value == sum(ious) / 4  # the fifth class is nowhere
+    rows = torch.stack([overlaps(*pair, 5) for pair in zip(predicted, truth, strict=True)])
+    measured = Measurement("mean IoU", rows, {}, statistic="mean IoU")
+    assert measured.score().value == measured.value() == sum(ious) / 4  # the fifth class is nowhere
 
 
 def test_the_scores_of_a_network_are_counts_of_pixels(pictures: list[tuple[Tensor, Tensor]]) -> None:
-    scores, pairs = segmentation_scores(by_brightness, pictures), _pixels(pictures)
+    measured, pairs = measure_segmenter(by_brightness, pictures), _pixels(pictures)
+    score, pixel_accuracy = measured["mean_iou"].score(), measured["pixel_accuracy"].score()
     ious = [sum(p == k == t for p, t in pairs) / sum(k in pair for pair in pairs) for k in range(4)]
-    assert scores.mean_iou.value == sum(ious) / 4
-    assert scores.pixel_accuracy.value == sum(p == t for p, t in pairs) / len(pairs)
-    low, high = scores.mean_iou.interval
-    assert low < scores.mean_iou.value < high
-    assert scores.mean_iou.images == 12
-    assert mean_iou(by_brightness, pictures) == scores.mean_iou
-    assert mean_iou(by_brightness, pictures, batch_size=1) == scores.mean_iou
-    assert difference(scores.mean_iou, scores.mean_iou).interval == (0, 0)
+    assert score.value == sum(ious) / 4
+    assert pixel_accuracy.value == sum(p == t for p, t in pairs) / len(pairs)
+    low, high = score.interval
+    assert low < score.value < high
+    assert score.images == 12
+    assert mean_iou(by_brightness, pictures) == score
+    assert mean_iou(by_brightness, pictures, batch_size=1) == score
+    assert difference(score, score).interval == (0, 0)
 
 
 def test_mean_iou_is_what_torchmetrics_makes_of_all_pixels(pictures: list[tuple[Tensor, Tensor]]) -> None:
@@ -131,13 +133,13 @@ def test_networks_of_multiples_are_shown_multiples(pictures: list[tuple[Tensor, 
     with pytest.raises(ValueError, match="crops of 21x21 pixels hold no multiple of 32. Use larger pictures."):
         segmentation_consistency(model, pictures)
     large = torch.rand(3, 3, 80, 96)
-    same = segmentation_consistency(model, large, repeats=2)
+    same = segmentation_consistency(model, large, passes=2)
     assert (same.value, same.protocol["multiple"]) == (1, 32)
     assert "their centres of multiples of 32" in str(same)
-    other = segmentation_consistency(by_brightness, large, repeats=2)
+    other = segmentation_consistency(by_brightness, large, passes=2)
     with pytest.raises(ValueError, match="the protocols differ in in_words, multiple"):
         difference(same, other)
-    assert difference(same, segmentation_consistency(by_brightness, large, repeats=2, multiple=32)).value == 0
+    assert difference(same, segmentation_consistency(by_brightness, large, passes=2, multiple=32)).value == 0
 
 
 def test_crops_move_the_same_for_every_multiple() -> None:
@@ -173,7 +175,7 @@ def test_masks_that_do_not_fit_are_refused() -> None:
 
 
 def test_the_objects_give_the_functions_score(pictures: list[tuple[Tensor, Tensor]]) -> None:
-    metric, plain = DataSetMeanIoU(CLASSES), PlainDataSetMeanIoU(CLASSES)
+    metric, plain = DataSetMeanIoU(CLASSES), DataSetMeanIoU(CLASSES, interval=False)
     for number in reversed(range(12)):
         image, mask = pictures[number]
         metric.update(by_brightness(image[None]), mask[None], torch.tensor([number]))
@@ -185,8 +187,8 @@ def test_the_objects_give_the_functions_score(pictures: list[tuple[Tensor, Tenso
     with pytest.raises(ValueError, match=r"picture 3 was seen 2 times\. Give every picture a number and show it once"):
         metric.compute()
     with pytest.raises(ValueError, match=r"the network has 5 outputs, and num_classes=4\. Use equal numbers\."):
-        PlainDataSetMeanIoU(4).update(by_brightness(image[None]), mask[None])
-    with pytest.raises(ValueError, match=r"masks hold class 7 and num_classes=5\. Use classes below it, or 255\."):
+        DataSetMeanIoU(4).update(by_brightness(image[None]), mask[None])
+    with pytest.raises(ValueError, match=r"the mask has pixels of classes 7 to 7, the network 5 outputs"):
         plain.update(by_brightness(image[None]), torch.full_like(mask, 7)[None])
 
 
@@ -200,7 +202,7 @@ def test_two_processes_give_the_score_of_one(tmp_path: Path, pictures: list[tupl
     other = subprocess.Popen([sys.executable, worker, store], stderr=subprocess.DEVNULL)
     together = runpy.run_path(worker)["scores"](0, store)
     assert other.wait(timeout=60) == 0
-    metric, plain, same = DataSetMeanIoU(CLASSES), PlainDataSetMeanIoU(CLASSES), SegmentationConsistency(1)
+    metric, plain, same = DataSetMeanIoU(CLASSES), DataSetMeanIoU(CLASSES, interval=False), SegmentationConsistency(1)
     for number, pair in enumerate(zip(logits, masks, strict=True)):
         metric.update(*pair, torch.tensor([number]))
         plain.update(*pair)

@@ -7,12 +7,14 @@ from typing import Unpack
 
 from torch import Tensor
 
-from antialias.metrics._loop import Model, Options, Question, Settings, check_positive, measure
+from antialias.metrics._adapter import ClassScores, Model, Options, check_positive
+from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._score import Score
+from antialias.metrics._top1 import top1
 from antialias.metrics.classification._consistency import label_of, window_protocol
 from antialias.metrics.classification._formulas import correct, same_answer
 from antialias.metrics.inputs import _shifts
-from antialias.metrics.inputs._images import Images, Picture
+from antialias.metrics.inputs._images import Images, Sample
 from antialias.metrics.inputs._normalization import Normalize
 
 
@@ -47,17 +49,16 @@ def accuracy(
         >>> accuracy(left, images, torch.tensor([0, 1])).value
         0.5
     """
-    settings = Settings(**options)
-    question = Question.of(model, lambda picture: seen_centre(picture, window), settings.normalize)
 
-    def verdict(picture: Picture, logits: Tensor) -> Tensor:
+    def row(sample: Sample, logits: Tensor) -> Tensor:
         if not 1 <= top < logits.shape[1]:
             raise ValueError(f"top={top} is no choice among {logits.shape[1]} classes. Use 1 to {logits.shape[1] - 1}.")
-        return correct(logits, label_of(picture), top)[0]
+        return correct(logits, label_of(sample), top)
 
-    measured = measure(images, [question], verdict, settings, labels)
+    show = Show(ClassScores.of(model, **options), lambda sample: centre_of(sample, window))
     view = "whole pictures" if window is None else f"central windows of {window} pixels"
-    return measured.score("accuracy" if top == 1 else f"top-{top} accuracy", view, view=view)
+    name = "accuracy" if top == 1 else f"top-{top} accuracy"
+    return about(measure(images, [show], row, labels), name, view, view=view).score()
 
 
 def agreement(
@@ -90,19 +91,31 @@ def agreement(
     Raises:
         ValueError: the reference's answers are not one row a picture.
     """
-    settings = Settings(**options)
-    questions = [Question.of(model, _view(0, window, seed), settings.normalize)]
+    asked = ClassScores.of(model, **options)
+    shows = [Show(asked, _frames(0, window, seed))]
     if isinstance(reference, Tensor):
-        measured = measure(images, questions, lambda picture, logits: _same(logits, _row(reference, picture)), settings)
-        _check_rows(reference, measured.pictures.count)
+        answers = reference
+
+        def row(sample: Sample, logits: Tensor) -> Tensor:
+            _check_rows(answers, max(sample.index + 1, len(answers)))
+            return same_answer(logits, answers[sample.index][None].to(logits.device))
+
+        judge, normalisation = "with given answers", []
     else:
-        questions.append(Question.of(reference, _view(shifts, window, seed), reference_normalize))
-        measured = measure(images, questions, lambda _, *logits: _same(logits[0], _averaged(logits[1])), settings)
-    judge = "with given answers" if isinstance(reference, Tensor) else _judge(shifts, seed)
-    seen_by = [question.normalization.protocol for question in questions[1:]]
-    return measured.score(
-        "agreement", judge, reference=judge, reference_normalisation=seen_by, windows=window_protocol(window)
-    )
+        other = ClassScores.of(reference, batch_size=asked.batch_size, normalize=reference_normalize)
+        shows.append(Show(other, _frames(shifts, window, seed)))
+
+        def row(sample: Sample, logits: Tensor, seen: Tensor) -> Tensor:
+            return same_answer(logits, _averaged(seen).to(logits.device))
+
+        judge, normalisation = "with the reference on the central window", [other.normalization.protocol]
+        if shifts:
+            judge = f"with the reference averaged over {shifts} random window{'s' * (shifts > 1)}, seed {seed}"
+    measured = measure(images, shows, row)
+    if isinstance(reference, Tensor):
+        _check_rows(reference, len(measured.rows))
+    said = {"reference": judge, "reference_normalisation": normalisation, "windows": window_protocol(window)}
+    return about(measured, "agreement", judge, **said).score()
 
 
 def shift_averaged_answers(
@@ -127,46 +140,35 @@ def shift_averaged_answers(
         seed: Chooses the windows.
         **options: See `Options`.
     """
-    settings = Settings(**options)
-    question = Question.of(model, _view(shifts, window, seed), settings.normalize)
-    return measure(images, [question], lambda _, logits: _averaged(logits)[0], settings).values
+    show = Show(ClassScores.of(model, **options), _frames(shifts, window, seed))
+    return measure(images, [show], lambda _, logits: _averaged(logits)).rows
 
 
-def seen_centre(picture: Picture, window: int | None) -> Tensor:
-    """Return a picture's central window as `(1, C, w, w)`, or all of it where `window` is `None`."""
+def centre_of(sample: Sample, window: int | None) -> Tensor:
+    """Return an image's central window as `(1, C, w, w)`, or all of it where `window` is `None`.
+
+    Raises:
+        ValueError: The window does not fit.
+    """
     if window is None:
-        return picture.batch
-    _check_window(window, min(picture.pixels.shape[-2:]))
-    return _shifts.centre_window(picture.batch, window)
-
-
-def _check_window(window: int, side: int) -> None:
+        return sample.batch
+    side = min(sample.pixels.shape[-2:])
     if not 1 <= window <= side:
         raise ValueError(f"window={window} does not fit a picture of {side} pixels. Use 1 <= window <= {side}.")
+    return _shifts.centre_window(sample.batch, window)
 
 
-def _window(picture: Picture) -> int:
-    return max(1, _shifts.default_window(min(picture.pixels.shape[-2:])))
-
-
-def _view(shifts: int, window: int | None, seed: int) -> Callable[[Picture], Tensor]:
+def _frames(shifts: int, window: int | None, seed: int) -> Callable[[Sample], Tensor]:
     if shifts == 0:
-        return lambda picture: seen_centre(picture, window or _window(picture))
+        default = _shifts.default_window
+        return lambda sample: centre_of(sample, window or max(1, default(min(sample.pixels.shape[-2:]))))
     check_positive(shifts=shifts)
-    return lambda picture: _shifts.windows(picture.batch, shifts, window=window, seed=seed, first=picture.index)[0]
+    return lambda sample: _shifts.windows(sample.batch, shifts, window=window, seed=seed, first=sample.index)[0]
 
 
 def _averaged(logits: Tensor) -> Tensor:
+    top1(logits)  # refuses what is no number
     return logits.float().softmax(-1).mean(0, keepdim=True)
-
-
-def _same(logits: Tensor, reference: Tensor) -> Tensor:
-    return same_answer(logits, reference.to(logits.device))[0]
-
-
-def _row(answers: Tensor, picture: Picture) -> Tensor:
-    _check_rows(answers, max(picture.index + 1, len(answers)))
-    return answers[picture.index][None]
 
 
 def _check_rows(answers: Tensor, count: int) -> None:
@@ -174,9 +176,3 @@ def _check_rows(answers: Tensor, count: int) -> None:
         raise ValueError(
             f"reference answers have shape {tuple(answers.shape)} for {count} pictures. Pass (pictures, classes)."
         )
-
-
-def _judge(shifts: int, seed: int) -> str:
-    if shifts == 0:
-        return "with the reference on the central window"
-    return f"with the reference averaged over {shifts} random window{'s' * (shifts > 1)}, seed {seed}"

@@ -9,13 +9,20 @@ from typing import Any, Literal, Unpack
 import torch
 from torch import Tensor
 
-from antialias.metrics._loop import Model, Options, Question, Settings, check_positive, measure
+from antialias._renamed import renamed_keywords
+from antialias.metrics._adapter import ClassScores, Model, Options, check_positive
+from antialias.metrics._loop import Show, about, measure
+from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Score
 from antialias.metrics.classification._formulas import all_agree, correct, counted_if, pair_agreement
 from antialias.metrics.inputs import _shifts
-from antialias.metrics.inputs._images import Images, Picture
+from antialias.metrics.inputs._images import Images, Sample
+
+_ON_CORRECT = " on correctly classified pictures"
+_COUNTED = "pictures whose central window is classified correctly"
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def consistency(
     model: Model,
     images: Images,
@@ -58,30 +65,31 @@ def consistency(
     """
     check_positive(passes=passes)
 
-    def frames(picture: Picture) -> Tensor:
-        shown = _shifts.windows(picture.batch, 2 * passes, window=window, seed=seed, first=picture.index)[0]
-        return torch.cat([shown, _shifts.centre_window(picture.batch, shown.shape[-1])]) if only_correct else shown
+    def frames(sample: Sample) -> Tensor:
+        shown = _shifts.windows(sample.batch, 2 * passes, window=window, seed=seed, first=sample.index)[0]
+        return torch.cat([shown, _shifts.centre_window(sample.batch, shown.shape[-1])]) if only_correct else shown
 
-    def verdict(picture: Picture, logits: Tensor) -> Tensor:
+    def row(sample: Sample, logits: Tensor) -> Tensor:
         agreed = _pairwise(logits[: 2 * passes])
-        return counted_if(agreed, correct(logits[-1:], label_of(picture))[0]) if only_correct else agreed
+        if not only_correct:
+            return agreed
+        return counted_if(agreed, correct(logits[-1:], label_of(sample)))
 
-    settings = Settings(**options)
-    measured = measure(images, [Question.of(model, frames, settings.normalize)], verdict, settings, labels)
-    name = "classification consistency" + _ON_CORRECT * only_correct
-    return measured.score(
-        name,
-        f"{_pairs(passes)} of {window_words(window, measured.pictures.sides)}, seed {seed}",
+    measured = measure(images, [Show(ClassScores.of(model, **options), frames)], row, labels)
+    low, high = measured.protocol["pictures"]["shorter_side"]
+    sides = f"{low}" if low == high else f"{low} to {high}"
+    side = f"{_shifts.default_window(low) if window is None else window}-pixel windows"
+    windows = "windows of 7/8 of the shorter side" if window is None and low != high else side
+    return about(
+        measured,
+        "classification consistency" + _ON_CORRECT * only_correct,
+        f"{pairs_in_words(passes)} of {windows} out of {sides}, seed {seed}",
         passes=passes,
         windows=window_protocol(window),
         offsets="per picture, uniform on {0..d-1}^2, d = shorter side - window; both windows of a pair independently",
         counted=_COUNTED if only_correct else "all pictures",
         seed=seed,
-    )
-
-
-_ON_CORRECT = " on correctly classified pictures"
-_COUNTED = "pictures whose central window is classified correctly"
+    ).score()
 
 
 def on_correct(same: Score, right: Score) -> Score | None:
@@ -105,10 +113,11 @@ def on_correct(same: Score, right: Score) -> Score | None:
         )
     if not right.per_image.any():
         return None
-    values = counted_if(same.per_image, right.per_image)
-    return Score.from_pictures(same.name + _ON_CORRECT, values, {**same.protocol, "counted": _COUNTED}, same.level)
+    rows, protocol = counted_if(same.per_image, right.per_image), {**same.protocol, "counted": _COUNTED}
+    return Measurement(same.name + _ON_CORRECT, rows, protocol, same.level).score()
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def circular_consistency(
     model: Model,
     images: Images,
@@ -134,9 +143,10 @@ def circular_consistency(
 
     Source: Chaman & Dokmanic, "Truly Shift-Invariant Convolutional Neural Networks", CVPR 2021.
     """
-    return _rolled(model, images, passes, limit, seed, Settings(**options), fraction=False)
+    return _rolled(images, passes, limit, seed, ClassScores.of(model, **options), fraction=False)
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def fractional_consistency(
     model: Model,
     images: Images,
@@ -162,34 +172,33 @@ def fractional_consistency(
 
     Source: Michaeli et al., "Alias-Free Convnets: Fractional Shift Invariance via Polynomial Activations", CVPR 2023.
     """
-    return _rolled(model, images, passes, limit, seed, Settings(**options), fraction=True)
+    return _rolled(images, passes, limit, seed, ClassScores.of(model, **options), fraction=True)
 
 
 def _rolled(
-    model: Model, images: Images, passes: int, limit: int | None, seed: int, settings: Settings, *, fraction: bool
+    images: Images, passes: int, limit: int | None, seed: int, adapter: ClassScores, *, fraction: bool
 ) -> Score:
     check_positive(passes=passes, **({} if limit is None else {"limit": limit}))
     draw: Callable[..., Tensor] = _shifts.random_fractions if fraction else _shifts.random_offsets
     move = _shifts.fractional if fraction else _shifts.circular
 
-    def frames(picture: Picture) -> Tensor:
-        below = math.ceil(min(picture.pixels.shape[-2:]) / 8) if limit is None else limit
-        offsets = draw(below, 2 * passes, seed=seed, index=picture.index)
-        return move(picture.batch.expand(2 * passes, -1, -1, -1), offsets)
+    def frames(sample: Sample) -> Tensor:
+        below = math.ceil(min(sample.pixels.shape[-2:]) / 8) if limit is None else limit
+        offsets = draw(below, 2 * passes, seed=seed, index=sample.index)
+        return move(sample.batch.expand(2 * passes, -1, -1, -1), offsets)
 
-    question = Question.of(model, frames, settings.normalize)
-    measured = measure(images, [question], lambda _, logits: _pairwise(logits), settings)
     kind = "fractional" if fraction else "circular"
     below = "an eighth of the side" if limit is None else f"{limit} pixels"
-    return measured.score(
+    return about(
+        measure(images, [Show(adapter, frames)], lambda _, logits: _pairwise(logits)),
         f"{kind} shift consistency",
-        f"{_pairs(passes)} of {kind} shifts below {below}, seed {seed}",
+        f"{pairs_in_words(passes)} of {kind} shifts below {below}, seed {seed}",
         passes=passes,
         shift="Fourier shift, circular, not clipped" if fraction else "torch.roll",
         offsets="per picture, uniform on " + ("[0, limit)^2" if fraction else "{0..limit-1}^2"),
         limit="ceil(shorter side / 8)" if limit is None else limit,
         seed=seed,
-    )
+    ).score()
 
 
 def worst_of_grid(
@@ -220,14 +229,12 @@ def worst_of_grid(
     """
     offsets = _grid(radius, step, shift)
     move: Callable[[Tensor, Tensor], Tensor] = _MOVES[shift]
-    settings = Settings(**options)
 
-    def frames(picture: Picture) -> Tensor:
-        return move(picture.batch.expand(len(offsets), -1, -1, -1), offsets)
+    def frames(sample: Sample) -> Tensor:
+        return move(sample.batch.expand(len(offsets), -1, -1, -1), offsets)
 
-    question = Question.of(model, frames, settings.normalize)
-    measured = measure(images, [question], lambda _, logits: all_agree(logits[None])[0], settings)
-    return measured.score(
+    return about(
+        measure(images, [Show(ClassScores.of(model, **options), frames)], lambda _, logits: all_agree(logits[None])),
         "worst-of-grid consistency",
         f"the same answer at all {len(offsets)} {shift} shifts within {radius:g} pixels, step {step:g}",
         shift=shift,
@@ -235,7 +242,7 @@ def worst_of_grid(
         step=step,
         shifts=len(offsets),
         windows=window_protocol(None) if shift == "crop" else None,
-    )
+    ).score()
 
 
 def _crops_around_centre(images: Tensor, offsets: Tensor) -> Tensor:
@@ -265,27 +272,24 @@ def _grid(radius: float, step: float, shift: str) -> Tensor:
 
 def _pairwise(logits: Tensor) -> Tensor:
     pairs = logits.unflatten(0, (-1, 2))
-    return pair_agreement(pairs[None, :, 0], pairs[None, :, 1])[0]
+    return pair_agreement(pairs[None, :, 0], pairs[None, :, 1])
 
 
-def _pairs(passes: int) -> str:
+def pairs_in_words(passes: int) -> str:
+    """Say how many pairs an image gives: `5 pairs each`."""
     return f"{passes} pair{'s' * (passes > 1)} each"
 
 
-def label_of(picture: Picture) -> Tensor:
-    """Return a picture's label `(1,)`, or say that there is none."""
-    if picture.label is None:
-        raise ValueError(f"picture {picture.index} has no label. Pass labels= or an iterable of (images, labels).")
-    return torch.tensor([picture.label])
+def label_of(sample: Sample) -> Tensor:
+    """Return an image's label `(1,)`.
 
-
-def window_words(window: int | None, sides: tuple[int, int]) -> str:
-    """Say the windows in words: `224-pixel windows out of 256`."""
-    low, high = sides
-    out_of = f"{low}" if low == high else f"{low} to {high}"
-    if window is None and low != high:
-        return f"windows of 7/8 of the shorter side out of {out_of}"
-    return f"{_shifts.default_window(low) if window is None else window}-pixel windows out of {out_of}"
+    Raises:
+        ValueError: There is none.
+    """
+    label = sample.label
+    if label is None:
+        raise ValueError(f"picture {sample.index} has no label. Pass labels= or an iterable of (images, labels).")
+    return torch.tensor([label])
 
 
 def window_protocol(window: int | None) -> dict[str, Any]:

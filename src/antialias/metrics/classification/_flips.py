@@ -8,11 +8,13 @@ from typing import Any, Literal, NamedTuple, Unpack
 import torch
 from torch import Tensor
 
-from antialias.metrics._loop import Measured, Model, Options, Question, Settings, check_positive, measure
+from antialias._renamed import renamed_keywords
+from antialias.metrics._adapter import ClassScores, Model, Options, check_positive
+from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._score import Curve, Score
 from antialias.metrics.classification._formulas import flips, pair_absolute_change, pair_change
 from antialias.metrics.inputs import _shifts
-from antialias.metrics.inputs._images import Images, Picture
+from antialias.metrics.inputs._images import Images, Sample
 
 Direction = Literal["horizontal", "vertical", "diagonal"]
 Shift = Literal["crop", "embed", "inpaint", "scale"]
@@ -26,6 +28,7 @@ _SHIFTS = {
 }
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def flip_rate(
     model: Model,
     images: Images,
@@ -62,41 +65,43 @@ def flip_rate(
         >>> flip_rate(corner, stripes, distances=(1, 2, 3)).values
         [1.0, 0.0, 1.0]
     """
-    steps = _checked_distances(distances, direction)
+    steps = list(distances)
+    if direction not in _STEPS:
+        raise ValueError(f'direction="{direction}" is unknown. Use "horizontal", "vertical" or "diagonal".')
+    if not steps or min(steps) < 1:
+        raise ValueError(f"distances={steps} are not shifts. Use one or more, each at least 1 pixel.")
     check_positive(passes=passes)
-    settings = Settings(**options)
     moves = torch.tensor([0, *steps])[:, None] * torch.tensor(_STEPS[direction])
 
-    def frames(picture: Picture) -> Tensor:
-        square = _shifts.central_square(picture.batch)
+    def frames(sample: Sample) -> Tensor:
+        square = _shifts.central_square(sample.batch)
         size = _window_with_room(square.shape[-1], window, max(steps))
-        starts = _starts(square.shape[-1] - size - max(steps) + 1, passes, seed, picture.index)
+        room = square.shape[-1] - size - max(steps) + 1
+        starts = _shifts.random_offsets(room, passes, seed=seed, index=sample.index)
         offsets = (starts[:, None] + moves).flatten(0, 1)
         return _shifts.slide(square[0], offsets, size)
 
-    def verdict(_: Picture, logits: Tensor) -> Tensor:
+    def row(_: Sample, logits: Tensor) -> Tensor:
         answers = logits.unflatten(0, (passes, -1))[None]
-        return flips(answers[:, :, 0], answers[:, :, 1:])[0]
+        return flips(answers[:, :, 0], answers[:, :, 1:])
 
-    measured = measure(images, [Question.of(model, frames, settings.normalize)], verdict, settings)
-    return _curve(measured, steps, direction, window, passes=passes, seed=seed)
-
-
-def _curve(measured: Measured, steps: list[int], direction: str, window: int | None, **protocol: Any) -> Curve:
-    def score(column: int, distance: int) -> Score:
-        pixels = f"{distance} pixel{'s' * (distance > 1)} {direction}"
-        return measured.score(
+    measured = measure(images, [Show(ClassScores.of(model, **options), frames)], row)
+    scores = {
+        distance: about(
+            measured,
             "flip rate",
-            f"{pixels}, seed {protocol['seed']}",
-            measured.values[:, column],
+            f"{distance} pixel{'s' * (distance > 1)} {direction}, seed {seed}",
+            measured.rows[:, column],
             distance=distance,
             direction=direction,
             windows=_windows(window, max(steps)),
             starts="per picture and pass, uniform where all distances fit",
-            **protocol,
-        )
-
-    return Curve("flip rate", direction, {distance: score(i, distance) for i, distance in enumerate(steps)})
+            passes=passes,
+            seed=seed,
+        ).score()
+        for column, distance in enumerate(steps)
+    }
+    return Curve("flip rate", direction, scores)
 
 
 class OnePixelChanges(NamedTuple):
@@ -106,19 +111,20 @@ class OnePixelChanges(NamedTuple):
     mean_absolute_change: Score
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def one_pixel_changes(
     model: Model,
     images: Images,
     *,
     shift: Shift = "crop",
-    pairs: int = 8,
+    passes: int = 8,
     size: int | None = None,
     seed: int = 0,
     **options: Unpack[Options],
 ) -> OnePixelChanges:
     """Measure P(top-1 change) and mean absolute change over consecutive one-pixel steps, in one pass.
 
-    Every picture gives `pairs + 1` frames, each one diagonal pixel (or one pixel of size) from the one before.
+    Every picture gives `passes + 1` frames, each one diagonal pixel (or one pixel of size) from the one before.
     P(top-1 change) is the share of steps with another top-1 class; mean absolute change is the mean of
     |p1[a] - p2[a]| with a = arg max p1 and p = softmax.
 
@@ -128,7 +134,7 @@ def one_pixel_changes(
         shift: `"crop"`: a window moves over the picture. `"embed"`: the picture, shrunk, moves on an S x S black
             frame. `"inpaint"`: the same with a surround diffused from its border. `"scale"`: shrunk and centred on
             black, it grows by one pixel a step.
-        pairs: Steps per picture.
+        passes: Steps per picture.
         size: Crop: side of the window (default 7/8 of S, less where the steps need room). Else: side of the shrunken
             picture (default S // 2).
         seed: Chooses the place of the window or of the shrunken picture.
@@ -142,70 +148,69 @@ def one_pixel_changes(
     """
     if shift not in _SHIFTS:
         raise ValueError(f'shift="{shift}" is unknown. Use "crop", "embed", "inpaint" or "scale".')
-    check_positive(pairs=pairs)
-    settings = Settings(**options)
+    check_positive(passes=passes)
 
-    def frames(picture: Picture) -> Tensor:
-        return one_pixel_frames(picture.batch, shift=shift, pairs=pairs, size=size, seed=seed, first=picture.index)[0]
+    def frames(sample: Sample) -> Tensor:
+        return one_pixel_frames(sample.batch, shift=shift, passes=passes, size=size, seed=seed, first=sample.index)[0]
 
-    def verdict(_: Picture, logits: Tensor) -> Tensor:
+    def row(_: Sample, logits: Tensor) -> Tensor:
         before, after = logits[None, :-1], logits[None, 1:]
-        return torch.cat([pair_change(before, after), pair_absolute_change(before, after)])
+        return torch.stack([pair_change(before, after), pair_absolute_change(before, after)], 1)
 
-    measured = measure(images, [Question.of(model, frames, settings.normalize)], verdict, settings)
-    return _both(measured, shift=shift, pairs=pairs, size=size, seed=seed)
-
-
-def _both(measured: Measured, *, shift: str, pairs: int, size: int | None, seed: int) -> OnePixelChanges:
+    measured = measure(images, [Show(ClassScores.of(model, **options), frames)], row)
     step = "one-pixel size" if shift == "scale" else "diagonal one-pixel"
-    words = f"{pairs} {step} step{'s' * (pairs > 1)} each, {shift}, seed {seed}"
-    default = _windows(None, pairs)["size"] if shift == "crop" else "floor(shorter side / 2)"
+    words = f"{passes} {step} step{'s' * (passes > 1)} each, {shift}, seed {seed}"
+    default = _windows(None, passes)["size"] if shift == "crop" else "floor(shorter side / 2)"
     protocol = {
         "shift": shift,
         "method": _SHIFTS[shift],
-        "pairs": pairs,
+        "pairs": passes,
         "size": default if size is None else size,
         "interpolation": None if shift == "crop" else "bilinear, anti-aliased",
         "seed": seed,
     }
-    change = measured.score("P(top-1 change)", words, measured.values[:, 0], **protocol)
-    return OnePixelChanges(change, measured.score("mean absolute change", words, measured.values[:, 1], **protocol))
+    names = ("P(top-1 change)", "mean absolute change")
+    columns = zip(names, measured.rows.unbind(1), strict=True)
+    return OnePixelChanges(*(about(measured, name, words, column, **protocol).score() for name, column in columns))
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def top1_change(
     model: Model,
     images: Images,
     *,
     shift: Shift = "crop",
-    pairs: int = 8,
+    passes: int = 8,
     size: int | None = None,
     seed: int = 0,
     **options: Unpack[Options],
 ) -> Score:
     """Measure P(top-1 change): see `one_pixel_changes`, which gives both scores for the price of one."""
-    scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
+    scores = one_pixel_changes(model, images, shift=shift, passes=passes, size=size, seed=seed, **options)
     return scores.top1_change
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def mean_absolute_change(
     model: Model,
     images: Images,
     *,
     shift: Shift = "crop",
-    pairs: int = 8,
+    passes: int = 8,
     size: int | None = None,
     seed: int = 0,
     **options: Unpack[Options],
 ) -> Score:
     """Measure mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one."""
-    scores = one_pixel_changes(model, images, shift=shift, pairs=pairs, size=size, seed=seed, **options)
+    scores = one_pixel_changes(model, images, shift=shift, passes=passes, size=size, seed=seed, **options)
     return scores.mean_absolute_change
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def one_pixel_frames(
-    images: Tensor, *, shift: Shift = "crop", pairs: int = 8, size: int | None = None, seed: int = 0, first: int = 0
+    images: Tensor, *, shift: Shift = "crop", passes: int = 8, size: int | None = None, seed: int = 0, first: int = 0
 ) -> Tensor:
-    """Make the frames of `one_pixel_changes` from `(N, C, H, W)`: `(N, pairs + 1, C, h, w)`.
+    """Make the frames of `one_pixel_changes` from `(N, C, H, W)`: `(N, passes + 1, C, h, w)`.
 
     `first` is the number of the first picture within its data set.
 
@@ -215,26 +220,22 @@ def one_pixel_frames(
         torch.Size([2, 9, 3, 64, 64])
     """
     squares = _shifts.central_square(images)
-    return torch.stack([_frames(square, shift, pairs, size, seed, first + i) for i, square in enumerate(squares)])
+    return torch.stack([_frames(square, shift, passes, size, seed, first + i) for i, square in enumerate(squares)])
 
 
-def _frames(square: Tensor, shift: str, pairs: int, size: int | None, seed: int, index: int) -> Tensor:
+def _frames(square: Tensor, shift: str, passes: int, size: int | None, seed: int, index: int) -> Tensor:
     side = square.shape[-1]
     if shift == "crop":
-        size = _window_with_room(side, size, pairs)
-        start = _starts(side - size - pairs + 1, 1, seed, index)
-        return _shifts.slide(square, start + torch.arange(pairs + 1)[:, None], size)
-    size = _embedded_size(side, size, pairs)
+        size = _window_with_room(side, size, passes)
+        start = _shifts.random_offsets(side - size - passes + 1, 1, seed=seed, index=index)
+        return _shifts.slide(square, start + torch.arange(passes + 1)[:, None], size)
+    size = _embedded_size(side, size, passes)
     if shift == "scale":
-        return _shifts.scaled_on_black(square, range(size, size + pairs + 1), side)
-    start = _starts(side - size - pairs + 1, 1, seed, index)
+        return _shifts.scaled_on_black(square, range(size, size + passes + 1), side)
+    start = _shifts.random_offsets(side - size - passes + 1, 1, seed=seed, index=index)
     fill = "inpaint" if shift == "inpaint" else "black"
-    canvas = _shifts.embed(_shifts.resized(square[None], size), side + pairs, start + pairs, fill)[0]
-    return _shifts.slide(canvas, (pairs - torch.arange(pairs + 1))[:, None].expand(-1, 2), side)
-
-
-def _starts(limit: int, count: int, seed: int, index: int) -> Tensor:
-    return _shifts.random_offsets(limit, count, seed=seed, index=index)
+    canvas = _shifts.embed(_shifts.resized(square[None], size), side + passes, start + passes, fill)[0]
+    return _shifts.slide(canvas, (passes - torch.arange(passes + 1))[:, None].expand(-1, 2), side)
 
 
 def _window_with_room(side: int, window: int | None, longest: int) -> int:
@@ -247,12 +248,12 @@ def _window_with_room(side: int, window: int | None, longest: int) -> int:
     return size
 
 
-def _embedded_size(side: int, size: int | None, pairs: int) -> int:
+def _embedded_size(side: int, size: int | None, passes: int) -> int:
     size = side // 2 if size is None else size
-    if size < 1 or size + pairs > side:
+    if size < 1 or size + passes > side:
         raise ValueError(
-            f"size={size} and {pairs} steps do not fit a frame of {side} pixels. "
-            + (f"Use size={side - pairs} or less." if side > pairs else "Use larger pictures or fewer pairs.")
+            f"size={size} and {passes} steps do not fit a frame of {side} pixels. "
+            + (f"Use size={side - passes} or less." if side > passes else "Use larger pictures or fewer passes.")
         )
     return size
 
@@ -260,12 +261,3 @@ def _embedded_size(side: int, size: int | None, pairs: int) -> int:
 def _windows(window: int | None, longest: int) -> dict[str, Any]:
     size = f"min(floor(7/8 * shorter side), shorter side - {longest})" if window is None else window
     return {"size": size, "cut_from": "central square"}
-
-
-def _checked_distances(distances: Iterable[int], direction: str) -> list[int]:
-    steps = list(distances)
-    if direction not in _STEPS:
-        raise ValueError(f'direction="{direction}" is unknown. Use "horizontal", "vertical" or "diagonal".')
-    if not steps or min(steps) < 1:
-        raise ValueError(f"distances={steps} are not shifts. Use one or more, each at least 1 pixel.")
-    return steps

@@ -24,6 +24,7 @@ def pair_change(first: Tensor, second: Tensor) -> Tensor:
 def pair_absolute_change(first: Tensor, second: Tensor) -> Tensor:
     """Return the mean over pairs `(N, P, K)` of |p1[a] - p2[a]|, a = arg max p1, p = softmax: `(N,)`."""
     best = top1(first)[..., None]
+    top1(second)  # refuses what is no number
     before, after = (logits.float().softmax(-1).gather(-1, best)[..., 0] for logits in (first, second))
     return (before - after).abs().mean(1)
 
@@ -40,10 +41,20 @@ def all_agree(logits: Tensor) -> Tensor:
 
 
 def correct(logits: Tensor, labels: Tensor, top: int = 1) -> Tensor:
-    """Return 1 where the label `(N,)` is among the `top` first of `(N, K)`, else 0: `(N,)`."""
-    labels = labels.to(logits.device)
+    """Return 1 where the label `(N,)` is among the `top` first of `(N, K)`, else 0: `(N,)`.
+
+    Raises:
+        ValueError: The network has no class of a label, or a logit is no number.
+    """
+    labels, best, classes = labels.to(logits.device), top1(logits), logits.shape[-1]
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
+        raise ValueError(
+            f"label {wrong} is none of the network's {classes} classes. Use labels from 0 to {classes - 1}, and leave "
+            "out pictures that do not count."
+        )
     if top == 1:
-        return (top1(logits) == labels).float()
+        return (best == labels).float()
     return (logits.topk(top, dim=1).indices == labels[:, None]).any(dim=1).float()
 
 

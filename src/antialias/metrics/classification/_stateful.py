@@ -1,15 +1,17 @@
-"""The scores as torchmetrics objects: thin shells that keep one value a picture and let `_formulas` measure."""
+"""The scores of classifiers as torchmetrics objects: shells that keep rows and let `_formulas` measure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from antialias.metrics._score import Curve, Score
-from antialias.metrics._stateful import PictureMetric, ScoreMetric
+from antialias.metrics._measurement import Measurement
+from antialias.metrics._score import Curve
+from antialias.metrics._stateful import ScoreMetric
 from antialias.metrics.classification import _formulas
 from antialias.metrics.classification._video import by_video, grouped_answer
 
@@ -28,7 +30,7 @@ class _PairMetric(ScoreMetric):
         Raises:
             ValueError: the shapes differ or are not those above.
         """
-        self._keep(type(self).formula(*_as_pairs(first, second)), counts)
+        self.keep(type(self).formula(*_as_pairs(first, second)), counts)
 
 
 class ClassificationConsistency(_PairMetric):
@@ -91,16 +93,16 @@ class WorstOfGrid(ScoreMetric):
     def update(self, logits: Tensor, counts: Tensor | None = None) -> None:
         """Add pictures by the logits `(N, S, K)` of all their S shifts; `counts` `(N,)` leaves some out."""
         _check_ndim(logits, "(N, S, K)", 3)
-        self._keep(_formulas.all_agree(logits), counts)
+        self.keep(_formulas.all_agree(logits), counts)
 
 
-class FlipRate(PictureMetric):
+class FlipRate(ScoreMetric):
     """Flip rate against distance: the state of `flip_rate`; `compute()` gives a `Curve`.
 
     Args:
         distances: Of the shifted logits, in their order.
         direction: For the protocol.
-        **kwargs: Of `PictureMetric`.
+        **kwargs: Of `ScoreMetric`.
     """
 
     name = "flip rate"
@@ -126,18 +128,20 @@ class FlipRate(PictureMetric):
         expected = (*reference.shape[:2], len(self.distances), reference.shape[-1])
         if tuple(shifted.shape) != expected:
             raise ValueError(f"shifted logits are {tuple(shifted.shape)}. Pass {expected}, one of each distance.")
-        # Flat, because torchmetrics gathers a process without pictures as an empty vector.
-        self._keep(_formulas.flips(reference, shifted).flatten())
+        self.keep(_formulas.flips(reference, shifted))
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """A number for each distance."""
+        return (len(self.distances),)
 
     def compute(self) -> Curve:
-        """Return one score per distance over all pictures seen since the last reset, in all processes."""
-        columns = self._seen().view(-1, len(self.distances)).unbind(1)
-        scores = {d: self._score(d, column) for d, column in zip(self.distances, columns, strict=True)}
+        """Return one score per distance over all images seen since the last reset, in all processes."""
+        measured, scores = self.measurement(), {}
+        for column, distance in enumerate(self.distances):
+            protocol = {**self.protocol, "distance": distance, "direction": self.direction}
+            scores[distance] = replace(measured, rows=measured.rows[:, column], protocol=protocol).score()
         return Curve(self.name, self.direction, scores)
-
-    def _score(self, distance: int, values: Tensor) -> Score:
-        protocol = {**self.protocol, "distance": distance, "direction": self.direction}
-        return Score.from_pictures(self.name, values, protocol, self.level)
 
 
 class Accuracy(ScoreMetric):
@@ -149,7 +153,7 @@ class Accuracy(ScoreMetric):
     def update(self, logits: Tensor, labels: Tensor) -> None:
         """Add pictures by their logits `(N, K)` and labels `(N,)`."""
         _check_ndim(logits, "(N, K)", 2)
-        self._keep(_formulas.correct(logits, labels))
+        self.keep(_formulas.correct(logits, labels))
 
 
 class Agreement(ScoreMetric):
@@ -161,7 +165,7 @@ class Agreement(ScoreMetric):
     def update(self, logits: Tensor, reference: Tensor) -> None:
         """Add pictures by the logits `(N, K)` of the network and logits or probabilities `(N, K)` of the reference."""
         _check_ndim(logits, "(N, K)", 2)
-        self._keep(_formulas.same_answer(logits, reference.to(logits.device)))
+        self.keep(_formulas.same_answer(logits, reference.to(logits.device)))
 
 
 def _as_pairs(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,12 +180,12 @@ def _check_ndim(logits: Tensor, wanted: str, ndim: int) -> None:
         raise ValueError(f"logits are {tuple(logits.shape)}. Pass {wanted}.")
 
 
-class VideoAccuracy(PictureMetric):
+class VideoAccuracy(ScoreMetric):
     """Accuracy on frames of videos by a network of other, finer classes: the state of `video_accuracy`.
 
     Args:
         groups: Outputs of the network that mean each of the G classes.
-        **kwargs: Of `PictureMetric`.
+        **kwargs: Of `ScoreMetric`.
 
     Example:
         >>> metric = VideoAccuracy([[0, 2], [1]])
@@ -191,6 +195,7 @@ class VideoAccuracy(PictureMetric):
         0.5
     """
 
+    name = "accuracy on videos"
     higher_is_better = True
 
     def __init__(self, groups: Sequence[Sequence[int]], **kwargs: Any) -> None:
@@ -215,11 +220,16 @@ class VideoAccuracy(PictureMetric):
             )
         right = truths.gather(1, grouped_answer(logits, self.groups).to(truths.device)[:, None])[:, 0]
         values = torch.where(truths.any(1), right.float(), torch.nan)
-        # Flat, because torchmetrics gathers a process without frames as an empty vector.
-        self._keep(torch.stack([videos.to(values).float(), values], 1).flatten().to(self.device))
+        self.keep(torch.stack([videos.to(values).float(), values], 1))
 
-    def compute(self) -> Score:
-        """Return the score of all frames seen since the last reset, in all processes."""
-        videos, values = self._seen().view(-1, 2).unbind(1)
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Number of the video, and whether the frame is right."""
+        return (2,)
+
+    def measurement(self) -> Measurement:
+        """Return what was measured of each video."""
+        frames = super().measurement()
+        videos, values = frames.rows.unbind(1)
         protocol = {"unit": "video", "classes": self.groups, **self.protocol}
-        return Score.from_pictures("accuracy on videos", by_video(values, videos), protocol, self.level)
+        return replace(frames, rows=by_video(values, videos), protocol=protocol)

@@ -8,11 +8,12 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from antialias.metrics._loop import Model, Options, Question, Settings, measure
+from antialias.metrics._adapter import ClassScores, Model, Options
+from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._score import Score
 from antialias.metrics._top1 import top1
-from antialias.metrics.classification._accuracy import seen_centre
-from antialias.metrics.inputs._images import Images, Picture
+from antialias.metrics.classification._accuracy import centre_of
+from antialias.metrics.inputs._images import Images, Sample
 
 
 def grouped_answer(logits: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
@@ -28,13 +29,8 @@ def grouped_answer(logits: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
         >>> grouped_answer(torch.tensor([[-3.0, -1.0, 5.0]]), [[1], [0]])
         tensor([0])
     """
-    group_of = _group_of(groups, logits.shape[1]).to(logits.device)
-    return group_of[top1(logits.masked_fill(group_of < 0, -torch.inf))]
-
-
-def _group_of(groups: Sequence[Sequence[int]], outputs: int) -> Tensor:
-    """Return the group of each output `(outputs,)`, -1 for none."""
-    found = torch.full((outputs,), -1)
+    outputs = logits.shape[1]
+    group_of = torch.full((outputs,), -1, device=logits.device)
     for number, group in enumerate(groups):
         if not group:
             raise ValueError(f"group {number} is empty. Name one output or more.")
@@ -43,12 +39,12 @@ def _group_of(groups: Sequence[Sequence[int]], outputs: int) -> Tensor:
                 raise ValueError(
                     f"group {number} names output {output}, the network has {outputs}. Use 0 to {outputs - 1}."
                 )
-            if found[output] >= 0:
+            if group_of[output] >= 0:
                 raise ValueError(
-                    f"groups {int(found[output])} and {number} share output {output}. Leave it to one of them."
+                    f"groups {int(group_of[output])} and {number} share output {output}. Leave it to one of them."
                 )
-            found[output] = number
-    return found
+            group_of[output] = number
+    return group_of[top1(logits.masked_fill(group_of < 0, -torch.inf))]
 
 
 def video_accuracy(
@@ -87,22 +83,22 @@ def video_accuracy(
     Source: Shankar et al., "Do Image Classifiers Generalize Across Time?", arXiv 1906.02168, for the classes; Zou et
         al., BMVC 2020, for the frames.
     """
-    settings = Settings(**options)
-    question = Question.of(model, lambda picture: seen_centre(picture, window), settings.normalize)
-
-    def right(picture: Picture, logits: Tensor) -> Tensor:
-        return truths[picture.index - settings.first, grouped_answer(logits, groups).cpu()][0]
-
     if not len(truths) == len(videos) or truths.shape[1:] != (len(groups),):
         raise ValueError(
             f"truths have shape {tuple(truths.shape)} for {len(videos)} frames and {len(groups)} groups. Use "
             "(frames, groups)."
         )
-    measured = measure(frames, [question], right, settings)
-    values = torch.where(truths.any(1), measured.values.float(), torch.nan)
+    adapter = ClassScores.of(model, **options)
+
+    def row(sample: Sample, logits: Tensor) -> Tensor:
+        return truths[sample.index - adapter.first, grouped_answer(logits, groups).cpu()]
+
+    measured = measure(frames, [Show(adapter, lambda sample: centre_of(sample, window))], row)
+    values = torch.where(truths.any(1), measured.rows.float(), torch.nan)
     view = "whole pictures" if window is None else f"central windows of {window} pixels"
-    about = {"unit": "video", "classes": [list(group) for group in groups], "view": view}
-    return measured.score("accuracy on videos", f"{len(groups)} classes, {view}", by_video(values, videos), **about)
+    said = {"unit": "video", "classes": [list(group) for group in groups], "view": view}
+    words = f"{len(groups)} classes, {view}"
+    return about(measured, "accuracy on videos", words, by_video(values, videos), **said).score()
 
 
 def by_video(values: Tensor, videos: Tensor) -> Tensor:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Unpack
 
 import torch
 from torch import Tensor
 
-from antialias.metrics._loop import Model, check_positive, evaluating
-from antialias.metrics._measurement import PictureValues
+from antialias._renamed import renamed_keywords
+from antialias.metrics._adapter import Instances, Model, Options, check_positive
+from antialias.metrics._loop import Show, about, measure
+from antialias.metrics._measurement import Measurement, Statistic, register_statistic
 from antialias.metrics._score import Score
-from antialias.metrics.detection._average_precision import (
-    KINDS,
+from antialias.metrics.detection._instances import (
     Detections,
     Kind,
     areas,
+    checked_instances,
     of_classes,
     pairwise_iou,
     regions,
 )
-from antialias.metrics.detection._detector import Detector, DetectorOptions, DetectorSettings
 from antialias.metrics.detection._matching import MATCHINGS, Matching
 from antialias.metrics.inputs._crops import Crops, random_crops
-from antialias.metrics.inputs._images import Images, Picture, Pictures
+from antialias.metrics.inputs._images import Images, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +61,7 @@ class NothingDetected(ValueError):
     """There is no instance whose consistency could be measured."""
 
 
-class InstanceConsistencies(NamedTuple):
-    """Both scores of the same predictions."""
-
-    mask: Score
-    box: Score
-
-
+@renamed_keywords(repeats="passes", pairs="passes")
 def instance_consistency(
     model: Model,
     images: Images,
@@ -76,7 +71,7 @@ def instance_consistency(
     crop: float = 0.875,
     same: SameInstance | None = None,
     seed: int = 0,
-    **options: Unpack[DetectorOptions],
+    **options: Unpack[Options],
 ) -> Score:
     """Measure mAISC: the share of a crop's predicted instances that another crop of the picture predicts as well.
 
@@ -89,12 +84,12 @@ def instance_consistency(
             `boxes`, `labels`, `scores` and, for masks, `masks`. A module runs in eval mode, then gets its training
             flags back.
         images: Floats in [0, 1]: `(N, 3, H, W)`, or an iterable of `(3, H, W)` of any sizes.
-        kind: `"mask"` or `"box"`; `instance_consistencies` gives both for the price of one.
+        kind: `"mask"` or `"box"`; `measure_detector` gives both for the price of one.
         passes: Pairs of crops per picture.
         crop: Height and width of a crop, as a share of the picture's.
         same: When two instances are the same one.
         seed: Chooses the places of the crops.
-        **options: `normalize`, `batch_size`, `level`, `first`, `progress`: see `DetectorOptions`.
+        **options: `normalize`, `batch_size`, `level`, `first`, `progress`: see `Options`.
 
     Raises:
         NothingDetected: No first crop of any picture has an instance that counts.
@@ -109,174 +104,79 @@ def instance_consistency(
 
     Source: after Zou et al., BMVC 2020, section 4.2, who released no implementation: docs/protocols.md defines it.
     """
-    pairs = _Pairs(passes, crop, seed, same or SameInstance())
-    return _scores(model, images, (_Part(kind),), pairs, DetectorSettings(**options))[0]
+    adapter = Instances.of(model, **options)
+    return measure_pairs(adapter, images, [Group(kind)], passes, crop, seed, same or SameInstance())[0].score()
 
 
-def instance_consistencies(
-    model: Model,
-    images: Images,
-    *,
-    passes: int = 5,
-    crop: float = 0.875,
-    same: SameInstance | None = None,
-    seed: int = 0,
-    **options: Unpack[DetectorOptions],
-) -> InstanceConsistencies:
-    """Measure `instance_consistency` of masks and of boxes on the same predictions."""
-    pairs = _Pairs(passes, crop, seed, same or SameInstance())
-    parts = [_Part(kind) for kind in KINDS]
-    return InstanceConsistencies(*_scores(model, images, parts, pairs, DetectorSettings(**options)))
-
-
-def instance_consistencies_of_classes(
-    model: Model,
-    images: Images,
-    classes: Mapping[str, Collection[int]],
-    *,
-    passes: int = 5,
-    crop: float = 0.875,
-    same: SameInstance | None = None,
-    seed: int = 0,
-    **options: Unpack[DetectorOptions],
-) -> dict[str, InstanceConsistencies]:
-    """Measure `instance_consistency` of sets of classes, for the price of one.
-
-    Args:
-        model: As in `instance_consistency`.
-        images: As there.
-        classes: The labels of each set, by its name.
-        passes: Pairs of crops per picture.
-        crop: Height and width of a crop, as a share of the picture's.
-        same: When two instances are the same one.
-        seed: Chooses the places of the crops.
-        **options: See `DetectorOptions`.
-
-    Returns:
-        Both scores by the sets' names; a set of which nothing was detected is left out.
-    """
-    how: Any = {"passes": passes, "crop": crop, "same": same, "seed": seed, **options}
-    shares = instance_shares_of_classes(model, images, classes, **how)
-    scores = {name: [score_of_instance_shares(kind) for kind in both] for name, both in shares.items()}
-    return {
-        name: InstanceConsistencies(mask, box)
-        for name, (mask, box) in scores.items()
-        if isinstance(mask, Score) and isinstance(box, Score)
-    }
-
-
-class InstanceShares(NamedTuple):
-    """What instance consistency is made of, `(N,)` a picture, NaN where it has no instance that counts."""
-
-    mask: PictureValues
-    box: PictureValues
-
-
-def instance_shares_of_classes(
-    model: Model,
-    images: Images,
-    classes: Mapping[str, Collection[int]],
-    *,
-    passes: int = 5,
-    crop: float = 0.875,
-    same: SameInstance | None = None,
-    seed: int = 0,
-    **options: Unpack[DetectorOptions],
-) -> dict[str, InstanceShares]:
-    """Return what `instance_consistencies_of_classes` measures of each picture.
-
-    Parts of a set, each with its `first`, can be measured apart and joined.
-    """
-    pairs = _Pairs(passes, crop, seed, same or SameInstance())
-    parts = [_Part(kind, frozenset(labels)) for labels in classes.values() for kind in KINDS]
-    shares = _shares(model, images, parts, pairs, DetectorSettings(**options))
-    return {name: InstanceShares(*shares[2 * k :][:2]) for k, name in enumerate(classes)}
-
-
-def score_of_instance_shares(shares: PictureValues) -> Score | NothingDetected:
-    """Return the score of shares, or the reason why there is none."""
-    if bool(shares.values.isnan().all()):
-        return NothingDetected(
-            f"nothing was detected in {len(shares.values)} pictures with a score of "
-            f"{shares.protocol['same_instance']['score']:g} or more. Train longer, or use same=SameInstance(score=...)."
-        )
-    return Score.from_pictures(shares.name, shares.values, shares.protocol, shares.level)
-
-
-class _Part(NamedTuple):
-    """What is scored of each picture's predictions."""
+class Group(NamedTuple):
+    """What is scored of each image's predictions: regions of a kind, of some classes if `labels` says which."""
 
     kind: Kind
     labels: frozenset[int] | None = None
 
-    def of(self, output: Detections) -> Detections:
-        return output if self.labels is None else of_classes(output, self.labels)
 
-    def protocol(self) -> dict[str, Any]:
-        return {} if self.labels is None else {"labels": sorted(self.labels)}
+def measure_pairs(
+    adapter: Instances,
+    images: Images,
+    groups: Sequence[Group],
+    passes: int,
+    crop: float,
+    seed: int,
+    same: SameInstance,
+) -> list[Measurement]:
+    """Measure each image's share of consistent instances `(N,)`, NaN where none counts, of each group."""
+    check_positive(passes=passes)
 
+    def crops(sample: Sample) -> Crops:
+        return instance_crops(sample.pixels, passes=passes, crop=crop, seed=seed, index=sample.index)
 
-@dataclass(frozen=True)
-class _Pairs:
-    """What is asked of each picture."""
+    def row(sample: Sample, answers: Sequence[Detections]) -> Tensor:
+        cut = crops(sample)
+        corners = cut.corners.unflatten(0, (-1, 2))
+        shares = []
+        for kind, labels in groups:
+            seen = [likely(answer, same.score, kind, cut.size) for answer in answers]
+            seen = seen if labels is None else [of_classes(one, labels) for one in seen]
+            shares.append(consistent_share(seen[::2], seen[1::2], corners, cut.size, kind, same))
+        return torch.stack(shares)[None]
 
-    passes: int
-    crop: float
-    seed: int
-    same: SameInstance
-
-    def shares(self, ask: Detector, picture: Picture, parts: Sequence[_Part]) -> Tensor:
-        """Return one picture's share of consistent instances for each part, NaN where none counts."""
-        crops = instance_crops(picture.pixels, passes=self.passes, crop=self.crop, seed=self.seed, index=picture.index)
-        found = [likely(output, self.same.score) for output in ask(crops.frames)]
-        return torch.stack([self._share([part.of(one) for one in found], crops, part.kind) for part in parts])
-
-    def _share(self, found: Sequence[Detections], crops: Crops, kind: Kind) -> Tensor:
-        corners = crops.corners.unflatten(0, (-1, 2))
-        return consistent_share(found[::2], found[1::2], corners, crops.size, kind, self.same)
-
-    def protocol(self) -> dict[str, Any]:
-        """Say every free choice."""
-        many = f"{self.passes} pair{'s' * (self.passes > 1)} each"
-        return {
-            "in_words": f"{many} of crops of {self.crop:g} of the sides, seed {self.seed}",
-            "passes": self.passes,
-            "crop": self.crop,
-            "seed": self.seed,
-            "same_instance": asdict(self.same),
-            "empty": "a pair whose first crop has no instance in the overlap does not count",
-            "border": "instances cut off by a crop's border count like others",
-        }
-
-
-def _scores(
-    model: Model, images: Images, parts: Sequence[_Part], pairs: _Pairs, settings: DetectorSettings
-) -> list[Score]:
-    """Score each part, or raise."""
-    scores = [score_of_instance_shares(part) for part in _shares(model, images, parts, pairs, settings)]
-    for score in scores:
-        if isinstance(score, NothingDetected):
-            raise score
-    return [score for score in scores if isinstance(score, Score)]
-
-
-def _shares(
-    model: Model, images: Images, parts: Sequence[_Part], pairs: _Pairs, settings: DetectorSettings
-) -> list[PictureValues]:
-    """Return each part's shares, `(N,)`."""
-    check_positive(passes=pairs.passes)
-    ask, pictures = Detector.of(model, settings), Pictures(images, first=settings.first)
-    values: list[Tensor] = []
-    with evaluating(model):
-        for picture in pictures:
-            values.append(pairs.shares(ask, picture, parts))
-            if settings.progress is not None:
-                settings.progress(len(values), pictures.total)
-    said = {**pairs.protocol(), "pictures": pictures.protocol(), "normalisation": ask.normalization.protocol}
+    measured = measure(images, [Show(adapter, lambda sample: crops(sample).frames)], row)
+    words = f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}"
+    said: dict[str, Any] = {
+        "passes": passes,
+        "crop": crop,
+        "seed": seed,
+        "same_instance": asdict(same),
+        "empty": "a pair whose first crop has no instance in the overlap does not count",
+        "border": "instances cut off by a crop's border count like others",
+    }
     return [
-        PictureValues(consistency_name(part.kind), column, {**said, **part.protocol()}, settings.level)
-        for part, column in zip(parts, torch.stack(values).unbind(1), strict=True)
+        about(
+            measured,
+            consistency_name(kind),
+            words,
+            measured.rows[:, column],
+            statistic="share of instances",
+            **(said if labels is None else {**said, "labels": sorted(labels)}),
+        )
+        for column, (kind, labels) in enumerate(groups)
     ]
+
+
+def _share_of_instances(measurement: Measurement) -> Score:
+    if measurement.empty:
+        least = measurement.protocol.get("same_instance", {}).get("score", 0)
+        raise NothingDetected(
+            f"nothing was detected in {len(measurement.rows)} pictures with a score of {least:g} or more. "
+            "Train longer, or use same=SameInstance(score=...)."
+        )
+    return Score.from_images(measurement.name, measurement.rows, measurement.protocol, measurement.level)
+
+
+register_statistic(
+    "share of instances",
+    Statistic(_share_of_instances, lambda measurement: float(measurement.rows.double().nanmean())),
+)
 
 
 def consistency_name(kind: Kind) -> str:
@@ -284,6 +184,7 @@ def consistency_name(kind: Kind) -> str:
     return f"instance consistency of {'masks' if kind == 'mask' else 'boxes'}"
 
 
+@renamed_keywords(repeats="passes", pairs="passes")
 def instance_crops(image: Tensor, *, passes: int = 5, crop: float = 0.875, seed: int = 0, index: int = 0) -> Crops:
     """Cut the random pairs of crops of `instance_consistency` from a picture.
 
@@ -305,10 +206,12 @@ def instance_crops(image: Tensor, *, passes: int = 5, crop: float = 0.875, seed:
     return random_crops(image, passes, crop=crop, seed=seed, index=index)
 
 
-def likely(output: Detections, least: float) -> Detections:
-    """Return the predictions whose score reaches `least`."""
+def likely(output: Detections, least: float, kind: Kind, size: tuple[int, int]) -> Detections:
+    """Return the predictions in a crop of `size` whose score reaches `least`, with boxes in `float64`."""
+    output = checked_instances(output, "output", kind, size)
     kept = output["scores"] >= least
-    return {name: values[kept] for name, values in output.items()}
+    columns = {name: output[name][kept] for name in ("boxes", "labels", "scores", "masks") if name in output}
+    return {name: column.double() if name == "boxes" else column for name, column in columns.items()}
 
 
 def consistent_share(
@@ -329,30 +232,24 @@ def consistent_share(
         kind: `"mask"` or `"box"`.
         same: When two instances are the same one.
     """
-    shares = [_share(*pair, size, kind, same) for pair in zip(first, second, corners, strict=True)]
+    shares = [
+        _share_of_pair(a, b, places, size, kind, same) for a, b, places in zip(first, second, corners, strict=True)
+    ]
     return torch.tensor(shares, dtype=torch.float32).nanmean()
 
 
-def _share(
+def _share_of_pair(
     a: Detections, b: Detections, corners: Tensor, size: tuple[int, int], kind: Kind, same: SameInstance
 ) -> float:
     start, apart = corners.amax(0), (corners.amax(0) - corners.amin(0)).tolist()
+    overlap = (size[0] - apart[0], size[1] - apart[1])
     seen_a, seen_b = (
-        _within(regions(one, kind), (start - own).tolist(), apart, size)
+        regions(Instances.within(one, (start - own).tolist(), overlap), kind)
         for one, own in zip((a, b), corners, strict=True)
     )
     counts = areas(seen_a) >= max(same.min_area, 1e-6)
     if not bool(counts.any()):
         return float("nan")
-    alike = a["labels"].cpu()[counts][:, None] == b["labels"].cpu()
+    alike = a["labels"][counts][:, None] == b["labels"]
     ious = pairwise_iou(seen_a[counts], seen_b).where(alike, -1.0)
     return MATCHINGS[same.matching](ious, same.iou) / int(counts.sum())
-
-
-def _within(regions: Tensor, corner: list[int], apart: list[int], size: tuple[int, int]) -> Tensor:
-    """Restrict a crop's regions to the overlap at `corner` of it, whose sides are `size` less what lies `apart`."""
-    (top, left), (height, width) = corner, (size[0] - apart[0], size[1] - apart[1])
-    if regions.ndim == 3:
-        return regions[:, top : top + height, left : left + width]
-    low, high = regions.new_zeros(4), regions.new_tensor([width, height, width, height])
-    return (regions - regions.new_tensor([left, top, left, top])).clamp(low, high)

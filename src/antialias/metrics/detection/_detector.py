@@ -1,106 +1,97 @@
-"""A detector that is asked a few pictures at a time."""
+"""All that there is to measure of a detector."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypedDict, Unpack
+from collections.abc import Collection, Mapping, Sequence
+from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from antialias.metrics._loop import Model, Progress, check_positive, evaluating
-from antialias.metrics._score import check_level
-from antialias.metrics.detection._average_precision import Detections
-from antialias.metrics.inputs._images import check_pixels
-from antialias.metrics.inputs._normalization import Normalization, Normalize
+from antialias._renamed import renamed_keywords
+from antialias.metrics._adapter import Instances, Model, Options
+from antialias.metrics._loop import Show, measure
+from antialias.metrics._measurement import Measurement
+from antialias.metrics.detection._average_precision import iou_thresholds, match, of_rows, precision_name
+from antialias.metrics.detection._consistency import Group, SameInstance, measure_pairs
+from antialias.metrics.detection._instances import KINDS, Detections, Kind, of_classes
+from antialias.metrics.detection._worst_shift import targets_of
+from antialias.metrics.inputs._images import Images, Sample
 
-
-class DetectorOptions(TypedDict, total=False):
-    """The settings that every score of a detector takes.
-
-    normalize: As in `Options`; detectors of torchvision normalise by themselves and get nothing.
-    batch_size: Frames in one forward pass; default 8.
-    level: Confidence level of the interval; default 0.95.
-    first: Number of the first picture, where the pictures are a part of a larger set (`joined`); default 0.
-    progress: Called with (pictures done, pictures in all; 0 if unknown).
-    """
-
-    normalize: Normalize
-    batch_size: int
-    level: float
-    first: int
-    progress: Progress | None
+PRECISIONS: dict[str, tuple[Kind, float | None]] = {
+    "mask_ap": ("mask", None),
+    "mask_ap50": ("mask", 0.5),
+    "box_ap": ("box", None),
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DetectorSettings:
-    """`DetectorOptions` with their defaults, checked."""
-
-    normalize: Normalize = "model"
-    batch_size: int = 8
-    level: float = 0.95
-    first: int = 0
-    progress: Progress | None = None
-
-    def __post_init__(self) -> None:
-        check_level(self.level)
-        check_positive(batch_size=self.batch_size)
-
-
-@dataclass(frozen=True)
-class Detector:
-    """A model that is asked a few frames at a time, on its own device and in its own precision."""
-
-    model: Model
-    normalization: Normalization
-    batch_size: int
-
-    @classmethod
-    def of(cls, model: Model, settings: DetectorSettings) -> Detector:
-        """Resolve the normalisation for this model."""
-        return cls(model, Normalization.resolve(settings.normalize, model), settings.batch_size)
-
-    @torch.no_grad()
-    def __call__(self, frames: Sequence[Tensor]) -> Iterator[Detections]:
-        """Yield the predictions of pictures `(3, h, w)`, one after the other."""
-        parameter = next(self.model.parameters(), None) if isinstance(self.model, nn.Module) else None
-        for start in range(0, len(frames), self.batch_size):
-            asked = [frame if parameter is None else frame.to(parameter) for frame in frames[start:][: self.batch_size]]
-            answers = self.model([self.normalization.apply(frame[None])[0] for frame in asked])  # type: ignore[arg-type]
-            _check_answers(answers, len(asked))
-            yield from answers
-
-
-def _check_answers(answers: Any, count: int) -> None:
-    if not isinstance(answers, (list, tuple)) or not all(isinstance(answer, dict) for answer in answers):
-        raise TypeError(
-            f"the model returned a {type(answers).__name__}. Wrap it to return a list of dictionaries, one a picture."
-        )
-    if len(answers) != count:
-        raise ValueError(f"the model returned {len(answers)} dictionaries for {count} pictures. Return one a picture.")
-
-
-def detections(
-    model: Model, pictures: Iterable[tuple[Tensor, Detections]], **options: Unpack[DetectorOptions]
-) -> Iterator[tuple[Detections, Detections]]:
-    """Yield what a model finds in each picture together with the picture's target, one after the other.
-
-    That is what `average_precision` takes, as two streams or through `AveragePrecision.update`.
+@renamed_keywords(repeats="passes", pairs="passes")
+def measure_detector(
+    model: Model,
+    images: Images,
+    classes: Mapping[str, Collection[int]] | None = None,
+    *,
+    passes: int = 5,
+    crop: float = 0.875,
+    same: SameInstance | None = None,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> dict[str, Measurement]:
+    """Measure all that there is to measure of a detector of masks, with every answer used for all that it is for.
 
     Args:
-        model: As in `instance_consistency`. It is in eval mode until the last picture.
-        pictures: Of each the pixels `(3, H, W)` in [0, 1] and the target.
-        **options: See `DetectorOptions`.
+        model: As in `instance_consistency`.
+        images: An iterable of `(image, target)` that can be read twice; targets as in `average_precision`, each with
+            an `image_id` or numbered by its place.
+        classes: Sets of classes that are measured each by themselves, by the suffix of their scores' names.
+        passes: As in `instance_consistency`.
+        crop: As there.
+        same: As there.
+        seed: As there.
+        **options: See `Options`. Parts of a set, each with its `first`, can be measured apart and joined.
+
+    Returns:
+        `mask_ap`, `mask_ap50`, `box_ap`, `mask_consistency` and `box_consistency`, of each set with its suffix; what
+        nothing was detected or is there for is `empty`.
+
+    Raises:
+        ValueError: As in `average_precision` and `instance_consistency`.
+
+    Example:
+        >>> def corner(images):
+        ...     box, mask = torch.tensor([[0.0, 0.0, 9.0, 9.0]]), torch.ones(1, 1, 9, 9)
+        ...     each = {"boxes": box, "labels": torch.tensor([1]), "scores": torch.ones(1)}
+        ...     return [{**each, "masks": torch.nn.functional.pad(mask, (0, i.shape[2] - 9, 0, i.shape[1] - 9))}
+        ...             for i in images]
+        >>> image = torch.rand(3, 64, 64)
+        >>> measured = measure_detector(corner, [(image, {**corner([image])[0], "image_id": torch.tensor(0)})])
+        >>> measured["mask_ap"].value()
+        1.0
     """
-    settings = DetectorSettings(**options)
-    ask, source, number = Detector.of(model, settings), iter(pictures), settings.first
-    with evaluating(model):
-        while some := list(islice(source, settings.batch_size)):
-            for place, (image, _) in enumerate(some, number):
-                check_pixels(image, place)
-            yield from zip(ask([image for image, _ in some]), (target for _, target in some), strict=True)
-            number += len(some)
-            if settings.progress is not None:
-                settings.progress(number - settings.first, 0)
+    sets: dict[str, Collection[int] | None] = {"": None} if classes is None else dict(classes)
+    adapter = Instances.of(model, **options)
+    matched_sets = [(suffix, labels, kind) for suffix, labels in sets.items() for kind in KINDS]
+
+    def row(sample: Sample, answers: Sequence[Detections]) -> Tensor:
+        target, tables = targets_of(sample, "mask"), []
+        for number, (_, labels, kind) in enumerate(matched_sets):
+            seen, there = (one if labels is None else of_classes(one, labels) for one in (answers[0], target))
+            table = match(seen, there, kind, iou_thresholds())
+            tables.append(torch.cat([torch.full_like(table[:, :1], number), table], 1))
+        return torch.cat(tables)
+
+    rows = measure(images, [Show(adapter, lambda sample: sample.batch)], row).rows
+    measured: dict[str, Measurement] = {}
+    for number, (suffix, labels, kind) in enumerate(matched_sets):
+        own = rows[rows[:, 0] == number, 1:]
+        said = {"labels": [*labels]} if suffix and labels is not None else {}
+        for name, (of_kind, at) in PRECISIONS.items():
+            if of_kind == kind:
+                # Each threshold is judged on its own, and the first of the ten is 0.5.
+                columns = own if at is None else own[:, :5]
+                measured[name + suffix] = of_rows(precision_name(kind, at), [columns], at, adapter.level, said)
+    groups = [Group(kind, None if labels is None else frozenset(labels)) for _, labels, kind in matched_sets]
+    shares = measure_pairs(adapter, images, groups, passes, crop, seed, same or SameInstance())
+    return measured | {
+        f"{kind}_consistency{suffix}": one for (suffix, _, kind), one in zip(matched_sets, shares, strict=True)
+    }

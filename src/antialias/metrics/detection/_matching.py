@@ -10,11 +10,11 @@ from torch import Tensor
 
 Matching = Literal["greedy", "one-to-one"]
 
-TRUE, FALSE, IGNORED = 1, 0, -1
+TRUE_POSITIVE, FALSE_POSITIVE, IN_CROWD = 1, 0, -1
 
 
-def verdicts(ious: Tensor, crowd: Tensor, thresholds: Tensor) -> Tensor:
-    """Judge each detection of one picture as COCO does: `(D, T)` of `TRUE`, `FALSE` and `IGNORED`.
+def match_as_coco(ious: Tensor, crowd: Tensor, thresholds: Tensor) -> Tensor:
+    """Match the detections of one image as COCO does: `(D, T)` of `TRUE_POSITIVE`, `FALSE_POSITIVE` and `IN_CROWD`.
 
     In the order given, best first, each detection takes the object of highest IoU that no earlier one has taken; of
     equal ones the last. One that finds no object but lies in a crowd is ignored; a crowd may be found again and again.
@@ -28,20 +28,18 @@ def verdicts(ious: Tensor, crowd: Tensor, thresholds: Tensor) -> Tensor:
     """
     least = thresholds.clamp(max=1 - 1e-10)[:, None]
     free = torch.ones(len(thresholds), ious.shape[1], dtype=torch.bool)
-    found = torch.full((len(ious), len(thresholds)), FALSE)
+    outcomes = torch.full((len(ious), len(thresholds)), FALSE_POSITIVE)
     for number in (ious >= least.min()).any(dim=1).nonzero()[:, 0].tolist():
         reached = ious[number] >= least
-        best = _last_best(torch.where(reached & free & ~crowd, ious[number], -1.0))
+        candidates = torch.where(reached & free & ~crowd, ious[number], -1.0)
+        # The last place of the maximum of each row, -1 where that is below zero.
+        best = candidates.shape[1] - 1 - candidates.flip(1).argmax(dim=1)
+        best = torch.where((candidates >= 0).any(dim=1), best, -1)
         hit = best >= 0
-        found[number] = torch.where(hit, TRUE, torch.where((reached & crowd).any(dim=1), IGNORED, FALSE))
+        otherwise = torch.where((reached & crowd).any(dim=1), IN_CROWD, FALSE_POSITIVE)
+        outcomes[number] = torch.where(hit, TRUE_POSITIVE, otherwise)
         free[hit.nonzero()[:, 0], best[hit]] = False
-    return found
-
-
-def _last_best(candidates: Tensor) -> Tensor:
-    """Return the last place of the maximum of each row, -1 where that is below zero."""
-    best = candidates.shape[1] - 1 - candidates.flip(1).argmax(dim=1)
-    return torch.where((candidates >= 0).any(dim=1), best, -1)
+    return outcomes
 
 
 def greedy(ious: Tensor, least: float) -> int:

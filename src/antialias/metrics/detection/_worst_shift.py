@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Unpack
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
-from antialias.metrics._loop import Model, check_positive, evaluating
+from antialias.metrics._adapter import Instances, Model, Options, check_positive
+from antialias.metrics._loop import Show, measure
 from antialias.metrics._score import Score
-from antialias.metrics.detection._average_precision import (
-    Detections,
-    Kind,
-    Matches,
-    iou_thresholds,
-    join,
-    match,
-    name_of,
-    score_of,
-    statistic_of,
-)
-from antialias.metrics.detection._detector import Detector, DetectorOptions, DetectorSettings
-from antialias.metrics.inputs._images import check_pixels
+from antialias.metrics.detection._average_precision import iou_thresholds, match, of_rows, precision_name, statistic_of
+from antialias.metrics.detection._instances import Detections, Kind, checked_instances
+from antialias.metrics.inputs._images import Sample
 
 DISTANCES = (1, 2, 5, 10, 20)
 _DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
@@ -30,12 +21,12 @@ _DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 def worst_shift_average_precision(
     model: Model,
-    pictures: Iterable[tuple[Tensor, Detections]],
+    images: Iterable[tuple[Tensor, Detections]],
     kind: Kind = "mask",
     *,
     distances: Sequence[int] | None = None,
     at: float | None = None,
-    **options: Unpack[DetectorOptions],
+    **options: Unpack[Options],
 ) -> Score:
     """Measure average precision with each picture shown at the shift that is worst for it.
 
@@ -45,42 +36,52 @@ def worst_shift_average_precision(
 
     Args:
         model: As in `instance_consistency`.
-        pictures: Of each the pixels `(3, H, W)` in [0, 1] and the target, as in `average_precision`.
+        images: Of each the pixels `(3, H, W)` in [0, 1] and the target, as in `average_precision`.
         kind: `"mask"` or `"box"`.
         distances: In pixels; by default those of 1, 2, 5, 10 and 20 that are at most 1/16 of the picture's shorter
             side, 1 in any case.
         at: One IoU threshold, such as 0.5 for AP50; COCO's ten if `None`.
-        **options: See `DetectorOptions`.
+        **options: See `Options`.
 
     Raises:
         ValueError: A window does not fit its picture, or no picture has an object.
     """
     check_positive(**{f"distances[{i}]": distance for i, distance in enumerate(distances or ())})
-    settings, worst = DetectorSettings(**options), list[Matches]()
-    ask = Detector.of(model, settings)
-    with evaluating(model):
-        for number, (image, target) in enumerate(pictures, settings.first):
-            check_pixels(image, number)
-            frames, targets = worst_shift_windows(image, target, distances)
-            worst.append(worst_matches(ask(frames), targets, kind, iou_thresholds(at), number))
-            if settings.progress is not None:
-                settings.progress(len(worst), 0)
-    said = {**_protocol(distances), "normalisation": ask.normalization.protocol}
-    return score_of(worst_name(kind, at), join(worst), at, settings.level, said)
+    adapter, thresholds = Instances.of(model, **options), iou_thresholds(at)
 
+    def windows(sample: Sample) -> tuple[list[Tensor], list[Detections]]:
+        return worst_shift_windows(sample.pixels, targets_of(sample, kind), distances)
 
-def worst_name(kind: Kind, at: float | None) -> str:
-    """Return the score's name."""
-    return f"worst-case-shift {name_of(kind, at)}"
+    def row(sample: Sample, outputs: Sequence[Detections]) -> Tensor:
+        return worst_match(outputs, windows(sample)[1], kind, thresholds, sample.index)
 
-
-def _protocol(distances: Sequence[int] | None) -> dict[str, Any]:
-    return {
+    measured = measure(images, [Show(adapter, lambda sample: windows(sample)[0])], row)
+    said = {
         "in_words": "COCO protocol at the worst shift of each picture",
         "shifts": "right, left, down and up by each distance, of a window that leaves the longest free on all sides",
         "distances": "1, 2, 5, 10, 20, at most 1/16 of the shorter side" if distances is None else list(distances),
         "worst": "lowest AP of the picture alone; of equal ones the shortest shift, of those in the order above",
+        "normalisation": adapter.normalization.protocol,
     }
+    return of_rows(worst_name(kind, at), [measured.rows], at, adapter.level, said).score()
+
+
+def targets_of(sample: Sample, kind: Kind) -> Detections:
+    """Return what there is to see on an image.
+
+    Raises:
+        ValueError: Nothing is said of it, or something that cannot be.
+    """
+    if not isinstance(sample.target, Mapping):
+        raise ValueError(f"picture {sample.index} has no instances. Pass an iterable of (image, target).")
+    target = {"image_id": torch.tensor(sample.index), **sample.target}
+    height, width = sample.pixels.shape[-2:]
+    return checked_instances(target, "target", kind, (height, width))
+
+
+def worst_name(kind: Kind, at: float | None) -> str:
+    """Return the score's name."""
+    return f"worst-case-shift {precision_name(kind, at)}"
 
 
 def shifts_of(side: int, distances: Sequence[int] | None) -> list[tuple[int, int]]:
@@ -99,24 +100,24 @@ def shifts_of(side: int, distances: Sequence[int] | None) -> list[tuple[int, int
     return [(y * d, x * d) for d in chosen for y, x in _DIRECTIONS]
 
 
-def margin(shifts: Sequence[tuple[int, int]]) -> int:
-    """Return how much of a picture the window leaves free on each side."""
-    return max(abs(y) + abs(x) for y, x in shifts)
-
-
 def shifted(image: Tensor, target: Detections, y: int, x: int, free: int) -> tuple[Tensor, Detections]:
-    """Return the window of a picture that is (y, x) away from its centre, with what is left of the objects in it."""
-    (top, left), (height, width) = (free + y, free + x), (side - 2 * free for side in image.shape[-2:])
-    rows, columns = slice(top, top + height), slice(left, left + width)
-    boxes = target["boxes"] - target["boxes"].new_tensor([left, top, left, top])
-    boxes = boxes.clamp(boxes.new_zeros(4), boxes.new_tensor([width, height, width, height]))
-    seen = {**target, "boxes": boxes}
-    kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+    """Return the window of an image that is (y, x) away from its centre, with what is left of the objects in it.
+
+    Args:
+        image: `(3, H, W)`.
+        target: What there is to see in it.
+        y: Pixels downwards.
+        x: Pixels to the right.
+        free: What the window leaves free on each side if it is not moved.
+    """
+    corner, size = (free + y, free + x), [side - 2 * free for side in image.shape[-2:]]
+    seen = Instances.within(target, corner, size)
+    kept = (seen["boxes"][:, 2:] > seen["boxes"][:, :2]).all(dim=1)
     if "masks" in target:
-        seen["masks"] = target["masks"][:, rows, columns]
         kept = kept & seen["masks"].flatten(1).any(dim=1)
+    window = image[:, corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
     each = ("boxes", "labels", "masks", "iscrowd")
-    return image[:, rows, columns], {name: seen[name][kept] for name in each if name in seen}
+    return window, {name: seen[name][kept] for name in each if name in seen}
 
 
 def worst_shift_windows(
@@ -139,25 +140,28 @@ def worst_shift_windows(
         (4, torch.Size([3, 28, 28]), [[4.0, 6.0, 16.0, 18.0]])
     """
     shifts = shifts_of(min(image.shape[-2:]), distances)
-    shown = [shifted(image, target, *shift, margin(shifts)) for shift in shifts]
+    free = max(abs(y) + abs(x) for y, x in shifts)
+    shown = [shifted(image, target, y, x, free) for y, x in shifts]
     return [frame for frame, _ in shown], [seen for _, seen in shown]
 
 
-def worst_matches(
+def worst_match(
     outputs: Iterable[Detections], targets: Iterable[Detections], kind: Kind, thresholds: Tensor, number: int
-) -> Matches:
-    """Return the matches of the window on which average precision is lowest, its number for the picture's."""
+) -> Tensor:
+    """Return the rows of the window on which average precision is lowest, its number for the image's.
+
+    Args:
+        outputs: Of each window.
+        targets: Of each window.
+        kind: `"mask"` or `"box"`.
+        thresholds: Least IoU of a match.
+        number: Of the image.
+    """
     matched = [
         match(output, {**seen, "image_id": torch.tensor(place)}, kind, thresholds)
         for place, (output, seen) in enumerate(zip(outputs, targets, strict=True))
     ]
-    precision = statistic_of(join(matched))(torch.eye(len(matched), dtype=torch.int64))
-    return _renumbered(matched[int(precision.nan_to_num(torch.inf).argmin())], number)
-
-
-def _renumbered(matches: Matches, number: int) -> Matches:
-    return Matches(matches.pictures * 0 + number, *(_first_column(rows, number) for rows in matches[1:]))
-
-
-def _first_column(rows: Tensor, number: int) -> Tensor:
-    return torch.cat([torch.full_like(rows[:, :1], number), rows[:, 1:]], dim=1)
+    precision = statistic_of(torch.cat(matched))[0](torch.eye(len(matched), dtype=torch.int64))
+    worst = matched[int(precision.nan_to_num(torch.inf).argmin())].clone()
+    worst[:, 0] = number
+    return worst

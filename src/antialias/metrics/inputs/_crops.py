@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from antialias._renamed import renamed_keywords
 from antialias.metrics.inputs import _shifts
 
 
@@ -24,8 +25,9 @@ class Crops(NamedTuple):
     size: tuple[int, int]
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def random_crops(
-    image: Tensor, pairs: int = 5, *, crop: float = 0.875, seed: int = 0, index: int = 0, multiple: int = 1
+    image: Tensor, passes: int = 5, *, crop: float = 0.875, seed: int = 0, index: int = 0, multiple: int = 1
 ) -> Crops:
     """Cut the pairs of crops of `segmentation_consistency` and `instance_consistency` from a picture.
 
@@ -33,7 +35,7 @@ def random_crops(
 
     Args:
         image: `(3, H, W)`.
-        pairs: How many.
+        passes: How many pairs.
         crop: Height and width of a crop, as a share of the picture's.
         seed: Chooses the places.
         index: Number of the picture within its data set.
@@ -55,7 +57,7 @@ def random_crops(
     if min(height, width) < 1:
         shape = f"{whole[0]}x{whole[1]}"
         raise ValueError(f"crops of {shape} pixels hold no multiple of {multiple}. Use larger pictures.")
-    offsets = (_shifts.random_fractions(1, 2 * pairs, seed=seed, index=index) * room).long()
+    offsets = (_shifts.random_fractions(1, 2 * passes, seed=seed, index=index) * room).long()
     corners = offsets + (whole - torch.tensor([height, width])) // 2
     frames = [image[:, y : y + height, x : x + width] for y, x in corners.tolist()]
     return Crops(frames, corners, (height, width))

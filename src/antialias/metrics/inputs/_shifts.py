@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from antialias._renamed import renamed_keywords
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -102,6 +104,7 @@ def windows(images: Tensor, count: int, *, window: int | None = None, seed: int 
     return torch.stack([slide(square, at, side - limit) for square, at in zip(squares, offsets, strict=True)])
 
 
+@renamed_keywords(pairs="passes", repeats="passes")
 def window_pairs(
     images: Tensor, *, passes: int = 5, window: int | None = None, seed: int = 0, first: int = 0
 ) -> Tensor:

@@ -1,40 +1,35 @@
-"""Semantic segmentation consistency: do two overlapping crops of one picture give its pixels the same classes?"""
+"""Semantic segmentation consistency: do two overlapping crops of one image give its pixels the same classes?"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
-from antialias.metrics._loop import Model, check_positive, measure
-from antialias.metrics._measurement import PictureValues
+from antialias._renamed import renamed_keywords
+from antialias.metrics._adapter import LabelMaps, Model, Options, check_positive
+from antialias.metrics._loop import Show, about, measure
+from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Score
 from antialias.metrics.inputs._crops import Crops, random_crops
-from antialias.metrics.inputs._images import Images, Picture
-from antialias.metrics.segmentation._overlaps import consistency_of, overlap_shares
-from antialias.metrics.segmentation._segmenter import MapQuestion, SegmenterOptions, settings_of
+from antialias.metrics.inputs._images import Images, Sample
+from antialias.metrics.segmentation._mean_iou import measure_overlaps
+from antialias.metrics.segmentation._overlaps import overlap_shares, truth_of
 
 
-class SegmentationConsistencies(NamedTuple):
-    """Both scores of the same predictions; no score on correct pixels where no pixel is classified correctly."""
-
-    all: Score
-    on_correct: Score | None
-
-
+@renamed_keywords(repeats="passes", pairs="passes")
 def segmentation_consistency(
     model: Model,
     images: Images,
     *,
-    repeats: int = 5,
+    passes: int = 5,
     crop: float = 0.875,
     seed: int = 0,
     only_correct: bool = False,
-    **options: Unpack[SegmenterOptions],
+    **options: Unpack[Options],
 ) -> Score:
-    """Measure mASSC: the share of pixels that two overlapping random crops of a picture give the same class.
+    """Measure mASSC: the share of pixels that two overlapping random crops of an image give the same class.
 
     A segmenter that calls everything background is 100 % consistent: show mean IoU beside it, or pass masks and
     `only_correct=True`, which counts the pixels that the first crop classifies correctly.
@@ -42,15 +37,15 @@ def segmentation_consistency(
     Args:
         model: As in `mean_iou`.
         images: Floats in [0, 1], `(N, 3, H, W)`, or an iterable of such tensors or of `(images, masks)`.
-        repeats: Pairs of crops per picture; `score.spread` is the standard deviation from one to the next.
-        crop: Height and width of a crop, as a share of the picture's. Where the network takes multiples only, the
+        passes: Pairs of crops per image; `score.spread` is the standard deviation from one to the next.
+        crop: Height and width of a crop, as a share of the image's. Where the network takes multiples only, the
             crop's centre is shown whose sides are the next smaller multiples.
         seed: Chooses the places of the crops.
         only_correct: Count correctly classified pixels only.
-        **options: `multiple`, `normalize`, `batch_size`, `level`, `first`, `progress`: see `SegmenterOptions`.
+        **options: `multiple`, `normalize`, `batch_size`, `level`, `first`, `progress`: see `Options`.
 
     Raises:
-        ValueError: Pictures, crops or logits cannot be measured; the message says what to change.
+        ValueError: Images, crops or logits cannot be measured; the message says what to change.
 
     Example:
         >>> threshold = lambda x: torch.stack([1 - x[:, 0], x[:, 0]], 1)
@@ -60,96 +55,86 @@ def segmentation_consistency(
 
     Source: after Zou et al., BMVC 2020, section 4.3: docs/protocols.md defines it.
     """
-    shares = _shares(model, images, _Pairs(repeats, crop, seed), options, (only_correct,))
-    return _score(shares, 0, only_correct=only_correct)
+    adapter = LabelMaps.of(model, **options)
+    key = "segmentation_consistency" + "_on_correct" * only_correct
+    return _measure_pairs(adapter, images, passes, crop, seed, (only_correct,))[key].score()
 
 
-def segmentation_consistencies(
+def measure_segmenter(
     model: Model,
-    pictures: Images,
+    images: Images,
     *,
-    repeats: int = 5,
+    passes: int = 5,
     crop: float = 0.875,
     seed: int = 0,
-    **options: Unpack[SegmenterOptions],
-) -> SegmentationConsistencies:
-    """Measure `segmentation_consistency` of all and of correctly classified pixels, on the same predictions."""
-    how = {"repeats": repeats, "crop": crop, "seed": seed}
-    return scores_of_shares(segmentation_shares(model, pictures, **how, **options))
+    **options: Unpack[Options],
+) -> dict[str, Measurement]:
+    """Measure all that there is to measure of a segmenter, with every answer used for all scores that it is for.
 
+    Args:
+        model: As in `mean_iou`.
+        images: An iterable of `(images, masks)` that can be read twice.
+        passes: As in `segmentation_consistency`.
+        crop: As there.
+        seed: As there.
+        **options: See `Options`. Parts of a set, each with its `first`, can be measured apart and joined.
 
-def segmentation_shares(
-    model: Model,
-    pictures: Images,
-    *,
-    repeats: int = 5,
-    crop: float = 0.875,
-    seed: int = 0,
-    **options: Unpack[SegmenterOptions],
-) -> PictureValues:
-    """Measure what the pairs of crops agree on, of all and of correct pixels: `(N, 2, repeats)` of N pictures.
+    Returns:
+        `mean_iou`, `pixel_accuracy`, `segmentation_consistency` and `segmentation_consistency_on_correct`; the last
+        is `empty` where no pixel is classified correctly.
 
-    Parts of a set, each with its `first`, can be measured apart and joined.
+    Raises:
+        ValueError: As in `mean_iou` and `segmentation_consistency`.
+
+    Example:
+        >>> threshold = lambda x: torch.stack([1 - x[:, 0], x[:, 0]], 1)
+        >>> images = torch.rand(20, 3, 32, 32)
+        >>> measured = measure_segmenter(threshold, [(images, (images[:, 0] > 0.5).long())])
+        >>> [f"{one.score().value:.1f}" for one in measured.values()]
+        ['1.0', '1.0', '1.0', '1.0']
     """
-    return _shares(model, pictures, _Pairs(repeats, crop, seed), options, (False, True))
+    adapter = LabelMaps.of(model, **options)
+    return measure_overlaps(adapter, images) | _measure_pairs(adapter, images, passes, crop, seed, (False, True))
 
 
-def scores_of_shares(shares: PictureValues) -> SegmentationConsistencies:
-    """Return the scores of what `segmentation_shares` measured."""
-    correct = bool(shares.values[:, 1].isfinite().any())
-    on_correct = _score(shares, 1, only_correct=True) if correct else None
-    return SegmentationConsistencies(_score(shares, 0, only_correct=False), on_correct)
+def _measure_pairs(
+    adapter: LabelMaps, images: Images, passes: int, crop: float, seed: int, correct: tuple[bool, ...]
+) -> dict[str, Measurement]:
+    """Measure what pairs of crops agree on `(N, P)`, of correct pixels alone where `correct` is true."""
+    check_positive(passes=passes)
+    multiple = adapter.sides_of
+
+    def crops(sample: Sample) -> Crops:
+        return random_crops(sample.pixels, passes, crop=crop, seed=seed, index=sample.index, multiple=multiple)
+
+    def row(sample: Sample, maps: Tensor) -> Tensor:
+        truths = (truth_of(sample, adapter) if only else None for only in correct)
+        return torch.stack([overlap_shares(maps, crops(sample).corners, truth) for truth in truths])[None]
+
+    measured = measure(images, [Show(adapter, lambda sample: torch.stack(crops(sample).frames))], row)
+    cut = f", their centres of multiples of {multiple}" * (multiple > 1)
+    words = f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides{cut}, seed {seed}"
+    said: dict[str, Any] = {
+        "repeats": passes,
+        "crop": crop,
+        "multiple": multiple,
+        "offsets": "per picture, uniform where the crop fits; both crops of a pair independently",
+        "seed": seed,
+    }
+    overlap = "pixels of the overlap"
+    return {
+        "segmentation_consistency" + "_on_correct" * only: about(
+            measured,
+            consistency_name(only_correct=only),
+            words,
+            measured.rows[:, column],
+            counted=overlap + " that the first crop classifies as there" * only,
+            **said,
+        )
+        for column, only in enumerate(correct)
+    }
 
 
-def _score(shares: PictureValues, column: int, *, only_correct: bool) -> Score:
-    counted = "pixels of the overlap" + " that the first crop classifies as there" * only_correct
-    protocol = {**shares.protocol, "counted": counted}
-    return consistency_of(shares.values[:, column], protocol, shares.level, only_correct=only_correct)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """What is asked of each picture."""
-
-    repeats: int
-    crop: float
-    seed: int
-
-    def crops(self, picture: Picture, multiple: int) -> Crops:
-        where = {"crop": self.crop, "seed": self.seed, "index": picture.index, "multiple": multiple}
-        return random_crops(picture.pixels, self.repeats, **where)
-
-    def protocol(self, multiple: int) -> dict[str, Any]:
-        """Say every free choice."""
-        many = f"{self.repeats} pair{'s' * (self.repeats > 1)} each"
-        cut = f", their centres of multiples of {multiple}" * (multiple > 1)
-        return {
-            "in_words": f"{many} of crops of {self.crop:g} of the sides{cut}, seed {self.seed}",
-            "repeats": self.repeats,
-            "crop": self.crop,
-            "multiple": multiple,
-            "offsets": "per picture, uniform where the crop fits; both crops of a pair independently",
-            "seed": self.seed,
-        }
-
-
-def _shares(
-    model: Model, images: Images, pairs: _Pairs, options: SegmenterOptions, correct: tuple[bool, ...]
-) -> PictureValues:
-    """Return shares `(N, len(correct), R)`, of correct pixels alone where that is true."""
-    check_positive(repeats=pairs.repeats)
-    settings, multiple = settings_of(model, options)
-
-    def frames(picture: Picture) -> Tensor:
-        return torch.stack(pairs.crops(picture, multiple).frames)
-
-    question = MapQuestion.about(model, frames, settings, multiple)
-
-    def verdict(picture: Picture, maps: Tensor) -> Tensor:
-        corners = pairs.crops(picture, multiple).corners
-        truths = (question.truth_of(picture) if only else None for only in correct)
-        return torch.stack([overlap_shares(maps, corners, truth) for truth in truths])
-
-    measured = measure(images, [question], verdict, settings)
-    protocol = {**pairs.protocol(multiple), **measured.protocol()}
-    return PictureValues("segmentation shares", measured.values, protocol, settings.level)
+def consistency_name(*, only_correct: bool) -> str:
+    """Return the score's name."""
+    return "segmentation consistency" + " on correctly classified pixels" * only_correct

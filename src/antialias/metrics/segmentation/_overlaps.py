@@ -1,29 +1,59 @@
-"""What is measured of maps of classes: overlaps with the truth, and what two crops of one picture agree on."""
+"""What is measured of label maps: overlaps with the truth, and what two crops of one image agree on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from antialias._conventions import IGNORED as IGNORED
-from antialias.metrics._score import Score
+from antialias.metrics._adapter import LabelMaps
+from antialias.metrics._measurement import Statistic, register_statistic
+from antialias.metrics.inputs._images import Sample
 
 
-def overlaps(predicted: Tensor, truth: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Return the pixels of each class in both of two masks `(H, W)`, and in either: `(K,)` each; 255 in truth is out.
+def checked_map(labels: Tensor, num_classes: int, whose: str) -> Tensor:
+    """Return a map of labels, all of which the network knows.
+
+    Args:
+        labels: Whole classes; pixels of 255 do not count.
+        num_classes: Outputs of the network.
+        whose: What the map is of, such as `"picture 3"`.
+
+    Raises:
+        ValueError: A label is out of range.
+    """
+    known = labels[labels != IGNORED]
+    if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < num_classes:
+        raise ValueError(
+            f"{whose} has pixels of classes {int(known.min())} to {int(known.max())}, the network "
+            f"{num_classes} outputs. Use classes from 0, and {IGNORED} for what does not count."
+        )
+    return labels
+
+
+def truth_of(sample: Sample, adapter: LabelMaps) -> Tensor:
+    """Return the classes `(H, W)` of an image that has been answered.
+
+    Raises:
+        ValueError: There are none, they are of another size, or the network does not know them.
+    """
+    return checked_map(sample.label_map, min(adapter.outputs), f"picture {sample.index}")
+
+
+def overlaps(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
+    """Return the pixels of each class in both of two masks `(H, W)`, and in either: `(2, K)`; 255 in truth is out.
 
     Example:
         >>> overlaps(torch.tensor([[0, 1, 1]]), torch.tensor([[0, 1, 255]]), 2)
-        (tensor([1, 1]), tensor([1, 1]))
+        tensor([[1, 1],
+                [1, 1]])
     """
     seen = truth != IGNORED
-    found, there = predicted[seen].long(), truth[seen].long()
-    both, first, second = (part.bincount(minlength=num_classes) for part in (found[found == there], found, there))
-    return both, first + second - both
+    first, second = predicted[seen].long(), truth[seen].long()
+    both, a, b = (part.bincount(minlength=num_classes) for part in (first[first == second], first, second))
+    return torch.stack([both, a + b - both])
 
 
 def mean_of_ious(both: Tensor, either: Tensor) -> Tensor:
@@ -37,65 +67,39 @@ def accuracy_of(both: Tensor, either: Tensor) -> Tensor:
     return 2 * right / (all_of + right)
 
 
-def mean_iou_of(both: Tensor, either: Tensor, protocol: Mapping[str, Any] | None = None, level: float = 0.95) -> Score:
-    """Return data-set mean IoU of pictures' `overlaps` `(N, K)`: sums first, then one IoU a class, then their mean."""
-    return _score_of("mean IoU", mean_of_ious, both, either, protocol, level)
+def _pooled(formula: Callable[[Tensor, Tensor], Tensor]) -> Statistic:
+    """Sum the overlaps `(N, 2, K)` over the images first, then apply a formula."""
+
+    def of_rows(rows: Tensor) -> tuple[Callable[[Tensor], Tensor], int]:
+        both, either = rows.double().unbind(1)
+        return lambda counts: formula(counts.double() @ both, counts.double() @ either), len(rows)
+
+    return Statistic.of_set(of_rows, "a pixel that counts")
 
 
-def pixel_accuracy_of(
-    both: Tensor, either: Tensor, protocol: Mapping[str, Any] | None = None, level: float = 0.95
-) -> Score:
-    """Return the share of right pixels of pictures' `overlaps` `(N, K)` taken together."""
-    return _score_of("pixel accuracy", accuracy_of, both, either, protocol, level)
-
-
-_Formula = Callable[[Tensor, Tensor], Tensor]
-
-
-def _score_of(
-    name: str, formula: _Formula, both: Tensor, either: Tensor, protocol: Mapping[str, Any] | None, level: float
-) -> Score:
-    if not bool(either.any()):
-        raise ValueError(f"{name}: none of {len(either)} pictures has a pixel that counts. Add some.")
-    pixels = both.double(), either.double()
-    said = {"in_words": f"of the whole set, without pixels of class {IGNORED}", **(protocol or {})}
-
-    def statistic(counts: Tensor) -> Tensor:
-        return formula(*(counts.double() @ part for part in pixels))
-
-    return Score.from_statistic(name, statistic, len(both), said, level)
+register_statistic("mean IoU", _pooled(mean_of_ious))
+register_statistic("pixel accuracy", _pooled(accuracy_of))
 
 
 def overlap_shares(maps: Tensor, corners: Tensor, truth: Tensor | None = None) -> Tensor:
-    """Return the share of pixels in the overlap of two crops that both give one class, for each of R pairs: `(R,)`.
+    """Return the share of pixels in the overlap of two crops that both give one class, for each of P pairs: `(P,)`.
 
     Args:
-        maps: `(2 R, h, w)` classes, two after two a pair.
-        corners: `(2 R, 2)` where the crops were cut, y and x.
-        truth: Classes `(H, W)` of the whole picture: then those pixels count that the first crop classifies as there,
+        maps: `(2 P, h, w)` classes, two after two a pair.
+        corners: `(2 P, 2)` where the crops were cut, y and x.
+        truth: Classes `(H, W)` of the whole image: then those pixels count that the first crop classifies as there,
             and a pair without any is NaN.
     """
-    pairs = zip(maps[::2], maps[1::2], corners.unflatten(0, (-1, 2)), strict=True)
-    return torch.stack([_share(first, second, places, truth) for first, second, places in pairs])
-
-
-def _share(first: Tensor, second: Tensor, corners: Tensor, truth: Tensor | None) -> Tensor:
-    start = corners.amax(0)
-    sides = (torch.tensor(first.shape) - (start - corners.amin(0))).tolist()
-    a, b = (_window(one, (start - own).tolist(), sides) for one, own in zip((first, second), corners, strict=True))
-    counted = torch.ones_like(a, dtype=torch.bool)
-    if truth is not None:
-        counted = a == _window(truth.to(a.device), start.tolist(), sides)
-    return ((a == b) & counted).sum() / counted.sum()
-
-
-def _window(one: Tensor, corner: list[int], sides: list[int]) -> Tensor:
-    return one[corner[0] : corner[0] + sides[0], corner[1] : corner[1] + sides[1]]
-
-
-def consistency_of(shares: Tensor, protocol: Mapping[str, Any], level: float, *, only_correct: bool) -> Score:
-    """Return the score of shares `(N, R)` of R pairs of each of N pictures, with its spread over the pairs."""
-    name = "segmentation consistency" + " on correctly classified pixels" * only_correct
-    score = Score.from_pictures(name, shares.nanmean(1), protocol, level)
-    repeats = shares.double().nanmean(0)
-    return replace(score, spread=float(repeats.std()) if len(repeats) > 1 else None)
+    shares = []
+    for first, second, places in zip(maps[::2], maps[1::2], corners.unflatten(0, (-1, 2)), strict=True):
+        start = places.amax(0)
+        size = (torch.tensor(first.shape) - (start - places.amin(0))).tolist()
+        a, b = (
+            LabelMaps.within(one, (start - own).tolist(), size)
+            for one, own in zip((first, second), places, strict=True)
+        )
+        counted = torch.ones_like(a, dtype=torch.bool)
+        if truth is not None:
+            counted = a == LabelMaps.within(truth.to(a.device), start.tolist(), size)
+        shares.append(((a == b) & counted).sum() / counted.sum())
+    return torch.stack(shares)

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from antialias.metrics._score import Score
-from antialias.metrics._stateful import PictureMetric
-from antialias.metrics.segmentation._overlaps import (
-    IGNORED,
-    consistency_of,
-    mean_iou_of,
-    mean_of_ious,
-    overlap_shares,
-    overlaps,
-)
-from antialias.metrics.segmentation._segmenter import class_maps, logits_in
-
-Masks = Tensor | Sequence[Tensor]
+from antialias._renamed import renamed_keywords
+from antialias.metrics._adapter import LabelMaps
+from antialias.metrics._measurement import Measurement
+from antialias.metrics._stateful import ScoreMetric
+from antialias.metrics._top1 import top1
+from antialias.metrics.segmentation._consistency import consistency_name
+from antialias.metrics.segmentation._overlaps import IGNORED, checked_map, overlap_shares, overlaps
 
 
-class DataSetMeanIoU(PictureMetric):
-    """Mean IoU of a whole set: the state of `mean_iou`, 16 bytes a class and picture.
+class DataSetMeanIoU(ScoreMetric):
+    """Mean IoU of a whole set: the state of `mean_iou`, 16 bytes a class and image.
 
-    torchmetrics' `MeanIoU` is the mean of the pictures' own values, which is another number.
+    torchmetrics' `MeanIoU` is the mean of the images' own values, which is another number.
 
     Args:
         num_classes: Outputs of the network.
-        **kwargs: Of `PictureMetric`.
+        **kwargs: Of `ScoreMetric`.
 
     Example:
         >>> from antialias.metrics import DataSetMeanIoU
@@ -41,134 +35,113 @@ class DataSetMeanIoU(PictureMetric):
         1.0
     """
 
+    name = statistic = "mean IoU"
     higher_is_better = True
-    values: list[Tensor]
 
     def __init__(self, num_classes: int, **kwargs: Any) -> None:
+        words = f"of the whole set, without pixels of class {IGNORED}"
+        kwargs["protocol"] = {"in_words": words, **(kwargs.get("protocol") or {})}
         super().__init__(**kwargs)
         self.num_classes = num_classes
-        self.set_dtype(torch.float64)  # that of the state, a process without pictures included
+        self.set_dtype(torch.float64)  # that of the state, a process without images included
 
-    def update(self, logits: Any, masks: Masks, numbers: Tensor) -> None:
-        """Add pictures by their logits `(N, K, H, W)`, or a mapping with them at `"out"`, and classes `(N, H, W)`.
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Number of the image, and of each class the pixels in both and in either."""
+        return (1 + 2 * self.num_classes,)
+
+    def update(self, logits: Any, masks: Tensor | Sequence[Tensor], numbers: Tensor | None = None) -> None:
+        """Add images by their logits `(N, K, H, W)`, or a mapping with them at `"out"`, and classes `(N, H, W)`.
 
         Args:
-            logits: What the network says; of pictures of several sizes, a list of `(K, H, W)` and one of `(H, W)`.
+            logits: What the network says; of images of several sizes, a list of `(K, H, W)` and one of `(H, W)`.
             masks: What is there; pixels of 255 do not count.
-            numbers: Number `(N,)` of each picture in its set, so that the order in which processes are joined does
-                not matter.
+            numbers: Number `(N,)` of each image in its set, so that the order in which processes are joined does not
+                matter to the interval; without, no image is missed if it is shown twice.
 
         Raises:
             ValueError: The shapes or the number of classes do not fit.
         """
-        both, either = counts_of(logits, masks, self.num_classes)
-        rows = torch.cat([torch.as_tensor(numbers).to(both)[:, None], both, either], 1)
-        # Flat, because torchmetrics gathers a process without pictures as an empty vector.
-        self.values.append(rows.double().flatten().to(self.device))
+        counts = self._counts(logits, masks)
+        numbers = torch.full((len(counts),), -1.0) if numbers is None else torch.as_tensor(numbers)
+        self.keep(torch.cat([numbers.to(counts)[:, None], counts], 1).double())
 
-    def compute(self) -> Score:
-        """Return the score of all pictures seen since the last reset, in all processes.
+    def _counts(self, logits: Any, masks: Tensor | Sequence[Tensor]) -> Tensor:
+        if not isinstance(masks, Tensor):
+            each = zip(logits, masks, strict=True)
+            return torch.cat([self._counts(one[None], mask[None]) for one, mask in each])
+        masks = masks[:, 0] if masks.ndim == 4 and masks.shape[1] == 1 else masks
+        given = LabelMaps.logits_in(logits, masks[:, None])
+        if given.shape[1] != self.num_classes:
+            raise ValueError(
+                f"the network has {given.shape[1]} outputs, and num_classes={self.num_classes}. Use equal numbers."
+            )
+        predicted, masks = top1(given.movedim(1, -1)), checked_map(masks.to(given.device), self.num_classes, "the mask")
+        return torch.stack([overlaps(*pair, self.num_classes).flatten() for pair in zip(predicted, masks, strict=True)])
+
+    def measurement(self) -> Measurement:
+        """Return the overlaps `(N, 2, K)` of all images, in the order of their numbers.
 
         Raises:
-            ValueError: A picture was seen twice.
+            ValueError: An image was seen twice.
         """
-        rows = self._seen().double().view(-1, 1 + 2 * self.num_classes)
-        numbers, times = rows[:, 0].unique(return_counts=True)
-        if len(numbers) < len(rows):
+        measured = super().measurement()
+        rows = measured.rows[measured.rows[:, 0].argsort(stable=True)].double()
+        numbers, times = rows[rows[:, 0] >= 0, 0].unique(return_counts=True)
+        if bool((times > 1).any()):
             number, seen = int(numbers[times > 1][0]), int(times.max())
             raise ValueError(f"picture {number} was seen {seen} times. Give every picture a number and show it once.")
-        both, either = rows[rows[:, 0].argsort(), 1:].split(self.num_classes, 1)
-        return mean_iou_of(both, either, self.protocol, self.level)
+        return replace(measured, rows=rows[:, 1:].view(-1, 2, self.num_classes))
 
 
-class PlainDataSetMeanIoU(Metric):
-    """Mean IoU of a whole set as a plain number for a training loop to log, NaN where there is no picture.
+class SegmentationConsistency(ScoreMetric):
+    """Share of pixels that two crops of an image give the same class: the state of `segmentation_consistency`.
 
-    Args:
-        num_classes: Outputs of the network.
-        **kwargs: Of `torchmetrics.Metric`.
-    """
-
-    full_state_update = False
-    is_differentiable = False
-    higher_is_better = True
-    both: Tensor
-    either: Tensor
-
-    def __init__(self, num_classes: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.num_classes = num_classes
-        for state in ("both", "either"):
-            self.add_state(state, default=torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
-
-    def update(self, logits: Any, masks: Masks) -> None:
-        """Add pictures by their logits and classes, as `DataSetMeanIoU` takes them."""
-        both, either = (counts.sum(0).to(self.device) for counts in counts_of(logits, masks, self.num_classes))
-        self.both, self.either = self.both + both, self.either + either
-
-    def compute(self) -> Any:
-        """Return the value `()` of all pictures seen since the last reset, in all processes, without its interval."""
-        return mean_of_ious(self.both.cpu(), self.either.cpu()).float()
-
-
-def counts_of(logits: Any, masks: Masks, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Return the `overlaps` `(N, K)` of each of N pictures; logits and masks may be lists, for several sizes."""
-    if not isinstance(masks, Tensor):
-        each = [counts_of(one[None], mask[None], num_classes) for one, mask in zip(logits, masks, strict=True)]
-        both, either = zip(*each, strict=True)
-        return torch.cat(both), torch.cat(either)
-    found = logits_in(logits, masks[:, None])
-    if found.shape[1] != num_classes:
-        raise ValueError(f"the network has {found.shape[1]} outputs, and num_classes={num_classes}. Use equal numbers.")
-    if bool(((masks >= num_classes) & (masks != IGNORED)).any()):
-        top = int(masks[masks != IGNORED].max())
-        raise ValueError(f"masks hold class {top} and num_classes={num_classes}. Use classes below it, or {IGNORED}.")
-    pairs = zip(class_maps(found), masks.to(found.device), strict=True)
-    both, either = zip(*(overlaps(*pair, num_classes) for pair in pairs), strict=True)
-    return torch.stack(both), torch.stack(either)
-
-
-class SegmentationConsistency(PictureMetric):
-    """Share of pixels that two crops of a picture give the same class: the state of `segmentation_consistency`.
-
-    `random_crops(image, seed=seed, index=number_of_the_picture)` makes the crops that the function would.
+    `random_crops(image, seed=seed, index=number_of_the_image)` makes the crops that the function would.
 
     Args:
-        repeats: Pairs of crops per picture.
+        passes: Pairs of crops per image.
         only_correct: Count correctly classified pixels only.
-        **kwargs: Of `PictureMetric`.
+        **kwargs: Of `ScoreMetric`.
     """
 
     higher_is_better = True
 
-    def __init__(self, repeats: int = 5, *, only_correct: bool = False, **kwargs: Any) -> None:
+    @renamed_keywords(repeats="passes", pairs="passes")
+    def __init__(self, passes: int = 5, *, only_correct: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.repeats, self.only_correct = repeats, only_correct
+        self.passes, self.only_correct = passes, only_correct
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """A share for each pair."""
+        return (self.passes,)
 
     def update(self, logits: Any, corners: Tensor, mask: Tensor | None = None) -> None:
-        """Add one picture by the logits of all of its crops.
+        """Add one image by the logits of all of its crops.
 
         Args:
-            logits: `(2 R, K, h, w)` of the crops, two after two a pair, or a mapping with them at `"out"`.
-            corners: `(2 R, 2)` where they were cut, y and x.
-            mask: Classes `(H, W)` of the whole picture, for `only_correct`.
+            logits: `(2 P, K, h, w)` of the crops, two after two a pair, or a mapping with them at `"out"`.
+            corners: `(2 P, 2)` where they were cut, y and x.
+            mask: Classes `(H, W)` of the whole image, for `only_correct`.
 
         Raises:
             ValueError: There is another number of crops, or no mask where one is needed.
         """
-        found = logits["out"] if not isinstance(logits, Tensor) else logits
-        if not len(found) == len(corners) == 2 * self.repeats:
+        given = logits["out"] if not isinstance(logits, Tensor) else logits
+        if not len(given) == len(corners) == 2 * self.passes:
             raise ValueError(
-                f"{len(found)} answers and {len(corners)} corners are not {self.repeats} pairs. "
-                f"Use {2 * self.repeats} of each, or repeats={len(corners) // 2}."
+                f"{len(given)} answers and {len(corners)} corners are not {self.passes} pairs. "
+                f"Use {2 * self.passes} of each, or passes={len(corners) // 2}."
             )
         if self.only_correct and mask is None:
             raise ValueError("only_correct=True needs to know what is there. Pass mask=.")
-        maps = class_maps(logits_in(found, found))
-        shares = overlap_shares(maps, corners, mask if self.only_correct else None)
-        self._keep(shares.to(self.device))  # flat: torchmetrics gathers a process without pictures as an empty vector
+        maps = top1(LabelMaps.logits_in(given, given).movedim(1, -1))
+        truth = None
+        if mask is not None and self.only_correct:
+            truth = checked_map(mask[0] if mask.ndim == 3 else mask, given.shape[1], "the mask")
+        self.keep(overlap_shares(maps, corners, truth))
 
-    def compute(self) -> Score:
-        """Return the score of all pictures seen since the last reset, in all processes."""
-        shares = self._seen().view(-1, self.repeats)
-        return consistency_of(shares, self.protocol, self.level, only_correct=self.only_correct)
+    def measurement(self) -> Measurement:
+        """Return the shares of all images."""
+        return replace(super().measurement(), name=consistency_name(only_correct=self.only_correct))

@@ -57,7 +57,3 @@ class ImageRange:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Any]]:
         return (self.batches.sample(self.data, index) for index in self.indices)
-
-    def images(self) -> Iterator[Tensor]:
-        """Yield the images alone."""
-        return (image for image, _ in self)

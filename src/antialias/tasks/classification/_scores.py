@@ -8,7 +8,17 @@ import torch
 from torch import Tensor, nn
 
 from antialias.data import ClassificationDataset, VideoFrames
-from antialias.metrics import Curve, Score, accuracy, consistency, flip_rate, on_correct, top1_change, video_accuracy
+from antialias.metrics import (
+    Curve,
+    Measurement,
+    Score,
+    accuracy,
+    consistency,
+    flip_rate,
+    on_correct,
+    top1_change,
+    video_accuracy,
+)
 from antialias.results import EvaluationConfig
 
 from .._network import expect_classes
@@ -36,7 +46,7 @@ class LabelledRange:
 
 def evaluate_part(
     model: nn.Module, data: ClassificationDataset | VideoFrames, config: EvaluationConfig, indices: range
-) -> dict[str, Score]:
+) -> dict[str, Measurement]:
     """Measure a classifier on a range of the images.
 
     Args:
@@ -57,7 +67,7 @@ def evaluate_part(
         targets, videos = data.truths(indices), torch.arange(len(indices)).repeat_interleave(data.each)
         with expect_classes(model, _IMAGENET, "ImageNet"):
             score = video_accuracy(model, data.frames(indices), targets, videos, data.groups, window=window)
-        return {"video_accuracy": score}
+        return {"video_accuracy": Measurement.of(score)}
     images = LabelledRange(data, indices)
     with expect_classes(model, len(data.classes)):
         scores = {"accuracy": accuracy(model, images, window=window, first=first)}
@@ -65,11 +75,12 @@ def evaluate_part(
             scores["top5_accuracy"] = accuracy(model, images, window=window, top=_GUESSES, first=first)
         scores["consistency"] = consistency(model, images, window=window, first=first)
         scores["top1_change"] = top1_change(model, images, size=window, first=first)
-    return scores
+    return {name: Measurement.of(score) for name, score in scores.items()}
 
 
-def derive(scores: dict[str, Score]) -> dict[str, Score]:
-    """Add the consistency of the images that are classified correctly, if there are any."""
+def derive(measured: dict[str, Measurement]) -> dict[str, Score]:
+    """Return the scores, with the consistency of the images that are classified correctly, if there are any."""
+    scores = {name: one.score() for name, one in measured.items()}
     if "consistency" not in scores:
         return scores
     correct = on_correct(scores["consistency"], scores["accuracy"])

@@ -9,11 +9,11 @@ from typing import Any
 from torch import nn
 
 from antialias._conventions import ProgressCallback
-from antialias.metrics import Curve, PictureValues, Score, joined
+from antialias.metrics import Curve, Measurement, Score
 from antialias.results import EvaluationConfig
 
 from .._process_group import all_gather, is_main_process, rank, world_size
-from .._task import Joinable, Task, task_named
+from .._task import Task, task_named
 from ._partial_scores import PartialScores, fingerprint
 
 
@@ -67,7 +67,7 @@ def evaluate_data(
     """
     store = None if partial is None else PartialScores(partial, fingerprint(model, config))
     parts = [range(start, min(start + task.part, len(data))) for start in range(0, len(data), task.part)]
-    own: dict[int, Mapping[str, Joinable]] = {}
+    own: dict[int, Mapping[str, Measurement]] = {}
     for number in range(rank(), len(parts), world_size()):
         scores = None if store is None else store.read(number)
         own[number] = scores or task.evaluate_part(model, data, config, parts[number])
@@ -78,11 +78,7 @@ def evaluate_data(
     every = dict(sorted(item for some in all_gather(own) for item in some.items()))
     if store is not None and is_main_process():
         store.remove()
-    return task.derive({name: _join([scores[name] for scores in every.values()]) for name in every[0]})
-
-
-def _join(parts: list[Any]) -> Joinable:
-    return PictureValues.joined(parts) if isinstance(parts[0], PictureValues) else joined(parts)
+    return task.derive({name: Measurement.join([part[name] for part in every.values()]) for name in every[0]})
 
 
 def measure_flips(model: nn.Module, config: EvaluationConfig) -> Curve:

@@ -10,10 +10,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from antialias.metrics import PictureValues, Score
+from antialias.metrics import Measurement
 from antialias.results import EvaluationConfig
-
-from .._task import Joinable
 
 
 class PartialScores:
@@ -28,11 +26,11 @@ class PartialScores:
         self.folder, self.fingerprint = folder, fingerprint
         folder.mkdir(parents=True, exist_ok=True)
 
-    def read(self, number: int) -> dict[str, Joinable] | None:
+    def read(self, number: int) -> dict[str, Measurement] | None:
         """Return what a part gave, if it is there.
 
         Raises:
-            ValueError: It belongs to other scores.
+            ValueError: It belongs to other scores, or an earlier version wrote it.
         """
         path = self._path(number)
         if not path.exists():
@@ -40,17 +38,14 @@ class PartialScores:
         stored = json.loads(path.read_text())
         if stored["of"] != self.fingerprint:
             raise ValueError(f"{path} is of another network or other settings. Remove {self.folder}, or use another.")
-        return {
-            name: Score.from_dict(values) if "interval" in values else PictureValues.from_dict(values)
-            for name, values in stored["scores"].items()
-        }
+        try:
+            return {name: Measurement.from_dict(values) for name, values in stored["scores"].items()}
+        except ValueError as error:
+            raise ValueError(f"{path}: {error} Remove {self.folder}, or use another.") from error
 
-    def write(self, number: int, scores: Mapping[str, Joinable]) -> None:
+    def write(self, number: int, parts: Mapping[str, Measurement]) -> None:
         """Write what a part gave in one go, so that what is there is whole."""
-        values = {
-            name: score.to_dict(per_image=True) if isinstance(score, Score) else score.to_dict()
-            for name, score in scores.items()
-        }
+        values = {name: part.to_dict() for name, part in parts.items()}
         unfinished = self._path(number).with_suffix(".unfinished")
         unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
         unfinished.replace(self._path(number))

@@ -46,9 +46,9 @@ def _predict(model: nn.Module, images: list[Tensor]) -> list[Target]:
 
 def _metric(_: int) -> Metric:
     require("torchmetrics", extra="tasks")
-    from antialias.metrics import PlainAveragePrecision
+    from antialias.metrics import AveragePrecision
 
-    return PlainAveragePrecision("mask")
+    return AveragePrecision("mask", interval=False)
 
 
 register_task(

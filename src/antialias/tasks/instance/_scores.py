@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from antialias.data import ClassSplit, DetectionDataset
-from antialias.metrics import (
-    Kind,
-    Matches,
-    PictureValues,
-    SameInstance,
-    Score,
-    detections,
-    instance_shares_of_classes,
-    of_classes,
-    score_of_instance_shares,
-    score_of_matches,
-)
+from antialias.metrics import Measurement, NothingDetected, SameInstance, Score, measure_detector
 from antialias.results import EvaluationConfig
 
-from ..batches import ImageRange
 from ._batches import WholeObjects
-
-_PRECISIONS: dict[str, tuple[Kind, float | None]] = {
-    "mask_ap": ("mask", None),
-    "mask_ap50": ("mask", 0.5),
-    "box_ap": ("box", None),
-}
 
 
 class ClassGroup(NamedTuple):
@@ -50,7 +33,7 @@ class ClassGroup(NamedTuple):
 
 def evaluate_part(
     model: nn.Module, data: DetectionDataset, config: EvaluationConfig, indices: range
-) -> dict[str, PictureValues]:
+) -> dict[str, Measurement]:
     """Measure a detector on a range of the images.
 
     Args:
@@ -60,25 +43,36 @@ def evaluate_part(
         indices: Which of the images.
 
     Returns:
-        What the scores are made of, by image.
+        Average precision and consistency of masks and boxes, of all classes and of each group.
 
     Raises:
         ValueError: The network detects a class that the data have not.
     """
-    groups, images = _class_groups(data, config), WholeObjects.range(data, indices)
-    return _matches(model, images, config, groups) | _shares(model, images, config, groups)
+    groups = _class_groups(data, config)
+    with _expect_labels(model, len(data.classes)):
+        measured = measure_detector(
+            model,
+            WholeObjects.range(data, indices),
+            {group.suffix: group.labels for group in groups},
+            same=SameInstance(score=config.detection_score),
+            batch_size=config.batch_size,
+            first=indices.start,
+        )
+    words = {name: group.words for group in groups for name in measured if name.endswith(group.suffix)}
+    return {name: replace(one, name=one.name + words[name]) for name, one in measured.items()}
 
 
-def derive(parts: dict[str, Any]) -> dict[str, Score]:
-    """Return average precision of what was matched, and consistency where something was detected."""
-    names = dict.fromkeys(name.partition("/")[0] for name in parts if "/" in name)
-    precisions = {name: _precision(name, parts) for name in names}
-    shares = {name: score_of_instance_shares(values) for name, values in parts.items() if "/" not in name}
-    missing = {name: reason for name, reason in shares.items() if not isinstance(reason, Score)}
+def derive(measured: dict[str, Measurement]) -> dict[str, Score]:
+    """Return average precision, and consistency where something was detected."""
+    scores, missing = dict[str, Score](), dict[str, NothingDetected]()
+    for name, one in measured.items():
+        try:
+            scores[name] = one.score()
+        except NothingDetected as reason:
+            missing[one.name] = reason
     if missing:
-        left_out = ", ".join(parts[name].name for name in missing)
-        warnings.warn(f"{left_out}: left out, since {next(iter(missing.values()))}", stacklevel=2)
-    return precisions | {name: score for name, score in shares.items() if isinstance(score, Score)}
+        warnings.warn(f"{', '.join(missing)}: left out, since {next(iter(missing.values()))}", stacklevel=2)
+    return scores
 
 
 def _class_groups(data: DetectionDataset, config: EvaluationConfig) -> list[ClassGroup]:
@@ -93,55 +87,20 @@ def _class_groups(data: DetectionDataset, config: EvaluationConfig) -> list[Clas
     return groups
 
 
-def _shares(
-    model: nn.Module, images: ImageRange, config: EvaluationConfig, groups: Sequence[ClassGroup]
-) -> dict[str, PictureValues]:
-    """Return what each consistency is made of."""
-    how: Any = {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
-    labels = {group.suffix: group.labels for group in groups}
-    shares = instance_shares_of_classes(model, images.images(), labels, first=images.indices.start, **how)
-    return {
-        f"{kind}_consistency{group.suffix}": replace(values, name=values.name + group.words)
-        for group in groups
-        for kind, values in shares[group.suffix]._asdict().items()
-    }
-
-
-def _matches(
-    model: nn.Module, images: ImageRange, config: EvaluationConfig, groups: Sequence[ClassGroup]
-) -> dict[str, PictureValues]:
-    """Return what each average precision is made of, a column at a time."""
-    from antialias.metrics import AveragePrecision
-
-    metrics = {(name, group): AveragePrecision(*how) for group in groups for name, how in _PRECISIONS.items()}
-    for output, target in detections(model, images, batch_size=config.batch_size, first=images.indices.start):
-        _check_classes(output["labels"], len(images.data.classes))
-        pairs = {group: ([of_classes(output, group.labels)], [of_classes(target, group.labels)]) for group in groups}
-        for (_, group), metric in metrics.items():
-            metric.update(*pairs[group])
-    return {
-        f"{name}{group.suffix}/{column}": PictureValues(
-            name + group.words, rows, {"labels": list(group.labels)} if group.suffix else {}
-        )
-        for (name, group), metric in metrics.items()
-        for column, rows in metric.matches()._asdict().items()
-    }
-
-
-def _precision(name: str, parts: Mapping[str, PictureValues]) -> Score:
-    columns = {column: parts[f"{name}/{column}"] for column in Matches._fields}
-    first = columns["pictures"]
-    precision, _, words = first.name.partition(" ")
-    kind, at = _PRECISIONS[precision]
-    matches = Matches(*(values.values for values in columns.values()))
-    score = score_of_matches(matches, kind, at=at, protocol=first.protocol)
-    return replace(score, name=f"{score.name} {words}".strip())
-
-
-def _check_classes(labels: Tensor, classes: int) -> None:
+@contextmanager
+def _expect_labels(model: nn.Module, classes: int) -> Iterator[None]:
     """Refuse a network that answers in other classes than the data have, whose precision would mean nothing."""
-    if len(labels) and int(labels.max()) > classes:
-        raise ValueError(
-            f"the network found class {int(labels.max())}, the data has {classes} classes. "
-            f"Use a network of {classes + 1} outputs, background included."
-        )
+
+    def check(_: nn.Module, __: Any, outputs: Any) -> None:
+        for output in outputs:
+            if len(output["labels"]) and int(output["labels"].max()) > classes:
+                raise ValueError(
+                    f"the network found class {int(output['labels'].max())}, the data has {classes} classes. "
+                    f"Use a network of {classes + 1} outputs, background included."
+                )
+
+    handle = model.register_forward_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,21 +12,10 @@ from torch import Tensor, nn
 from antialias._conventions import IGNORED
 from antialias._extras import require
 from antialias.data import SegmentationDataset, in_memory, open_data
-from antialias.metrics import (
-    PictureValues,
-    Score,
-    continued,
-    logits_in,
-    scores_of_overlaps,
-    scores_of_shares,
-    segmentation_logits,
-    segmentation_overlaps,
-    segmentation_shares,
-    side_multiple_of,
-)
+from antialias.metrics import LabelMaps, Measurement, Score, measure_segmenter
 from antialias.results import EvaluationConfig
 
-from .._network import expect_classes, normalizer_of
+from .._network import expect_classes
 from .._task import Task, register_task
 from ..batches import MEMORY_LIMIT
 from ._batches import MaskBatches, WholeMasks
@@ -48,11 +37,11 @@ def _open(config: EvaluationConfig, split: str) -> SegmentationDataset:
 
 def _loss(model: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
     """Return the cross entropy of the pixels with a class, and 0.4 of an auxiliary head's."""
-    inputs = continued(normalizer_of(model)(images), side_multiple_of(model))
+    inputs = LabelMaps(model).inputs(images)
     (height, width), sides = masks.shape[-2:], inputs.shape[-2:]
     target = F.pad(masks, (0, sides[1] - width, 0, sides[0] - height), value=IGNORED).long()
     output = model(inputs)
-    loss = _cross_entropy(logits_in(output, inputs), target)
+    loss = _cross_entropy(LabelMaps.logits_in(output, inputs), target)
     if isinstance(output, Mapping) and "aux" in output:
         loss = loss + _AUXILIARY * _cross_entropy(output["aux"], target)
     return loss
@@ -66,45 +55,36 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 def _predict(model: nn.Module, images: list[Tensor]) -> list[Tensor]:
     """Return the logits `(K, H, W)` of each image; those of one size go through the network together."""
-    normalize, multiple = normalizer_of(model), side_multiple_of(model)
+    adapter = LabelMaps(model)
     by_size: dict[torch.Size, list[int]] = {}
     for index, image in enumerate(images):
         by_size.setdefault(image.shape, []).append(index)
     logits: dict[int, Tensor] = {}
     for indices in by_size.values():
-        batch = normalize(torch.stack([images[index] for index in indices]))
-        logits.update(zip(indices, segmentation_logits(model, batch, multiple), strict=True))
+        batch = torch.stack([images[index] for index in indices])
+        logits.update(zip(indices, adapter.logits(batch), strict=True))
     return [logits[index] for index in range(len(images))]
 
 
 def _metric(num_classes: int) -> Metric:
     require("torchmetrics", extra="tasks")
-    from antialias.metrics import PlainDataSetMeanIoU
+    from antialias.metrics import DataSetMeanIoU
 
-    return PlainDataSetMeanIoU(num_classes)
+    return DataSetMeanIoU(num_classes, interval=False)
 
 
 def _evaluate_part(
     model: nn.Module, data: SegmentationDataset, config: EvaluationConfig, indices: range
-) -> dict[str, PictureValues]:
-    images = WholeMasks.range(data, indices)
-    how: Any = {"batch_size": min(config.batch_size, _BATCH_SIZE), "first": indices.start}
+) -> dict[str, Measurement]:
+    images, batch_size = WholeMasks.range(data, indices), min(config.batch_size, _BATCH_SIZE)
     with expect_classes(model, len(data.classes)):
-        return {
-            "overlaps": segmentation_overlaps(model, images, **how),
-            "shares": segmentation_shares(model, images, **how),
-        }
+        return measure_segmenter(model, images, batch_size=batch_size, first=indices.start)
 
 
-def _derive(parts: dict[str, Any]) -> dict[str, Score]:
-    accuracies, consistencies = scores_of_overlaps(parts["overlaps"]), scores_of_shares(parts["shares"])
-    scores = {
-        "mean_iou": accuracies.mean_iou,
-        "pixel_accuracy": accuracies.pixel_accuracy,
-        "segmentation_consistency": consistencies.all,
-        "segmentation_consistency_on_correct": consistencies.on_correct,
-    }
-    return {name: score for name, score in scores.items() if score is not None}
+def _derive(measured: dict[str, Measurement]) -> dict[str, Score]:
+    """Return the scores; there is none of correct pixels where no pixel is classified correctly."""
+    optional = "segmentation_consistency_on_correct"
+    return {name: one.score() for name, one in measured.items() if name != optional or not one.empty}
 
 
 register_task(
