@@ -122,8 +122,8 @@ BROKEN_MASKS: dict[str, tuple[Callable[[Path], object], str]] = {
         "it is RGB, not a palette or grey picture of class ids",
     ),
     "16 bits": (
-        lambda file: Image.fromarray(_ids().astype(np.uint16)).save(file),
-        "it is I;16, not a palette or grey picture of class ids",
+        lambda file: Image.fromarray(_ids().astype(np.uint16) + 300).save(file),
+        "it holds class ids 300, 307, 308, 555, none of 0 to 8 or 255",
     ),
     "another size": (lambda file: Image.fromarray(_ids()[:-2]).save(file), "it is 10x20, its picture 12x20"),
     "unknown ids": (

@@ -1,7 +1,8 @@
 """Image files, and what a reader says of those that cannot be used.
 
-`_faults` collects what is broken and stops or leaves it out; `_pixels` reads sizes, pixels and parts of images by the
-rules that docs/training.md states; `_transforms` resizes and crops images together with their masks and boxes.
+`_faults` collects what is broken and stops or leaves it out. `_pixels` reads sizes, pixels, parts and class ids by the
+rules that docs/training.md states: which way up an image is (`_orientation`) and what its numbers mean (`_values`).
+`_transforms` resizes and crops images together with their masks and boxes.
 """
 
 from ._faults import BrokenData as BrokenData
@@ -16,7 +17,7 @@ from ._pixels import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from ._pixels import Box as Box
 from ._pixels import broken_images as broken_images
 from ._pixels import image_size as image_size
-from ._pixels import open_image as open_image
+from ._pixels import read_class_ids as read_class_ids
 from ._pixels import read_crop as read_crop
 from ._pixels import read_image as read_image
 from ._pixels import read_square as read_square

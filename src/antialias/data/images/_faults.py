@@ -44,6 +44,19 @@ class UnusableFile(ValueError):
         super().__init__(f"{file} {reason}. {fix}")
 
 
+class UnusableContent(ValueError):
+    """What cannot be used in a file that whoever opened it names.
+
+    Attributes:
+        reason: What it is or holds.
+        fix: What to do about it.
+    """
+
+    def __init__(self, reason: str, fix: str) -> None:
+        self.reason, self.fix = reason, fix
+        super().__init__(f"it {reason}. {fix}")
+
+
 def raise_or_report(faults: Sequence[Fault], on_broken: OnBroken) -> None:
     """Stop at faults, or report them: one message with every name and reason.
 

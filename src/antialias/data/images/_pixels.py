@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from antialias._extras import require
 
-from ._faults import Fault, UnusableFile, faults_in, value_or_fault
+from ._faults import Fault, UnusableContent, UnusableFile, faults_in, value_or_fault
+from ._orientation import remaining_orientation, turn_upright, upright_size
+from ._values import class_ids, rgb_bytes, stored_form
 
 Box = tuple[int, int, int, int]
 """Top, left, height and width in pixels."""
@@ -27,8 +28,6 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".
 """Endings of files that are read as images, in lower case."""
 
 R = TypeVar("R")
-
-_ORIENTATION = 0x0112  # EXIF's tag; from 5 on, height and width are swapped
 
 
 def image_size(file: Path) -> tuple[int, int]:
@@ -39,7 +38,7 @@ def image_size(file: Path) -> tuple[int, int]:
     """
 
     def size(opened: Any, stream: io.BufferedReader) -> tuple[int, int]:
-        upright = _upright_size(opened)
+        upright, form = upright_size(opened, stream), stored_form(opened)
         if opened.format == "PNG":
             opened.verify()
             return upright
@@ -51,6 +50,8 @@ def image_size(file: Path) -> tuple[int, int]:
             if whole:
                 return upright
         opened.load()
+        if opened.mode in ("F", "I"):
+            rgb_bytes(opened, form)
         return upright
 
     return open_image(file, size)
@@ -60,9 +61,27 @@ def read_image(file: Path) -> Tensor:
     """Return the pixels `(3, H, W)` `uint8` of an image: upright, grey and CMYK as RGB, 16 bits as their upper 8.
 
     Raises:
-        ValueError: The file is missing, empty, truncated or no image; the message names it.
+        ValueError: The file is missing, empty, truncated, no image, or holds numbers that no rule scales; the message
+            names it.
     """
     return open_image(file, lambda opened, _: _pixels(opened))
+
+
+def read_class_ids(file: Path) -> Tensor:
+    """Return the class ids `(H, W)` of an image, upright, as the file stores them and not as they are shown.
+
+    Raises:
+        ValueError: The file is missing, empty, truncated, or holds something else; the message names it.
+    """
+
+    def ids(opened: Any, _: io.BufferedReader) -> Tensor:
+        form = stored_form(opened)
+        if form == "LA;16B":  # four bytes a pixel, of which PIL drops the second and the fourth
+            opened.tile = [tile._replace(args="RGBA") for tile in opened.tile]
+        turn = remaining_orientation(opened)
+        return turn_upright(class_ids(opened, form), turn)
+
+    return open_image(file, ids)
 
 
 def read_square(file: Path, size: int) -> Tensor:
@@ -90,8 +109,8 @@ def read_crop(file: Path, choose: Callable[[int, int], Box], side: int) -> Tenso
         ValueError: The file is missing, empty, truncated or no image; the message names it.
     """
 
-    def crop(opened: Any, _: io.BufferedReader) -> Tensor:
-        height, width = _upright_size(opened)
+    def crop(opened: Any, stream: io.BufferedReader) -> Tensor:
+        height, width = upright_size(opened, stream)
         top, left, tall, wide = choose(height, width)
         factor = min(tall, wide) // (2 * side)
         if opened.format == "JPEG" and factor > 1:
@@ -125,6 +144,8 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
             return use(opened, stream)
     except FileNotFoundError as error:
         raise UnusableFile(file, "is missing", "Put it there, or take it off the list.") from error
+    except UnusableContent as error:
+        raise UnusableFile(file, error.reason, error.fix) from error
     except UnusableFile:
         raise
     except Exception as error:  # decoders raise whatever their parsers run into
@@ -134,17 +155,7 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
         raise UnusableFile(file, reason, "Remove or replace it.") from error
 
 
-def _upright_size(opened: Any) -> tuple[int, int]:
-    width, height = opened.size
-    orientation = opened.getexif().get(_ORIENTATION, 1) if "exif" in opened.info else 1
-    return (width, height) if orientation >= 5 else (height, width)
-
-
 def _pixels(opened: Any) -> Tensor:
-    ops = require("PIL.ImageOps", extra="tasks")
-    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
-    upright = ops.exif_transpose(opened)
-    if upright.mode.startswith("I"):
-        # PIL's own conversion clips 16 bits at 255, which makes nearly everything white.
-        return (transforms.pil_to_tensor(upright).long() >> 8).clamp(0, 255).to(torch.uint8).repeat(3, 1, 1)
-    return transforms.pil_to_tensor(upright.convert("RGB"))
+    form = stored_form(opened)
+    turn = remaining_orientation(opened)
+    return turn_upright(rgb_bytes(opened, form), turn)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from antialias._conventions import IGNORED
-from antialias._extras import require
 from antialias.data._classes import match_classes, plain_name
 from antialias.data.images import (
     Fault,
@@ -18,8 +17,8 @@ from antialias.data.images import (
     UnusableFile,
     faults_in,
     image_size,
-    open_image,
     raise_or_report,
+    read_class_ids,
     read_image,
     resize,
     value_or_fault,
@@ -120,13 +119,12 @@ class MaskFiles:
             yield _other_size(files, size, _shape(mask)).fault
 
     def _classes_in(self, file: Path) -> Tensor:
-        ids = _read_ids(file)
-        classes = self._table[ids.int()]
+        ids = read_class_ids(file)
+        classes = torch.where((ids >= 0) & (ids < 256), self._table[ids.clamp(0, 255)], _UNKNOWN)
         if bool((classes == _UNKNOWN).any()):
-            known, wrong = (self._table != _UNKNOWN).nonzero()[:-1, 0], ids[classes == _UNKNOWN].unique()
-            reason = (
-                f"holds class ids {', '.join(map(str, wrong.tolist()))}, none of {known[0]} to {known[-1]} or {IGNORED}"
-            )
+            known, wrong = (self._table != _UNKNOWN).nonzero()[:-1, 0], ids[classes == _UNKNOWN].unique().tolist()
+            listed = ", ".join(map(str, wrong[:8])) + (f" and {len(wrong) - 8} more" if wrong[8:] else "")
+            reason = f"holds class ids {listed}, none of {known[0]} to {known[-1]} or {IGNORED}"
             raise UnusableFile(file, reason, "Use the masks of this data set.")
         return classes
 
@@ -137,19 +135,6 @@ class MaskFiles:
         self.faults += faults
         if not self.files:
             raise ValueError(f"no picture can be used: {len(self.faults)} files are broken. Use another folder.")
-
-
-def _read_ids(file: Path) -> Tensor:
-    """Return the ids `(H, W)` `uint8` in a grey or palette image."""
-    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
-
-    def ids(opened: Any, _: object) -> Tensor:
-        if opened.mode not in ("P", "L"):
-            reason = f"is {opened.mode}, not a palette or grey picture of class ids"
-            raise UnusableFile(file, reason, "Use the masks of this data set, not their colours.")
-        return transforms.pil_to_tensor(opened)[0]
-
-    return open_image(file, ids)
 
 
 def _shape(pixels: Tensor) -> tuple[int, ...]:
