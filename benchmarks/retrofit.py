@@ -24,7 +24,7 @@ from torch import Tensor, nn
 import antialias as aa
 from antialias.data import Scenes, photographs
 from antialias.models import build
-from antialias.retrofit import Moment, Recipe, Retrofit, retrofit_
+from antialias.retrofit import Retrofit, RetrofitConfig, ValidationStep, retrofit_
 
 SIDE = 147  # windows of 7/8 of it are 128 pixels
 LEARN = ("astronaut", "coffee", "motorcycle_left", "motorcycle_right", "hubble_deep_field", "ihc", "retina")
@@ -37,7 +37,7 @@ class Case:
     """One curve: which network, and how it is taught."""
 
     network: str
-    recipe: Recipe
+    config: RetrofitConfig
 
     def build(self) -> nn.Module:
         """Return EfficientNet-Lite0, with adaptive filters unless this is the control."""
@@ -49,8 +49,8 @@ class Case:
 
 def cases(steps: int) -> list[Case]:
     """Return filters and control, taught alike."""
-    recipe = Recipe(steps=steps, evaluate_every=max(1, steps // 2), passes=2)
-    return [Case(network, recipe) for network in ("filters", "control")]
+    config = RetrofitConfig(steps=steps, evaluate_every=max(1, steps // 2), passes=2)
+    return [Case(network, config) for network in ("filters", "control")]
 
 
 def pieces(names: tuple[str, ...], count: int, seed: int) -> Tensor:
@@ -80,13 +80,13 @@ def rows(case: Case, done: Retrofit, seconds: float) -> Iterator[list[object]]:
     """Yield one row a state and measure."""
     head = [case.network]
 
-    def moment_rows(state: str, moment: Moment) -> Iterator[list[object]]:
+    def step_rows(state: str, step: ValidationStep) -> Iterator[list[object]]:
         for measure in ("consistency", "agreement"):
-            value = getattr(moment, measure)
-            yield [*head, state, f"{moment.loss:.4f}", measure, f"{value:.4f}", "", "", "", ""]
+            value = getattr(step, measure)
+            yield [*head, state, f"{step.loss:.4f}", measure, f"{value:.4f}", "", "", "", ""]
 
-    yield from moment_rows("start", done.start)
-    yield from itertools.chain.from_iterable(moment_rows(str(moment), moment) for moment in done.history)
+    yield from step_rows("start", done.start)
+    yield from itertools.chain.from_iterable(step_rows(str(step), step) for step in done.history)
     kept = "unchanged" if done.chosen is None else f"kept: {done.chosen}"
     for state, scores in (("before", done.before), (kept, done.after)):
         for measure, score in scores.rows().items():
@@ -107,7 +107,7 @@ def main() -> None:
         table.writerow(COLUMNS)
         for case in cases(steps):
             begun = time.perf_counter()
-            done = retrofit_(case.build(), sets[0], held_out=sets[1], recipe=case.recipe)
+            done = retrofit_(case.build(), sets[0], held_out=sets[1], config=case.config)
             seconds = time.perf_counter() - begun
             table.writerows(rows(case, done, seconds))
             file.flush()

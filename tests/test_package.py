@@ -83,7 +83,9 @@ def test_the_readme_code_runs(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    code = code.replace("retrofit_(model, images)", "retrofit_(model, images, recipe=aa.retrofit.Recipe(steps=1))")
+    code = code.replace(
+        "retrofit_(model, images)", "retrofit_(model, images, config=aa.retrofit.RetrofitConfig(steps=1))"
+    )
     model = aa.models.TinyResNet(num_classes=4).eval()
     before = model.state_dict().keys()
     exec(code, {"model": model, "images": torch.rand(220, 3, 40, 40), "example": torch.zeros(1, 3, 64, 64)})

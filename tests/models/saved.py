@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from antialias.models import save
 from antialias.nn import Adaptive, Attention, Average, Filter, Fixed, Gaussian, Ideal, Polyphase
-from antialias.retrofit import Recipe, retrofit_
+from antialias.retrofit import RetrofitConfig, retrofit_
 from antialias.surgery import convert_
 
 FILTERS: dict[str, Filter] = {
@@ -110,8 +110,8 @@ def retrofitted() -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         convert_(model, Adaptive(groups=4), example=images(), stem=True)
-        recipe = Recipe(steps=4, batch_size=8, window=14, margin=1.0, filter_rate=0.1, strength=0.5)
-        retrofit_(model, images(64, seed=2), held_out=images(32, seed=3), recipe=recipe)
+        config = RetrofitConfig(steps=4, batch_size=8, window=14, margin=1.0, filter_rate=0.1, strength=0.5)
+        retrofit_(model, images(64, seed=2), held_out=images(32, seed=3), config=config)
     return model
 
 

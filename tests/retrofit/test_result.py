@@ -6,41 +6,41 @@ import pytest
 import torch
 
 from antialias.metrics import Score
-from antialias.retrofit import Moment, Recipe, Retrofit, Scores
+from antialias.retrofit import Retrofit, RetrofitConfig, Scores, ValidationStep
 from antialias.retrofit._result import choose
 
-START = Moment(0, float("nan"), consistency=0.60, agreement=0.80)
+START = ValidationStep(0, float("nan"), consistency=0.60, agreement=0.80)
 
 
-def moment(step: int, consistency: float, agreement: float) -> Moment:
-    return Moment(step, 0.1, consistency, agreement)
+def step_of(step: int, consistency: float, agreement: float) -> ValidationStep:
+    return ValidationStep(step, 0.1, consistency, agreement)
 
 
 @pytest.mark.parametrize(
     ("history", "margin", "chosen"),
     [
         ([], 0.02, None),
-        ([moment(1, 0.70, 0.79)], 0.02, 1),
-        ([moment(1, 0.70, 0.78)], 0.02, 1),
-        ([moment(1, 0.70, 0.77)], 0.02, None),
-        ([moment(1, 0.70, 0.77)], 0.03, 1),
-        ([moment(1, 0.60, 0.95)], 0.02, None),
-        ([moment(1, 0.59, 0.95)], 0.02, None),
-        ([moment(1, 0.65, 0.80), moment(2, 0.70, 0.79), moment(3, 0.90, 0.10)], 0.02, 2),
-        ([moment(1, 0.70, 0.79), moment(2, 0.70, 0.81)], 0.02, 2),
-        ([moment(1, 0.70, 0.79), moment(2, 0.70, 0.79)], 0.02, 1),
-        ([moment(1, 0.70, 0.80)], 0.0, 1),
-        ([moment(1, 0.70, 0.79)], 0.0, None),
+        ([step_of(1, 0.70, 0.79)], 0.02, 1),
+        ([step_of(1, 0.70, 0.78)], 0.02, 1),
+        ([step_of(1, 0.70, 0.77)], 0.02, None),
+        ([step_of(1, 0.70, 0.77)], 0.03, 1),
+        ([step_of(1, 0.60, 0.95)], 0.02, None),
+        ([step_of(1, 0.59, 0.95)], 0.02, None),
+        ([step_of(1, 0.65, 0.80), step_of(2, 0.70, 0.79), step_of(3, 0.90, 0.10)], 0.02, 2),
+        ([step_of(1, 0.70, 0.79), step_of(2, 0.70, 0.81)], 0.02, 2),
+        ([step_of(1, 0.70, 0.79), step_of(2, 0.70, 0.79)], 0.02, 1),
+        ([step_of(1, 0.70, 0.80)], 0.0, 1),
+        ([step_of(1, 0.70, 0.79)], 0.0, None),
     ],
 )
 def test_the_most_consistent_within_the_margin_is_chosen(
-    history: list[Moment], margin: float, chosen: int | None
+    history: list[ValidationStep], margin: float, chosen: int | None
 ) -> None:
     found = choose(START, tuple(history), margin)
     assert (None if found is None else found.step) == chosen
 
 
-KEPT = moment(10, 0.7, 0.79)
+KEPT = step_of(10, 0.7, 0.79)
 
 
 def scores(consistency: float, agreement: float) -> Scores:
@@ -52,10 +52,10 @@ def scores(consistency: float, agreement: float) -> Scores:
     )
 
 
-def retrofit(chosen: Moment | None, stopped: str = "") -> Retrofit:
+def retrofit(chosen: ValidationStep | None, stopped: str = "") -> Retrofit:
     before = scores(0.60, 0.80)
     after = before if chosen is None else scores(0.70, 0.79)
-    return Retrofit(Recipe(steps=20), START, (KEPT,), chosen, before, after, 64, stopped)
+    return Retrofit(RetrofitConfig(steps=20), START, (KEPT,), chosen, before, after, 64, stopped)
 
 
 def test_a_kept_state_prints_as_sentence_and_table() -> None:

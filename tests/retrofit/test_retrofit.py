@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from antialias.metrics import difference
-from antialias.retrofit import Recipe, Retrofit, retrofit_
+from antialias.retrofit import Retrofit, RetrofitConfig, ValidationStep, retrofit_
 from antialias.surgery import unconverted_copy
 
-SHORT = Recipe(steps=6, evaluate_every=2, strength=0.5, learning_rate=1e-3, passes=1, margin=1.0, shares=())
+SHORT = RetrofitConfig(steps=6, evaluate_every=2, strength=0.5, learning_rate=1e-3, passes=1, margin=1.0, shares=())
 State = dict[str, Tensor]
 
 
@@ -27,8 +27,8 @@ def equal(a: State, b: State) -> bool:
 def test_filters_make_an_aliasing_network_steadier_and_keep_its_answers(
     converted: nn.Module, pictures: Tensor, more_held_out: Tensor
 ) -> None:
-    recipe = Recipe(steps=10, evaluate_every=5, strength=1.0, margin=0.1, passes=2)
-    done = retrofit_(converted, pictures, held_out=more_held_out, recipe=recipe)
+    config = RetrofitConfig(steps=10, evaluate_every=5, strength=1.0, margin=0.1, passes=2)
+    done = retrofit_(converted, pictures, held_out=more_held_out, config=config)
     gain = difference(done.after.consistency, done.before.consistency)
     assert gain.interval[0] > 0.05
     assert done.after.agreement.value >= done.before.agreement.value - 0.1
@@ -39,8 +39,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
 ) -> None:
     def weights(seed: int) -> State:
         network = copy.deepcopy(converted)
-        recipe = Recipe(steps=6, evaluate_every=6, strength=0.5, margin=1.0, passes=1, shares=(), seed=seed)
-        assert retrofit_(network, pictures, held_out=held_out, recipe=recipe).changed
+        config = RetrofitConfig(steps=6, evaluate_every=6, strength=0.5, margin=1.0, passes=1, shares=(), seed=seed)
+        assert retrofit_(network, pictures, held_out=held_out, config=config).changed
         return state_of(network)
 
     before = torch.get_rng_state()
@@ -62,13 +62,13 @@ def test_an_interrupted_run_ends_where_one_never_stopped_does(
         if done == stop_at:
             raise KeyboardInterrupt
 
-    expected = retrofit_(whole, pictures, held_out=held_out, recipe=SHORT)
+    expected = retrofit_(whole, pictures, held_out=held_out, config=SHORT)
     with pytest.raises(KeyboardInterrupt):
-        retrofit_(stopped, pictures, held_out=held_out, recipe=SHORT, checkpoint=path, progress=interrupt)
+        retrofit_(stopped, pictures, held_out=held_out, config=SHORT, checkpoint=path, progress=interrupt)
     assert equal(state_of(stopped), start)
     steps: list[int] = []
     resumed = retrofit_(
-        stopped, pictures, held_out=held_out, recipe=SHORT, checkpoint=path, progress=lambda done, _: steps.append(done)
+        stopped, pictures, held_out=held_out, config=SHORT, checkpoint=path, progress=lambda done, _: steps.append(done)
     )
     assert steps[:1] == [(stop_at - 1) // 2 * 2 + 1]
     assert equal(state_of(stopped), state_of(whole))
@@ -76,20 +76,20 @@ def test_an_interrupted_run_ends_where_one_never_stopped_does(
     assert repr(resumed.history) == repr(expected.history)
 
 
-def test_a_checkpoint_of_another_recipe_is_refused(
+def test_a_checkpoint_of_another_config_is_refused(
     converted: nn.Module, pictures: Tensor, held_out: Tensor, tmp_path: Path
 ) -> None:
     path, other = tmp_path / "run.pt", copy.deepcopy(converted)
-    retrofit_(other, pictures, held_out=held_out, recipe=Recipe(steps=0, passes=1, shares=()), checkpoint=path)
+    retrofit_(other, pictures, held_out=held_out, config=RetrofitConfig(steps=0, passes=1, shares=()), checkpoint=path)
     with pytest.raises(ValueError, match="belongs to another run: recipe differ"):
-        retrofit_(converted, pictures, held_out=held_out, recipe=Recipe(steps=1, passes=1), checkpoint=path)
+        retrofit_(converted, pictures, held_out=held_out, config=RetrofitConfig(steps=1, passes=1), checkpoint=path)
 
 
 def test_no_labels_are_used(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
     def weights(labels: Tensor) -> State:
         network = copy.deepcopy(converted)
         loader = DataLoader(TensorDataset(pictures, labels), batch_size=16)
-        retrofit_(network, loader, held_out=held_out, recipe=SHORT)
+        retrofit_(network, loader, held_out=held_out, config=SHORT)
         return state_of(network)
 
     assert equal(weights(torch.zeros(64)), weights(torch.randn(64)))
@@ -98,9 +98,9 @@ def test_no_labels_are_used(converted: nn.Module, pictures: Tensor, held_out: Te
 def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
     converted: nn.Module, pictures: Tensor, held_out: Tensor
 ) -> None:
-    wild = Recipe(steps=6, evaluate_every=6, passes=1, strength=0.0, learning_rate=1e30, warmup=0, margin=0.0)
+    wild = RetrofitConfig(steps=6, evaluate_every=6, passes=1, strength=0.0, learning_rate=1e30, warmup=0, margin=0.0)
     before = state_of(converted)
-    done = retrofit_(converted, pictures, held_out=held_out, recipe=wild)
+    done = retrofit_(converted, pictures, held_out=held_out, config=wild)
     assert equal(state_of(converted), before)
     assert done.stopped.startswith("the loss was nan at step ")
     assert "Stopped early: the loss was nan" in str(done)
@@ -110,9 +110,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_good(
 def test_nothing_within_the_margin_leaves_the_network_bit_for_bit(
     converted: nn.Module, pictures: Tensor, held_out: Tensor
 ) -> None:
-    destructive = Recipe(steps=5, evaluate_every=5, passes=1, shares=(), strength=0.0, learning_rate=1.0, warmup=0)
+    config = RetrofitConfig(steps=5, evaluate_every=5, passes=1, shares=(), strength=0.0, learning_rate=1.0, warmup=0)
     before = state_of(converted)
-    done = retrofit_(converted, pictures, held_out=held_out, recipe=destructive)
+    done = retrofit_(converted, pictures, held_out=held_out, config=config)
     assert done.chosen is None
     assert done.after is done.before
     assert equal(state_of(converted), before)
@@ -125,7 +125,7 @@ def test_flags_types_gradients_and_modes_are_kept(converted: nn.Module, pictures
     converted.get_parameter("fc.bias").grad = torch.ones(4, dtype=torch.bfloat16)
     frozen, parameters = converted.get_parameter("conv1.weight").clone(), dict(converted.named_parameters())
     modes = [module.training for module in converted.modules()]
-    assert retrofit_(converted, pictures, held_out=held_out, recipe=SHORT).changed
+    assert retrofit_(converted, pictures, held_out=held_out, config=SHORT).changed
     assert modes == [module.training for module in converted.modules()]
     assert all(parameters[name] is p for name, p in converted.named_parameters())
     assert {p.dtype for p in converted.parameters()} == {torch.bfloat16}
@@ -139,31 +139,31 @@ def test_flags_types_gradients_and_modes_are_kept(converted: nn.Module, pictures
 def test_the_original_teaches_and_stays(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
     original = unconverted_copy(converted).train()
     before, given = state_of(original), copy.deepcopy(converted)
-    retrofit_(converted, pictures, held_out=held_out, original=original, recipe=SHORT)
+    retrofit_(converted, pictures, held_out=held_out, original=original, config=SHORT)
     assert equal(state_of(original), before)
     assert all(module.training for module in original.modules())
-    retrofit_(given, pictures, held_out=held_out, recipe=SHORT)
+    retrofit_(given, pictures, held_out=held_out, config=SHORT)
     assert equal(state_of(given), state_of(converted))
 
 
 def test_a_network_without_filters_is_the_control(plain: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
     names = set(plain.state_dict())
-    done = retrofit_(plain, pictures, held_out=held_out, recipe=SHORT)
+    done = retrofit_(plain, pictures, held_out=held_out, config=SHORT)
     assert set(plain.state_dict()) == names
     # Without filters nothing is started, so that the first state is the network itself.
     assert done.history[0].consistency == done.start.consistency
-    assert [moment.step for moment in done.history] == [0, 2, 4, 6]
+    assert [step.step for step in done.history] == [0, 2, 4, 6]
 
 
 def test_states_on_the_way_are_tried_too(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
-    recipe = Recipe(steps=1, passes=1, shares=(0.2, 0.6), margin=1.0)
-    done = retrofit_(converted, pictures, held_out=held_out, recipe=recipe)
-    assert [(moment.step, moment.share) for moment in done.history] == [(0, 1.0), (1, 1.0), (1, 0.2), (1, 0.6)]
+    config = RetrofitConfig(steps=1, passes=1, shares=(0.2, 0.6), margin=1.0)
+    done = retrofit_(converted, pictures, held_out=held_out, config=config)
+    assert [(step.step, step.share) for step in done.history] == [(0, 1.0), (1, 1.0), (1, 0.2), (1, 0.6)]
 
 
 def test_what_is_kept_is_the_state_that_was_chosen(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
-    recipe = Recipe(steps=4, evaluate_every=4, learning_rate=1.0, warmup=0, passes=2, shares=(), margin=0.2)
-    done = retrofit_(converted, pictures, held_out=held_out, recipe=recipe)
+    config = RetrofitConfig(steps=4, evaluate_every=4, learning_rate=1.0, warmup=0, passes=2, shares=(), margin=0.2)
+    done = retrofit_(converted, pictures, held_out=held_out, config=config)
     assert done.chosen is not None
     assert done.chosen.step == 0
     assert done.history[-1].agreement < done.chosen.agreement
@@ -172,11 +172,26 @@ def test_what_is_kept_is_the_state_that_was_chosen(converted: nn.Module, picture
 
 
 def test_a_quarter_of_the_pictures_is_held_out(converted: nn.Module, more_held_out: Tensor) -> None:
-    recipe = Recipe(steps=0, passes=1, shares=(), margin=0.05)
-    done: Retrofit = retrofit_(converted, more_held_out, recipe=recipe)
+    config = RetrofitConfig(steps=0, passes=1, shares=(), margin=0.05)
+    done: Retrofit = retrofit_(converted, more_held_out, config=config)
     assert (done.images, done.before.consistency.images) == (75, 25)
 
 
 def test_seventeen_pictures_are_too_few(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
     with pytest.raises(ValueError, match="17 pictures are too few to learn from.*Pass at least 64"):
         retrofit_(converted, pictures[:17], held_out=held_out)
+
+
+def test_former_names_go_on_working_and_say_so(converted: nn.Module, pictures: Tensor, held_out: Tensor) -> None:
+    from antialias import retrofit
+
+    with pytest.warns(DeprecationWarning, match="Recipe is RetrofitConfig now. Use antialias.retrofit.RetrofitConfig."):
+        assert retrofit.Recipe is RetrofitConfig
+    with pytest.warns(DeprecationWarning, match="Moment is ValidationStep now."):
+        assert retrofit.Moment is ValidationStep
+    with pytest.raises(AttributeError, match="has no attribute 'Lesson'"):
+        _ = retrofit.Lesson
+    short = RetrofitConfig(steps=0, passes=1, shares=(), margin=1.0)
+    with pytest.warns(DeprecationWarning, match=r"recipe= is config= now. Use retrofit_\(..., config=...\)."):
+        done = retrofit_(converted, pictures, held_out=held_out, recipe=short)
+    assert done.config == short

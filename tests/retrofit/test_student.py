@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias.nn import AdaptiveBlurPool2d
-from antialias.retrofit import Recipe
+from antialias.retrofit import RetrofitConfig
 from antialias.retrofit._start import start_filters_
 from antialias.retrofit._student import Standardize, Student, distillation_loss, rate_factor
 
@@ -20,8 +20,8 @@ def changed(before: dict[str, Tensor], network: nn.Module) -> set[str]:
     return {name for name, value in network.state_dict().items() if not value.equal(before[name])}
 
 
-def after_steps(network: nn.Module, recipe: Recipe, steps: int = 3) -> tuple[Student, set[str]]:
-    student = Student(network, recipe)
+def after_steps(network: nn.Module, config: RetrofitConfig, steps: int = 3) -> tuple[Student, set[str]]:
+    student = Student(network, config)
     start_filters_(student.network, 0.5, lambda: student.network(student.standardize(IMAGES)))
     before = copy.deepcopy(student.network.state_dict())
     for step in range(steps):
@@ -37,18 +37,18 @@ def test_the_loss_is_zero_for_the_answers_themselves_and_the_divergence_otherwis
 
 
 def test_the_loss_falls(converted: nn.Module) -> None:
-    student = Student(converted, Recipe(steps=30, learning_rate=1e-2))
+    student = Student(converted, RetrofitConfig(steps=30, learning_rate=1e-2))
     losses = [student.learn(step, IMAGES, ANSWERS) for step in range(30)]
     assert losses[-1] < 0.7 * losses[0]
 
 
 def test_no_buffer_learns_in_the_whole_network(converted: nn.Module) -> None:
-    _, names = after_steps(converted, Recipe())
+    _, names = after_steps(converted, RetrofitConfig())
     assert names == {name for name, _ in converted.named_parameters()}
 
 
 def test_only_norms_and_filters_learn(converted: nn.Module) -> None:
-    _, names = after_steps(converted, Recipe(learn="norms"))
+    _, names = after_steps(converted, RetrofitConfig(learn="norms"))
     filters = [name for name, module in converted.named_modules() if isinstance(module, AdaptiveBlurPool2d)]
     rest = {name for name in names if not name.startswith(tuple(filters))}
     assert rest == {"bn1.weight", "bn1.bias", "bn2.weight", "bn2.bias"} or all("bn" in name for name in rest)
@@ -56,7 +56,7 @@ def test_only_norms_and_filters_learn(converted: nn.Module) -> None:
 
 
 def test_only_filters_learn(converted: nn.Module) -> None:
-    _, names = after_steps(converted, Recipe(learn="filters"))
+    _, names = after_steps(converted, RetrofitConfig(learn="filters"))
     filters = [name for name, module in converted.named_modules() if isinstance(module, AdaptiveBlurPool2d)]
     assert len(names) == 6
     assert all(name.startswith(tuple(filters)) for name in names)
@@ -64,30 +64,30 @@ def test_only_filters_learn(converted: nn.Module) -> None:
 
 def test_frozen_parameters_stay(plain: nn.Module) -> None:
     plain.get_submodule("fc").requires_grad_(False)
-    _, names = after_steps(plain, Recipe())
+    _, names = after_steps(plain, RetrofitConfig())
     assert names == {name for name, p in plain.named_parameters() if p.requires_grad}
 
 
 def test_nothing_to_learn_is_refused(plain: nn.Module) -> None:
     with pytest.raises(ValueError, match="learn='filters' leaves nothing to learn in this Sampler.*or use learn='all'"):
-        Student(plain, Recipe(learn="filters"))
+        Student(plain, RetrofitConfig(learn="filters"))
     with pytest.raises(ValueError, match="10 parameters are frozen"):
-        Student(plain.requires_grad_(False), Recipe())
+        Student(plain.requires_grad_(False), RetrofitConfig())
 
 
 def test_a_network_without_parameters_is_refused() -> None:
     with pytest.raises(ValueError, match="ReLU has no parameters, so nothing can learn. Pass a network."):
-        Student(nn.ReLU(), Recipe())
+        Student(nn.ReLU(), RetrofitConfig())
 
 
 def test_the_average_lies_between_the_start_and_the_present(plain: nn.Module) -> None:
-    student, _ = after_steps(plain, Recipe(learning_rate=1e-2), steps=5)
+    student, _ = after_steps(plain, RetrofitConfig(learning_rate=1e-2), steps=5)
     start, mean, now = (network.get_parameter("fc.weight") for network in (plain, student.average, student.network))
     assert 0 < (mean - start).norm() < (now - start).norm()
 
 
 def test_a_loss_that_is_no_number_changes_nothing(plain: nn.Module) -> None:
-    student = Student(plain, Recipe())
+    student = Student(plain, RetrofitConfig())
     before = copy.deepcopy(student.network.state_dict())
     assert math.isnan(student.learn(0, IMAGES * math.nan, ANSWERS))
     assert not changed(before, student.network)
@@ -95,7 +95,7 @@ def test_a_loss_that_is_no_number_changes_nothing(plain: nn.Module) -> None:
 
 @pytest.mark.parametrize(("dtype", "learns_in"), [(torch.bfloat16, torch.float32), (torch.float64, torch.float64)])
 def test_a_network_learns_in_float32_at_least(plain: nn.Module, dtype: torch.dtype, learns_in: torch.dtype) -> None:
-    student, names = after_steps(plain.to(dtype), Recipe())
+    student, names = after_steps(plain.to(dtype), RetrofitConfig())
     assert names
     assert {p.dtype for p in student.network.parameters()} == {learns_in}
     assert {p.dtype for p in plain.parameters()} == {dtype}

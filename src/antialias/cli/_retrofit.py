@@ -12,7 +12,7 @@ from torch import Tensor
 import antialias as aa
 from antialias.data import open_data
 from antialias.models import build
-from antialias.retrofit import Recipe, retrofit_
+from antialias.retrofit import RetrofitConfig, retrofit_
 from antialias.surgery import conversion_of
 
 from ._options import FilterOptions, SurgeryOptions
@@ -33,7 +33,7 @@ def retrofit(
     checkpoint: Path | None = None,
     options: FilterOptions | None = None,
     surgery: SurgeryOptions | None = None,
-    recipe: Annotated[Recipe | None, Parameter(name="*")] = None,
+    config: Annotated[RetrofitConfig | None, Parameter(name="*")] = None,
 ) -> None:
     """Teach a network with filters its own answers averaged over small shifts, without labels, and save it.
 
@@ -50,7 +50,7 @@ def retrofit(
         options: Which filter, where the network is converted first.
         surgery: What is replaced, where the network is converted first; `--size` is the side of the pictures, too, of
             which the network sees windows of 7/8.
-        recipe: How it learns.
+        config: How it learns.
     """
     options, surgery = options or FilterOptions(), surgery or SurgeryOptions()
     network = build(model, weights=weights)
@@ -61,7 +61,7 @@ def retrofit(
             network,
             _pictures(data, split or _part(data, "train"), surgery.size, limit),
             held_out=None if held_out is None else _pictures(held_out, _part(held_out, "test"), surgery.size, limit),
-            recipe=recipe,
+            config=config,
             checkpoint=checkpoint,
             progress=progress,
         )

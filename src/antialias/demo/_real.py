@@ -13,7 +13,7 @@ from antialias.metrics import ClassScores
 from antialias.models import build
 from antialias.nn import Adaptive
 from antialias.report import Report
-from antialias.retrofit import Recipe, Retrofit, retrofit_
+from antialias.retrofit import Retrofit, RetrofitConfig, retrofit_
 from antialias.surgery import convert_
 
 from ._photographs import MEASURED, crops, lessons
@@ -70,9 +70,9 @@ def measure_real(settings: Settings, stage: Stage) -> Real:
 
 def _teach(network: nn.Module, settings: Settings, stage: Stage) -> Retrofit:
     learn = lessons(settings.retrofit_pictures)
-    recipe = Recipe(steps=settings.retrofit_steps, evaluate_every=settings.retrofit_steps, passes=2, shares=())
+    config = RetrofitConfig(steps=settings.retrofit_steps, evaluate_every=settings.retrofit_steps, passes=2, shares=())
     with stage("Retrofitting EfficientNet-Lite0 without labels") as progress:
-        return retrofit_(network, learn, recipe=recipe, progress=progress)
+        return retrofit_(network, learn, config=config, progress=progress)
 
 
 @torch.no_grad()

@@ -1,11 +1,29 @@
-"""Label-free distillation: the original's shift-averaged answers teach the converted network."""
+"""Label-free distillation: a network as it was teaches itself with filters, by its shift-averaged answers.
+
+`_retrofit.py` is the whole in one function, `_config.py` every choice, `_result.py` what comes out. On the way:
+`_batches.py` (images and the teacher's answers), `_start.py` (filters and statistics before learning), `_student.py`
+(what learns), `_distillation.py` (steps, validations, which state is kept), `_interpolation.py` (states between two),
+`_checkpoint.py` (a state in a file).
+"""
 
 from __future__ import annotations
 
-from ._recipe import Recipe as Recipe
-from ._result import Moment as Moment
+import warnings
+
+from ._config import RetrofitConfig as RetrofitConfig
 from ._result import Retrofit as Retrofit
 from ._result import Scores as Scores
+from ._result import ValidationStep as ValidationStep
 from ._retrofit import retrofit_ as retrofit_
 
-__all__ = ["Moment", "Recipe", "Retrofit", "Scores", "retrofit_"]
+__all__ = ["Retrofit", "RetrofitConfig", "Scores", "ValidationStep", "retrofit_"]
+
+_FORMER = {"Recipe": RetrofitConfig, "Moment": ValidationStep}
+
+
+def __getattr__(name: str) -> type:
+    if name not in _FORMER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new = _FORMER[name]
+    warnings.warn(f"{name} is {new.__name__} now. Use antialias.retrofit.{new.__name__}.", DeprecationWarning, 2)
+    return new

@@ -18,11 +18,11 @@ class Checkpoint:
 
     Attributes:
         path: Where it is; `None` keeps nothing.
-        made_from: Fingerprints of what the run depends on, by name: its state means nothing to another run.
+        fingerprints: Of what the run depends on, by name: its state means nothing to another run.
     """
 
     path: Path | None
-    made_from: dict[str, str]
+    fingerprints: dict[str, str]
 
     def write(self, state: dict[str, Any]) -> None:
         """Write a state in one move: an interruption leaves the last whole file, never half of one."""
@@ -30,14 +30,14 @@ class Checkpoint:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(f"{self.path.name}.part")
-        torch.save({"version": _VERSION, "made_from": self.made_from, **state}, unfinished)
+        torch.save({"version": _VERSION, "made_from": self.fingerprints, **state}, unfinished)
         os.replace(unfinished, self.path)
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
         """Read the state, or `None` if the file is not there yet.
 
         Raises:
-            ValueError: The file belongs to a run with another recipe, other pictures or another network.
+            ValueError: The file belongs to a run with another config, other images or another network.
         """
         if self.path is None or not self.path.exists():
             return None
@@ -46,7 +46,7 @@ class Checkpoint:
             version, theirs = state["version"], state["made_from"]
         except Exception as error:
             raise ValueError(f"checkpoint={str(self.path)!r} is no state of a retrofit. Use another path.") from error
-        differing = [name for name, value in self.made_from.items() if theirs.get(name) != value]
+        differing = [name for name, value in self.fingerprints.items() if theirs.get(name) != value]
         if version != _VERSION or differing:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} belongs to another run: {' and '.join(differing) or 'format'} differ. "

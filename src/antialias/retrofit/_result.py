@@ -9,17 +9,17 @@ from torch import Tensor, nn
 
 from antialias.metrics import Score, agreement, consistency, difference, one_pixel_changes
 
-from ._recipe import Recipe
+from ._config import RetrofitConfig
 
 
-class Moment(NamedTuple):
-    """One measurement on the held-out pictures.
+class ValidationStep(NamedTuple):
+    """One measurement on the held-out images.
 
     Attributes:
         step: Updates so far; 0 is the network with its filters started.
         loss: Mean loss since the measurement before, NaN at step 0.
         consistency: Share of pairs of windows with the same top-1 class.
-        agreement: Share of pictures with the top-1 class of the original's shift-averaged answer.
+        agreement: Share of images with the top-1 class of the original's shift-averaged answer.
         share: How far the state lies on the way from the network as handed in to the one that learned.
     """
 
@@ -35,7 +35,7 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Scores:
-    """A network on the held-out pictures."""
+    """A network on the held-out images."""
 
     consistency: Score
     agreement: Score
@@ -43,13 +43,22 @@ class Scores:
     mean_absolute_change: Score
 
     @classmethod
-    def of(cls, model: nn.Module, held_out: Tensor, answers: Tensor, recipe: Recipe) -> Scores:
-        """Measure a network on held-out pictures `(N, C, H, W)` with the original's answers `(N, K)`."""
-        window = recipe.window
-        changes = one_pixel_changes(model, held_out, size=window, passes=_pairs(held_out, window))
+    def of(cls, model: nn.Module, held_out: Tensor, targets: Tensor, config: RetrofitConfig) -> Scores:
+        """Measure a network on held-out images.
+
+        Args:
+            model: The network.
+            held_out: Images `(N, C, H, W)` in [0, 1].
+            targets: The teacher's shift-averaged probabilities `(N, K)`.
+            config: Windows, passes and seed.
+        """
+        window = config.window
+        # As many one-pixel steps as fit beside a window, 8 at most; without one the score makes its own room.
+        passes = 8 if window is None else min(8, min(held_out.shape[-2:]) - window)
+        changes = one_pixel_changes(model, held_out, size=window, passes=passes)
         return cls(
-            consistency=consistency(model, held_out, passes=recipe.passes, window=window, seed=recipe.seed),
-            agreement=agreement(model, answers, held_out, window=window),
+            consistency=consistency(model, held_out, passes=config.passes, window=window, seed=config.seed),
+            agreement=agreement(model, targets, held_out, window=window),
             top1_change=changes.top1_change,
             mean_absolute_change=changes.mean_absolute_change,
         )
@@ -68,24 +77,24 @@ class Scores:
 class Retrofit:
     """What was tried, what was kept and why.
 
-    The scores are those of the pictures that chose the state, which flatters it a little: for a number to publish,
-    measure on pictures that neither taught nor chose.
+    The scores are those of the images that chose the state, which flatters it a little: for a number to publish,
+    measure on images that neither taught nor chose.
 
     Attributes:
-        recipe: Every choice.
+        config: Every choice.
         start: Measurement of the network as it was handed in.
         history: The same measurement of every state that could be kept, in order.
         chosen: Measurement of the state that was kept; `None` if the network is unchanged.
         before: Scores of the network as it was handed in.
         after: Scores of the network as it is now.
-        images: Pictures that taught.
+        images: Number of images that were learned from.
         stopped: Why it stopped early, empty if it did not.
     """
 
-    recipe: Recipe
-    start: Moment
-    history: tuple[Moment, ...]
-    chosen: Moment | None
+    config: RetrofitConfig
+    start: ValidationStep
+    history: tuple[ValidationStep, ...]
+    chosen: ValidationStep | None
     before: Scores
     after: Scores
     images: int
@@ -99,34 +108,35 @@ class Retrofit:
     @property
     def verdict(self) -> str:
         """The outcome in a sentence or two."""
-        stopped = f"Stopped early: {self.stopped}. " if self.stopped else ""
-        return stopped + (self._kept() if self.changed else self._unchanged())
-
-    def _kept(self) -> str:
-        gain = 100 * (self.after.consistency.value - self.before.consistency.value)
+        stopped, margin = f"Stopped early: {self.stopped}. " if self.stopped else "", 100 * self.config.margin
+        if not self.changed:
+            return (
+                f"{stopped}The network is unchanged: none of {len(self.history)} states was more consistent than it "
+                f"({100 * self.start.consistency:.1f} %) with an agreement within {margin:g} points of its "
+                f"{100 * self.start.agreement:.1f} %."
+            )
+        consistency = self.after.consistency.value - self.before.consistency.value
+        agreement = self.after.agreement.value - self.before.agreement.value
         return (
-            f"Kept {self.chosen} of {self.recipe.steps}: consistency {gain:+.1f} points, "
-            f"agreement {100 * (self.after.agreement.value - self.before.agreement.value):+.1f} points "
-            f"(margin {100 * self.recipe.margin:g})."
-        )
-
-    def _unchanged(self) -> str:
-        return (
-            f"The network is unchanged: none of {len(self.history)} states was more consistent than it "
-            f"({100 * self.start.consistency:.1f} %) with an agreement within {100 * self.recipe.margin:g} points of "
-            f"its {100 * self.start.agreement:.1f} %."
+            f"{stopped}Kept {self.chosen} of {self.config.steps}: consistency {100 * consistency:+.1f} points, "
+            f"agreement {100 * agreement:+.1f} points (margin {margin:g})."
         )
 
     def __str__(self) -> str:
         lines = [self.verdict, "", f"{'':<22}{'before':>8}{'after':>8}   difference (95 % interval)"]
         after = self.after.rows()
-        return "\n".join([*lines, *(_row(name, score, after[name]) for name, score in self.before.rows().items())])
+        for name, before in self.before.rows().items():
+            change = difference(after[name], before)
+            low, high = (f"{100 * bound:+.1f}" for bound in change.interval)
+            values = f"{100 * before.value:>8.1f}{100 * after[name].value:>8.1f}"
+            lines.append(f"{name:<22}{values}   {100 * change.value:+.1f} ({low} to {high})")
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
         return {
-            "recipe": asdict(self.recipe),
-            "history": [moment._asdict() for moment in self.history],
+            "recipe": asdict(self.config),
+            "history": [step._asdict() for step in self.history],
             "start": self.start._asdict(),
             "chosen": None if self.chosen is None else self.chosen._asdict(),
             "before": {name: score.to_dict() for name, score in self.before.rows().items()},
@@ -136,29 +146,17 @@ class Retrofit:
         }
 
 
-def choose(start: Moment, history: tuple[Moment, ...], margin: float) -> Moment | None:
-    """Return the most consistent moment whose agreement is within `margin` of the start's; `None` for the start itself.
+def choose(start: ValidationStep, history: tuple[ValidationStep, ...], margin: float) -> ValidationStep | None:
+    """Return the most consistent step whose agreement is within `margin` of the start's; `None` for the start itself.
 
     Of equals the one of higher agreement wins, then the earlier one.
 
     Example:
-        >>> start, late = Moment(0, 0.0, 0.60, 0.80), Moment(9, 0.1, 0.70, 0.79)
-        >>> choose(start, (Moment(5, 0.1, 0.90, 0.50), late), margin=0.02).step
+        >>> start, late = ValidationStep(0, 0.0, 0.60, 0.80), ValidationStep(9, 0.1, 0.70, 0.79)
+        >>> choose(start, (ValidationStep(5, 0.1, 0.90, 0.50), late), margin=0.02).step
         9
     """
-    # Shares of a few hundred pictures are float32 means: a difference below 1e-6 is no picture.
-    within = [moment for moment in history if moment.agreement >= start.agreement - margin - 1e-6]
-    better = [moment for moment in within if moment.consistency > start.consistency + 1e-6]
-    return max(better, key=lambda moment: (moment.consistency, moment.agreement, -moment.step), default=None)
-
-
-def _row(name: str, before: Score, after: Score) -> str:
-    change = difference(after, before)
-    low, high = (f"{100 * bound:+.1f}" for bound in change.interval)
-    values = f"{100 * before.value:>8.1f}{100 * after.value:>8.1f}"
-    return f"{name:<22}{values}   {100 * change.value:+.1f} ({low} to {high})"
-
-
-def _pairs(held_out: Tensor, window: int | None) -> int:
-    """Return how many one-pixel steps fit beside a window, 8 at most; without a window the score makes its own room."""
-    return 8 if window is None else min(8, min(held_out.shape[-2:]) - window)
+    # Shares of a few hundred images are float32 means: a difference below 1e-6 is no image.
+    within = [step for step in history if step.agreement >= start.agreement - margin - 1e-6]
+    better = [step for step in within if step.consistency > start.consistency + 1e-6]
+    return max(better, key=lambda step: (step.consistency, step.agreement, -step.step), default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +41,7 @@ def start_filters_(network: nn.Module, strength: float, forward: Forward) -> int
     Args:
         network: Converted network; filters that learned before are left.
         strength: Share of the binomial blur in the mixture with the identity.
-        forward: Shows the network a batch; the predictors' statistics are taken from it.
+        forward: Runs the network on a batch; the predictors' statistics are taken from it.
 
     Returns:
         How many filters were started.
@@ -74,36 +75,41 @@ def match_statistics_(network: nn.Module, original: nn.Module, forward: Callable
     """Correct running statistics so that each normalised map keeps the mean and variance it had in the original.
 
     A blur takes variance out of a map, and every BatchNorm behind it then scales by the wrong number. Replacing the
-    statistics by those of the pictures at hand would fit these pictures; here only the *change* between original and
-    converted network on the same pictures is carried over, so that the pictures themselves cancel. Layers are
+    statistics by those of the images at hand would fit these images; here only the *change* between original and
+    converted network on the same images is carried over, so that the images themselves cancel. Layers are
     corrected in the order in which they run, each behind the corrected ones.
+
+    Args:
+        network: Whose statistics are corrected, in place.
+        original: The network without filters.
+        forward: Runs either of them on the same batch.
 
     Returns:
         How many layers were corrected.
     """
-    ours, theirs = _norms(network), _norms(original)
+    ours, theirs = (
+        {
+            name: module
+            for name, module in model.named_modules()
+            if isinstance(module, _BatchNorm) and module.running_mean is not None
+        }
+        for model in (network, original)
+    )
+    before: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def correct_(norm: _BatchNorm, x: Tensor, name: str) -> None:
+        """Choose statistics under which `x` is normalised to what the original normalises its map to."""
+        (mean_was, variance_was), (mean, variance) = before[name], _moments(x)
+        ratio = (variance / variance_was).clamp(1 / _LARGEST_CORRECTION, _LARGEST_CORRECTION)
+        norm.running_mean.copy_(mean - (mean_was - theirs[name].running_mean) * ratio.sqrt())  # type: ignore[union-attr, operator]
+        norm.running_var.copy_(theirs[name].running_var * ratio)  # type: ignore[union-attr, operator]
+
     names = ours.keys() & theirs.keys()
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
-
-    def look(name: str) -> Callable[[_BatchNorm, Tensor], None]:
-        return lambda norm, x: seen.__setitem__(name, _moments(x))
-
-    def correct(name: str) -> Callable[[_BatchNorm, Tensor], None]:
-        return lambda norm, x: _correct_(norm, theirs[name], seen[name], _moments(x))
-
-    with _hooks({theirs[name]: look(name) for name in names}):
+    with _hooks({theirs[name]: lambda _, x, name=name: before.update({name: _moments(x)}) for name in names}):
         forward(original)
-    with _hooks({ours[name]: correct(name) for name in names & seen.keys()}):
+    with _hooks({ours[name]: partial(correct_, name=name) for name in names & before.keys()}):
         forward(network)
-    return len(seen)
-
-
-def _norms(network: nn.Module) -> dict[str, _BatchNorm]:
-    return {
-        name: module
-        for name, module in network.named_modules()
-        if isinstance(module, _BatchNorm) and module.running_mean is not None
-    }
+    return len(before)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,14 +122,6 @@ def _take_statistics_(norm: _BatchNorm, x: Tensor) -> None:
     mean, variance = _moments(x)
     norm.running_mean.copy_(mean)  # type: ignore[union-attr]
     norm.running_var.copy_(variance)  # type: ignore[union-attr]
-
-
-def _correct_(norm: _BatchNorm, original: _BatchNorm, was: tuple[Tensor, Tensor], now: tuple[Tensor, Tensor]) -> None:
-    """Choose statistics under which `now` is normalised to what `was` is normalised to by the original."""
-    ratio = (now[1] / was[1]).clamp(1 / _LARGEST_CORRECTION, _LARGEST_CORRECTION)
-    mean, variance = original.running_mean, original.running_var
-    norm.running_mean.copy_(now[0] - (was[0] - mean) * ratio.sqrt())  # type: ignore[union-attr, operator]
-    norm.running_var.copy_(variance * ratio)  # type: ignore[union-attr, operator]
 
 
 @contextmanager

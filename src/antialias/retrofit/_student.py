@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from antialias.metrics import normalization_of
 from antialias.nn import AdaptiveBlurPool2d
 
-from ._recipe import Recipe
+from ._config import RetrofitConfig
 
 _LARGEST_GRADIENT = 5.0
 
@@ -23,19 +23,19 @@ _LARGEST_GRADIENT = 5.0
 class Student:
     """A copy of a network that learns in evaluation mode, so that the network itself is untouched until the end.
 
-    Evaluation mode keeps every running statistic: sixteen pictures say less about them than the million that made them.
+    Evaluation mode keeps every running statistic: sixteen images say less about them than the million that made them.
     Updating them took EfficientNet-Lite0's agreement with itself from 78 to 35 % in 120 steps; keeping them, to 66 %.
 
     Args:
         network: What to copy; a half-precision network learns in float32.
-        recipe: Rates, and what learns.
+        config: Rates, and what learns.
 
     Raises:
         ValueError: Nothing would learn.
     """
 
-    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, network: nn.Module, config: RetrofitConfig) -> None:
+        self.config = config
         self.network = full_precision_copy(network).eval()
         self.average = copy.deepcopy(self.network)
         self.standardize = Standardize(network)
@@ -51,36 +51,36 @@ class Student:
             "filters": [],
         }
         within = {id(parameter) for parameter in filters}
-        others = [parameter for parameter in chosen[self.recipe.learn] if id(parameter) not in within]
-        groups = ((others, self.recipe.learning_rate), (filters, self.recipe.filter_rate))
+        others = [parameter for parameter in chosen[self.config.learn] if id(parameter) not in within]
+        groups = ((others, self.config.learning_rate), (filters, self.config.filter_rate))
         learning = [([p for p in parameters if p.requires_grad], rate) for parameters, rate in groups]
-        if not any(parameters for parameters, _ in learning) and self.recipe.steps:
-            raise ValueError(_nothing_learns(self.network, self.recipe.learn))
+        if not any(parameters for parameters, _ in learning) and self.config.steps:
+            frozen = sum(not parameter.requires_grad for parameter in self.network.parameters())
+            raise ValueError(
+                f"learn={self.config.learn!r} leaves nothing to learn in this {type(self.network).__name__} ({frozen} "
+                "parameters are frozen). Set requires_grad on some, or use learn='all'."
+            )
         return ({"params": parameters, "lr": rate} for parameters, rate in learning)
 
-    def learn(self, step: int, images: Tensor, answers: Tensor) -> float:
-        """Take one step towards the answers `(B, K)` and return the loss before it."""
-        loss = self._loss(images, answers)
+    def learn(self, step: int, images: Tensor, targets: Tensor) -> float:
+        """Take one step towards the probabilities `(B, K)` and return the loss before it."""
+        logits = self.network(self.standardize(images.to(next(self.network.parameters()).device)))
+        loss = distillation_loss(logits, targets.to(logits), self.config.temperature)
         if not math.isfinite(value := loss.item()):
             return value
         self.optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * rate_factor(step, self.recipe.steps, self.recipe.warmup)
+            group["lr"] = rate * rate_factor(step, self.config.steps, self.config.warmup)
         self.optimizer.step()
-        self._follow(step)
+        self._average(step)
         return value
 
-    def _loss(self, images: Tensor, answers: Tensor) -> Tensor:
-        device = next(self.network.parameters()).device
-        logits = self.network(self.standardize(images.to(device)))
-        return distillation_loss(logits, answers.to(logits), self.recipe.temperature)
-
     @torch.no_grad()
-    def _follow(self, step: int) -> None:
+    def _average(self, step: int) -> None:
         # Early on the average is young: with the full decay it would still be the start after a hundred steps.
-        decay = min(self.recipe.average, (step + 1) / (step + 10))
+        decay = min(self.config.average, (step + 1) / (step + 10))
         for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
             if id(now) in self._learning:
                 mean.lerp_(now, 1 - decay)
@@ -116,7 +116,11 @@ class Standardize:
 
 
 def learning_dtype(network: nn.Module) -> torch.dtype:
-    """Return the precision that a network learns in: its own, float32 at least."""
+    """Return the precision that a network learns in: its own, float32 at least.
+
+    Raises:
+        ValueError: It has no parameters.
+    """
     parameter = next(network.parameters(), None)
     if parameter is None:
         raise ValueError(f"{type(network).__name__} has no parameters, so nothing can learn. Pass a network.")
@@ -134,17 +138,17 @@ def full_precision_copy(network: nn.Module) -> nn.Module:
     return twin
 
 
-def distillation_loss(logits: Tensor, answers: Tensor, temperature: float) -> Tensor:
-    """Return the mean divergence KL(answers || softmax(logits)), both softened by `temperature`, times its square.
+def distillation_loss(logits: Tensor, targets: Tensor, temperature: float) -> Tensor:
+    """Return the mean divergence KL(targets || softmax(logits)), both softened by `temperature`, times its square.
 
     Args:
         logits: The student's, `(N, K)`.
-        answers: Probabilities `(N, K)` to learn.
+        targets: The teacher's probabilities `(N, K)`.
         temperature: Above 1 the small probabilities count more, below 1 less.
 
     Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
     """
-    softened = (answers.clamp(min=1e-8).log() / temperature).log_softmax(-1)
+    softened = (targets.clamp(min=1e-8).log() / temperature).log_softmax(-1)
     student = (logits / temperature).log_softmax(-1)
     return F.kl_div(student, softened, reduction="batchmean", log_target=True) * temperature**2
 
@@ -160,13 +164,5 @@ def rate_factor(step: int, steps: int, warmup: int) -> float:
 
 
 def _parameters_of(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Parameter]:
-    found = (p for module in network.modules() if isinstance(module, kinds) for p in module.parameters())
-    return list({id(p): p for p in found}.values())
-
-
-def _nothing_learns(network: nn.Module, learn: str) -> str:
-    frozen = sum(not parameter.requires_grad for parameter in network.parameters())
-    return (
-        f"learn={learn!r} leaves nothing to learn in this {type(network).__name__} ({frozen} parameters are frozen). "
-        "Set requires_grad on some, or use learn='all'."
-    )
+    parameters = (p for module in network.modules() if isinstance(module, kinds) for p in module.parameters())
+    return list({id(p): p for p in parameters}.values())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from antialias.nn import AdaptiveBlurPool2d
-from antialias.retrofit._blend import blended
+from antialias.retrofit._interpolation import interpolate
 from antialias.retrofit._start import mixed_taps, start_filters_
 
 IMAGES = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -26,7 +26,7 @@ def learned(converted: nn.Module) -> nn.Module:
 def test_half_of_the_way_has_half_of_the_blur(converted: nn.Module, learned: nn.Module, share: float) -> None:
     start, end = converted.state_dict(), learned.state_dict()
     network = copy.deepcopy(converted)
-    network.load_state_dict(blended(network, start, end, share))
+    network.load_state_dict(interpolate(network, start, end, share))
     for module in (module for module in network.modules() if isinstance(module, AdaptiveBlurPool2d)):
         taps = module.bn.bias.view(module.groups, 3, 3).exp()
         torch.testing.assert_close(taps[0], mixed_taps(3, share).float(), atol=1e-3, rtol=0)
@@ -38,7 +38,7 @@ def test_half_of_the_way_has_half_of_the_blur(converted: nn.Module, learned: nn.
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_the_ends_compute_what_the_ends_do(converted: nn.Module, learned: nn.Module, share: float) -> None:
     network = copy.deepcopy(converted)
-    network.load_state_dict(blended(network, converted.state_dict(), learned.state_dict(), share))
+    network.load_state_dict(interpolate(network, converted.state_dict(), learned.state_dict(), share))
     torch.testing.assert_close(network(IMAGES), (learned if share else converted)(IMAGES), atol=1e-4, rtol=1e-4)
 
 
@@ -46,4 +46,4 @@ def test_filters_that_had_learned_before_are_blended_like_weights(learned: nn.Mo
     start, end = learned.state_dict(), copy.deepcopy(learned.state_dict())
     name = next(name for name in end if name.endswith("bn.bias") and ".bn.bias" in name)
     end[name] += 2
-    torch.testing.assert_close(blended(learned, start, end, 0.5)[name], start[name] + 1)
+    torch.testing.assert_close(interpolate(learned, start, end, 0.5)[name], start[name] + 1)

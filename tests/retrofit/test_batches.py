@@ -5,26 +5,26 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from antialias.retrofit import Recipe
-from antialias.retrofit._lessons import Lessons, check_enough, digest, gather, hold_out
+from antialias.retrofit import RetrofitConfig
+from antialias.retrofit._batches import Batches, check_enough, digest, hold_out, stack_images
 
 PICTURES = torch.rand(10, 3, 16, 16)
 
 
-def lessons(**arguments: int) -> Lessons:
-    return Lessons(PICTURES, torch.arange(10.0)[:, None], Recipe(**arguments))  # type: ignore[arg-type]
+def batches(**arguments: int) -> Batches:
+    return Batches(PICTURES, torch.arange(10.0)[:, None], RetrofitConfig(**arguments))  # type: ignore[arg-type]
 
 
 def test_a_loader_and_a_tensor_hold_the_same_pictures_and_labels_are_dropped() -> None:
     loader = DataLoader(TensorDataset(PICTURES, torch.arange(10)), batch_size=4)
-    assert gather(loader).equal(PICTURES)
-    assert gather(PICTURES).equal(PICTURES)
+    assert stack_images(loader).equal(PICTURES)
+    assert stack_images(PICTURES).equal(PICTURES)
 
 
 def test_pictures_of_two_sizes_are_refused() -> None:
     batches = [torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 18)]
     with pytest.raises(ValueError, match="held_out have sizes 3x16x16 and 3x16x18. Resize them to one size."):
-        gather(batches, "held_out")
+        stack_images(batches, "held_out")
 
 
 def test_a_quarter_is_held_out_and_nothing_is_lost() -> None:
@@ -36,28 +36,28 @@ def test_a_quarter_is_held_out_and_nothing_is_lost() -> None:
 
 
 def test_an_epoch_shows_each_picture_once_and_the_next_in_another_order() -> None:
-    course = lessons(batch_size=4)
+    course = batches(batch_size=4)
     shown = torch.cat([course.batch(step)[1] for step in range(5)]).flatten().tolist()
     assert sorted(shown[:10]) == sorted(shown[10:]) == list(range(10))
     assert shown[:10] != shown[10:]
 
 
 def test_a_batch_depends_on_its_number_and_the_seed_alone() -> None:
-    first = lessons(batch_size=4).batch(3)
-    again = lessons(batch_size=4).batch(3)
-    other = lessons(batch_size=4, seed=1).batch(3)
+    first = batches(batch_size=4).batch(3)
+    again = batches(batch_size=4).batch(3)
+    other = batches(batch_size=4, seed=1).batch(3)
     assert all(a.equal(b) for a, b in zip(first, again, strict=True))
     assert not first[0].equal(other[0])
 
 
 def test_every_step_moves_the_pictures_anew() -> None:
     alike = PICTURES[:1].expand(10, -1, -1, -1)
-    course = Lessons(alike, torch.zeros(10, 1), Recipe(batch_size=10))
+    course = Batches(alike, torch.zeros(10, 1), RetrofitConfig(batch_size=10))
     assert not course.batch(0)[0].equal(course.batch(1)[0])
 
 
 def test_windows_are_cut_from_the_picture_of_the_answer() -> None:
-    images, answers = lessons(batch_size=10, window=12).batch(0)
+    images, answers = batches(batch_size=10, window=12).batch(0)
     assert images.shape == (10, 3, 12, 12)
     for image, answer in zip(images, answers, strict=True):
         patches = PICTURES[int(answer)].unfold(1, 12, 1).unfold(2, 12, 1).flatten(1, 2).transpose(0, 1)

@@ -1,4 +1,4 @@
-"""Everything that a retrofit may choose, as one value."""
+"""Every choice of a retrofit, as one value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEARN: tuple[str, ...] = get_args(Learn)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class RetrofitConfig:
     """How a network is retrofitted.
 
     The defaults are careful: `benchmarks/retrofit.py` draws what they trade. Faster rates, batch statistics and a full
@@ -18,23 +18,26 @@ class Recipe:
 
     Attributes:
         steps: Updates of the weights; 0 only starts the filters and corrects the statistics.
-        batch_size: Pictures an update.
+        batch_size: Images an update.
         learning_rate: AdamW's rate of the network's own parameters, reached after `warmup` steps, cosine to 0.
         filter_rate: The same for the parameters of the adaptive filters. A softmax that starts near the identity
             hardly moves at the network's rate.
         warmup: Steps of linear warm-up.
         learn: `"all"` parameters that require gradients, only the `"norms"` and filters, or only the `"filters"`.
         temperature: Both answers are softened by it before they are compared, so that small probabilities teach too.
-        shifts: Windows of each picture over which the original's answers are averaged.
-        window: Side of the windows in pixels; 7/8 of the pictures' side if `None`.
+        shifts: Windows of each image over which the original's answers are averaged.
+        window: Side of the windows in pixels; 7/8 of the images' side if `None`.
         strength: Where adaptive filters that hand their input on start: 0 stays there, 1 is the binomial blur.
         match_statistics: Correct the running statistics of BatchNorm for what the filters took out, before learning.
         average: Decay of the exponential average of the weights; the average is what is kept.
-        margin: How much agreement with the original's shift-averaged answers may fall, as a share of the pictures.
-        evaluate_every: Steps between two measurements on the held-out pictures.
-        passes: Pairs of windows a picture in those measurements.
+        margin: How much agreement with the original's shift-averaged answers may fall, as a share of the images.
+        evaluate_every: Steps between two measurements on the held-out images.
+        passes: Pairs of windows an image in those measurements.
         shares: After the last step, states this far from the start to the end are measured too.
-        seed: Chooses batches, windows and the held-out pictures.
+        seed: Chooses batches, windows and the held-out images.
+
+    Raises:
+        ValueError: A value is out of range.
     """
 
     steps: int = 150
@@ -56,24 +59,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        self._check_counts()
-        self._check_ranges()
-        if self.learn not in LEARN:
-            raise ValueError(f"learn={self.learn!r} is unknown. Use {', '.join(map(repr, LEARN))}.")
-
-    def _check_counts(self) -> None:
-        for name, least in (
-            ("steps", 0),
-            ("batch_size", 1),
-            ("warmup", 0),
-            ("shifts", 1),
-            ("evaluate_every", 1),
-            ("passes", 1),
-        ):
+        counts = {"steps": 0, "batch_size": 1, "warmup": 0, "shifts": 1, "evaluate_every": 1, "passes": 1}
+        for name, least in counts.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)} is too small. Use {least} or more.")
-
-    def _check_ranges(self) -> None:
         for name in ("learning_rate", "filter_rate", "temperature"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} is not positive. Use a number above 0.")
@@ -84,3 +73,5 @@ class Recipe:
             raise ValueError(f"shares={self.shares} are not all between 0 and 1. Use shares such as (0.5,).")
         if not 0 <= self.average < 1:
             raise ValueError(f"average={self.average} is no decay. Use a number from 0 to below 1.")
+        if self.learn not in LEARN:
+            raise ValueError(f"learn={self.learn!r} is unknown. Use {', '.join(map(repr, LEARN))}.")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from antialias.retrofit import Recipe
+from antialias.retrofit import RetrofitConfig
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ from antialias.retrofit import Recipe
 )
 def test_a_value_out_of_range_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Recipe(**arguments)
+        RetrofitConfig(**arguments)
 
 
-def test_a_recipe_is_a_value() -> None:
-    assert Recipe(steps=3) == Recipe(steps=3)
-    assert hash(Recipe(steps=3)) != hash(Recipe(steps=4))
+def test_a_config_is_a_value() -> None:
+    assert RetrofitConfig(steps=3) == RetrofitConfig(steps=3)
+    assert hash(RetrofitConfig(steps=3)) != hash(RetrofitConfig(steps=4))

@@ -1,0 +1,101 @@
+"""What is learned: images, the teacher's answers to them, and the batches of every step."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from antialias.metrics import Images, ImageStream, windows
+
+from ._config import RetrofitConfig
+
+FEWEST = 64
+
+
+def stack_images(images: Images, name: str = "images") -> Tensor:
+    """Return the images of a tensor or loader as one tensor `(N, C, H, W)` in [0, 1]; labels are dropped.
+
+    Raises:
+        ValueError: There are none, they differ in size, or they hold something else than pixels.
+    """
+    pixels = [image.pixels for image in ImageStream(images)]
+    if len(shapes := {tuple(image.shape) for image in pixels}) > 1:
+        sizes = " and ".join("x".join(map(str, shape)) for shape in sorted(shapes)[:2])
+        raise ValueError(f"{name} have sizes {sizes}. Resize them to one size.")
+    return torch.stack(pixels)
+
+
+def hold_out(images: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Split images into three quarters to learn from and one quarter to choose by."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    held = len(images) // 4
+    return images[order[held:].sort().values], images[order[:held].sort().values]
+
+
+def check_enough(train: Tensor, held_out: Tensor, margin: float) -> None:
+    """Refuse sets that are too small to learn from, or to tell whether agreement was kept.
+
+    Raises:
+        ValueError: A set is too small; the message says what it would take.
+    """
+    if len(train) < FEWEST:
+        raise ValueError(
+            f"{len(train)} pictures are too few to learn from: the network learns them by heart and loses its "
+            f"answers to all others. Pass at least {FEWEST} beside the held-out ones; some hundreds are better."
+        )
+    if margin > 0 and margin * len(held_out) < 1 - 1e-9:
+        raise ValueError(
+            f"margin={margin:g} of {len(held_out)} held-out pictures is less than one picture. "
+            f"Hold out at least {round(1 / margin)}, or use margin={1 / max(1, len(held_out)):.2g}."
+        )
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of every step.
+
+    Every batch follows from its number and the seed alone, so that an interrupted run goes on with the very batch it
+    would have come to.
+
+    Attributes:
+        images: `(N, C, H, W)` in [0, 1].
+        targets: The teacher's shift-averaged probabilities `(N, K)`.
+        config: How batches are drawn.
+    """
+
+    images: Tensor
+    targets: Tensor
+    config: RetrofitConfig
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return windows `(B, C, w, w)` of the images of a step, and the probabilities `(B, K)` to learn.
+
+        All images are gone through in a new order each epoch; a batch may straddle two epochs.
+        """
+        size, seed = self.config.batch_size, self.config.seed
+        numbers = [divmod(number, len(self.images)) for number in range(step * size, (step + 1) * size)]
+        orders = {
+            epoch: torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+            for epoch in {epoch for epoch, _ in numbers}
+        }
+        chosen = torch.stack([orders[epoch][place] for epoch, place in numbers])
+        # Another seed than the scores', which would teach on the offsets of the held-out windows.
+        shifted = windows(self.images[chosen], 1, window=self.config.window, seed=seed + 1, first=step * size)
+        return shifted[:, 0], self.targets[chosen]
+
+
+def digest(*tensors: Tensor) -> str:
+    """Return a short fingerprint of tensors, by which a resumed run knows its images and networks again."""
+    fingerprint = hashlib.sha256()
+    for tensor in tensors:
+        fingerprint.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+        fingerprint.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return fingerprint.hexdigest()[:16]
+
+
+def digest_of(network: nn.Module) -> str:
+    """Return a fingerprint of a network's parameters and buffers."""
+    return digest(*network.state_dict().values())
