@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
+from antialias._terminal import table_text
 from antialias.bench import run, table_of_scaling, table_of_targets, tables_of_times
 
 from ._progress import progress_bar
@@ -23,20 +20,10 @@ def bench(*, out: Path = Path("benchmarks/results"), only: str = "", rounds: int
     """
     with progress_bar("benchmarks") as progress:
         outcome = run(out, only=only, rounds=rounds, progress=progress)
-    console = Console()
     times = tables_of_times(outcome.results) if only else []
     for table in (*times, table_of_targets(outcome.targets), table_of_scaling(outcome.scaling)):
         if table.rows:
-            drawn = Table(title=table.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-            for number, column in enumerate(table.columns):
-                if number < table.texts:  # words may be broken into lines, but not be cut; numbers neither
-                    longest = max(len(word) for row in table.rows for word in row[number].split())
-                    drawn.add_column(column, min_width=longest)
-                else:
-                    drawn.add_column(column, justify="right", no_wrap=True)
-            for row in table.rows:
-                drawn.add_row(*row)
-            console.print(drawn)
+            print(table_text(table.columns, table.rows, title=table.title), end="\n\n")
     if outcome.missing:
         print(f"Not installed, so not measured: {', '.join(outcome.missing)}. `make bench` installs them.")
     print("Wrote", *outcome.figures, outcome.path.with_suffix(".md"), outcome.path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from rich.console import Console
+from shutil import get_terminal_size
+from textwrap import fill
 
 from antialias.demo import FULL, QUICK, run
 from antialias.results import terminal
@@ -25,5 +25,5 @@ def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
             print(terminal(table), end="\n\n")
     if report.verdict is not None:
         for sentence in (report.verdict.headline, *report.verdict.points):
-            Console().print(f"- {sentence}", highlight=False)
+            print(fill(f"- {sentence}", get_terminal_size().columns, subsequent_indent="  "))
     print(f"Open {page} in a browser.")

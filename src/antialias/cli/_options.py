@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from antialias.nn import Adaptive, Filter, Fixed, Polyphase
 from antialias.surgery import input_size
 
-FILTERS = {kind.__name__.lower(): kind for kind in (Adaptive, Fixed, Polyphase, *Filter.__subclasses__())}
+FILTERS: dict[str, Any] = {
+    kind.__name__.lower(): kind for kind in (Adaptive, Fixed, Polyphase, *Filter.__subclasses__())
+}
 """The filter configs by their words on the command line."""
 
 
@@ -51,7 +53,7 @@ def _filter_flags() -> list[tuple[str, Any, Any]]:
         words = {each.arg_name: each.description for kind in (first, Filter) for each in parse(kind.__doc__).params}
         whose = "" if len(kinds) == len(FILTERS) else f" ({', '.join(kinds)})"
         shown = Parameter(help=f"{str(words[name]).rstrip('.')}{whose}.", negative_iterable=(), consume_multiple=True)
-        flags.append((name, Annotated[get_type_hints(first)[name] | None, shown], field(default=None)))
+        flags.append((name, Annotated[get_type_hints(first)[name] | None, shown], field(default=None)))  # type: ignore
     return flags
 
 

@@ -37,7 +37,11 @@ class Backbone:
         Raises:
             FileNotFoundError: There is no such file.
         """
-        if not _is_saved_network(Path(source)):
+        path, metadata = Path(source), {}
+        if path.suffix == ".safetensors" and path.exists():
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+        if "antialias" not in metadata:
             return cls(source, read_weights(source))
         model = load(source)
         conversion, state = conversion_of(model), model.state_dict()
@@ -71,13 +75,6 @@ class Backbone:
         own = part.state_dict()
         fits = all(name in self.state and self.state[name].shape == tensor.shape for name, tensor in own.items())
         return len(own) if fits else 0
-
-
-def _is_saved_network(path: Path) -> bool:
-    if path.suffix != ".safetensors" or not path.exists():
-        return False
-    with safe_open(path, framework="pt") as file:
-        return "antialias" in (file.metadata() or {})
 
 
 def _without_init(filter: Filter | None) -> Any:

@@ -27,10 +27,6 @@ class _PaddedBatches(Dataset[Any]):
         return self.batches[index] if index < len(self.batches) else None
 
 
-def _unchanged(batch: Any) -> Any:  # a lambda could not be sent to a worker process
-    return batch
-
-
 def batch_loader(
     batches: Batches, config: TrainConfig, numbers: Iterable[int], *, workers: int = 0, pin_memory: bool = False
 ) -> DataLoader[Any]:
@@ -49,7 +45,6 @@ def batch_loader(
         _PaddedBatches(batches),
         batch_size=None,
         sampler=numbers,
-        collate_fn=_unchanged,
         num_workers=workers,
         generator=generator,
         pin_memory=pin_memory,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def _open(config: EvaluationConfig, split: str) -> ClassificationDataset | VideoFrames:
+def open_split(config: EvaluationConfig, split: str) -> ClassificationDataset | VideoFrames:
     """Open one split, in memory where that takes 2 GiB at most and crops are not taken from whole files."""
     side, length = config.image_side, config.length(split)
     data = open_data(config.data, split, size=side, length=length, on_broken=config.on_broken)
@@ -32,21 +32,25 @@ def _open(config: EvaluationConfig, split: str) -> ClassificationDataset | Video
     return data if resized and isinstance(data, ImageFolder) else in_memory(data)
 
 
-def _training_batches(
+def training_batches(
     data: ClassificationDataset, config: TrainConfig, epoch: int
 ) -> ShuffledBatches[tuple[Tensor, Tensor]]:
+    """Return an epoch's batches: windows of the images as read, or resized crops of any scale."""
     return (ResizedBatches if config.crop == "resized" else WindowBatches)(data, config, epoch)
 
 
-def _predict(model: nn.Module, images: Tensor) -> Tensor:
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits `(N, K)`."""
     return model(normalizer_of(model)(images))
 
 
-def _loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(_predict(model, images), labels)
+def loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross entropy."""
+    return nn.functional.cross_entropy(predict(model, images), labels)
 
 
-def _metric(num_classes: int) -> Metric:
+def metric(num_classes: int) -> Metric:
+    """Return the accuracy."""
     classification = require("torchmetrics.classification", extra="tasks")
     return classification.MulticlassAccuracy(num_classes, average="micro")
 
@@ -56,13 +60,13 @@ register_task(
         name="classification",
         monitor="accuracy",
         default_model="antialias:TinyResNet",
-        open=_open,
+        open=open_split,
         outputs=lambda data: len(data.classes),
-        training_batches=_training_batches,
+        training_batches=training_batches,
         test_batches=CentralBatches,
-        loss=_loss,
-        predict=_predict,
-        metric=_metric,
+        loss=loss,
+        predict=predict,
+        metric=metric,
         evaluate_part=evaluate_part,
         derive=derive,
         measure_flips=measure_flips,
