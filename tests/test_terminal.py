@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from antialias._terminal import table_text
-from antialias.results import cost_columns, score_columns
+from antialias.results import Cost, cost_columns, score_columns
 
 SCORES = ("accuracy", "top5_accuracy", "consistency", "consistency_on_correct", "top1_change")
 INTERVAL = "84.8 (82.1 to 87.3)"
@@ -31,7 +31,7 @@ def test_transposed_rows_are_side_by_side() -> None:
 @pytest.mark.parametrize("networks", [1, 2, 3, 4, 9])
 @pytest.mark.parametrize("transpose", [False, True])
 def test_real_columns_are_readable_in_80_columns(networks: int, transpose: bool) -> None:
-    columns = (*score_columns(SCORES), *cost_columns())
+    columns = (*score_columns(SCORES), *cost_columns([Cost(parameters=1, macs=1, time=1.0, memory=1.0)]))
     headings = ["network", *(f"{column.title}, {column.unit}" for column in columns)]
     names = [f"timm:efficientnetv2_rw_t.ra2_in1k, adaptive kernel_size={i}" for i in range(networks)]
     rows = [[name, *[INTERVAL] * len(columns)] for name in names]

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from antialias.metrics import Curve, Score
-from antialias.report import Answer, FilterMaps, Picture, Report, Reproduction, SiteMap, Slider, Trace
-from antialias.results import Cell, Change, Column, Line, Table, Verdict
+from antialias.report import FilterMaps, Image, Prediction, Report, Reproduction, ShiftViewer, SiteMap, Trace
+from antialias.results import Cell, Column, KeyFigure, Line, Table, Verdict
 
 
 def made_up_score(share: float, name: str = "flip rate", *, count: int = 512, **protocol: Any) -> Score:
@@ -60,15 +60,15 @@ def made_up_trace(network: str, labels: tuple[str, ...], steadiness: float, seed
         steady = lead > 0 and (step > 0 or network != "original")
         order = labels if steady else (labels[1 + draw.randrange(2)], labels[0], labels[3])
         answers.append(
-            tuple(Answer(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3]))
+            tuple(Prediction(label=x, probability=round(best / (j * j + 1), 4)) for j, x in enumerate(order[:3]))
         )
-    return Trace(network=network, answers=tuple(answers))
+    return Trace(network=network, predictions=tuple(answers))
 
 
-def made_up_slider(name: str) -> Slider:
+def made_up_slider(name: str) -> ShiftViewer:
     networks = {"original": (0.75, 0), "retrofitted": (0.93, 1)}
-    return Slider(
-        picture=Picture.of(picture_pixels(name), name, credit="scikit-image. Made-up answers."),
+    return ShiftViewer(
+        image=Image.of(picture_pixels(name), name, credit="scikit-image. Made-up answers."),
         window=(224, 224),
         path=tuple((i, 16) for i in range(33)),
         traces=tuple(made_up_trace(n, LABELS[name], s, len(name) + seed) for n, (s, seed) in networks.items()),
@@ -90,7 +90,7 @@ def made_up_maps(name: str) -> FilterMaps:
     for i, (site, size) in enumerate(sites.items()):
         detail = interpolate(edges[None, None], size=(size, size), mode="area")[0, 0]
         maps.append(SiteMap.of(site, 0.09 - 0.05 * detail / detail.max() - 0.004 * i, taps=9))
-    return FilterMaps(picture=Picture.of(picture_pixels(name, 224), name), network="retrofitted", sites=tuple(maps))
+    return FilterMaps(image=Image.of(picture_pixels(name, 224), name), network="retrofitted", sites=tuple(maps))
 
 
 def made_up_lines() -> tuple[Line, ...]:
@@ -133,8 +133,8 @@ def make_sample() -> Report:
                 "and the intervals overlap.",
                 "Converting alone changes nothing, as it should: the same first answer on every picture.",
             ),
-            changes=tuple(
-                Change(
+            key_figures=tuple(
+                KeyFigure(
                     title=title,
                     before=rows["original"][key],
                     after=rows["retrofitted"][key],
@@ -145,7 +145,7 @@ def make_sample() -> Report:
         ),
         table=Table.of(COLUMNS, rows, caption="One network, four states, on the same pictures.", notes=notes),
         curves=made_up_lines(),
-        sliders=tuple(made_up_slider(name) for name in LABELS),
+        viewers=tuple(made_up_slider(name) for name in LABELS),
         filters=tuple(made_up_maps(name) for name in LABELS),
         training=made_up_training(),
         reproduction=Reproduction(
@@ -165,13 +165,13 @@ def sample() -> Report:
 @pytest.fixture(scope="session")
 def nasty(sample: Report) -> Report:
     """A report whose every label tries to be markup."""
-    slider = sample.sliders[0]
-    answers = tuple((Answer(label=NASTY, probability=0.5),) for _ in slider.path)
+    viewer = sample.viewers[0]
+    answers = tuple((Prediction(label=NASTY, probability=0.5),) for _ in viewer.path)
     return Report(
         title=NASTY,
         verdict=Verdict(headline=NASTY, points=(NASTY,)),
         table=Table.of([Column(key="a", title=NASTY, note=NASTY)], {NASTY: {"a": NASTY}}, notes={NASTY: NASTY}),
-        sliders=(replace(slider, traces=(Trace(network=NASTY, answers=answers),), truth=NASTY),),
+        viewers=(replace(viewer, traces=(Trace(network=NASTY, predictions=answers),), truth=NASTY),),
         filters=(replace(sample.filters[0], network=NASTY),),
         reproduction=Reproduction(command=NASTY, versions={NASTY: NASTY}, caveats=(NASTY,)),
     )

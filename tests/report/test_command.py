@@ -31,7 +31,7 @@ def test_verb_writes_a_page_with_its_data(pictures: Path, tmp_path: Path, capsys
     report = Report.from_json((tmp_path / "out" / "report.json").read_text())
     assert report.table is not None
     assert report.table.rows[0].cells[0].images == 5
-    assert report.sliders[0].window == (35, 35)
+    assert report.viewers[0].window == (35, 35)
     assert any("Without labels there is no accuracy" in caveat for caveat in report.reproduction.caveats)
 
 

@@ -100,21 +100,24 @@ def test_only_what_was_measured_alike_is_compared(runs: list[Evaluation]) -> Non
 
 def test_the_verdict_says_what_intervals_show_and_no_more(runs: list[Evaluation]) -> None:
     said = verdict(Comparison.of(runs[:2]))
-    assert said.headline == "adaptive against plain: better in Accuracy and One-pixel flips"
-    assert said.points[0].startswith("adaptive minus plain, in points, paired by picture: Accuracy +25.0 (")
-    assert [change.title for change in said.changes] == ["Accuracy", "One-pixel flips"]
+    assert said is not None
+    assert said.headline == "adaptive changes its answer on 6.5 % of one-pixel moves, plain on 12.5 %"
+    assert said.points[0].startswith("adaptive against plain: better in accuracy and one-pixel flips; in points, with ")
+    assert "accuracy +25.0 (" in said.points[0]
+    assert [figure.title for figure in said.key_figures] == ["One-pixel flips", "Accuracy"]
     worse = verdict(Comparison.of([runs[1], runs[0]]))
-    assert worse.headline == "plain against adaptive: worse in Accuracy and One-pixel flips"
-    same = Comparison.of(
-        [runs[0], replace(runs[0], training=TrainConfig(filter=Fixed()).to_dict(), model="tiny, fixed")]
-    )
-    assert verdict(same).headline == "fixed against plain: no measurable difference on these pictures"
-    assert verdict(Comparison.of(runs[:1])) is None
+    assert worse is not None
+    assert worse.headline.startswith("No network is as steady as adaptive, which changes its answer on 6.5 %")
+    fixed = TrainConfig(filter=Fixed()).to_dict()
+    same = verdict(Comparison.of([runs[0], replace(runs[0], training=fixed, model="tiny, fixed")]))
+    assert same is not None
+    assert same.headline == "No network is measurably steadier than plain on these pictures"
+    assert same.points[0].startswith("fixed against plain: no measurable difference; in points")
 
 
 def test_files_hold_the_tables(runs: list[Evaluation], tmp_path: Path) -> None:
     curve = Curve("flip rate", "horizontal", {1: Score.from_images("flip rate", torch.arange(200) < 20)})
-    comparison = Comparison.of([replace(runs[0], flips=curve), *runs[1:]])
+    comparison = Comparison.of([replace(runs[0], curves=(curve,)), *runs[1:]])
     written = write_comparison(comparison, tmp_path, command="antialias compare a b")
     assert all(path.exists() for path in written)
     markdown = (tmp_path / "table.md").read_text()

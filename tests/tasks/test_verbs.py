@@ -38,7 +38,7 @@ def test_train_then_evaluate(filter: str, tmp_path: Path, capsys: pytest.Capture
     assert "Multiply-adds, G" in evaluated
     first, again = Evaluation.read(tmp_path), Evaluation.read(written)
     assert again.scores == first.scores
-    assert again.flips is not None
+    assert again.curves
     assert (again.cost.parameters, again.cost.memory) == (first.cost.parameters, first.cost.memory)
 
 

@@ -94,7 +94,7 @@ def evaluate(
                 model=name,
                 config=measured_on,
                 scores=scores,
-                flips=measure_flips(network, measured_on) if flips else None,
+                curves=(measure_flips(network, measured_on),) if flips else (),
                 cost=cost_of(network, measured_on.window) if cost else None,
             )
             evaluations.append(evaluation)
@@ -104,7 +104,7 @@ def evaluate(
                 print(f"Wrote {path}")
     if is_main_process():
         for evaluation in evaluations:
-            print(*evaluation.scores.values(), *([evaluation.flips] if evaluation.flips else []), sep="\n")
+            print(*evaluation.scores.values(), *evaluation.curves, sep="\n")
         comparison = Comparison.of(evaluations)
         for table in (comparison.table(), comparison.differences()):
             if table is not None:

@@ -1,10 +1,14 @@
-"""The demo: small networks trained with and without filters, and a real network on real photographs."""
+"""The demo: small networks trained with and without filters, and a real network on real photographs.
+
+`_scratch` trains and compares the small networks, `_pretrained` measures, converts and retrofits the real one on the
+crops of `_photographs`, and `_run` puts both on one page; `_config` says how large all this is.
+"""
 
 from __future__ import annotations
 
+from ._config import FULL as FULL
+from ._config import QUICK as QUICK
+from ._config import DemoConfig as DemoConfig
 from ._run import run as run
-from ._settings import FULL as FULL
-from ._settings import QUICK as QUICK
-from ._settings import Settings as Settings
 
-__all__ = ["FULL", "QUICK", "Settings", "run"]
+__all__ = ["FULL", "QUICK", "DemoConfig", "run"]

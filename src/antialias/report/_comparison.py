@@ -6,9 +6,8 @@ from pathlib import Path
 
 from antialias.results import Comparison, latex, markdown, verdict
 
-from ._render import write
-from ._report import Report, Reproduction
-from ._versions import versions
+from ._report import Report, Reproduction, versions
+from .page import write
 
 _TASKS = {"semantic": "Semantic segmentation", "instance": "Instance segmentation", "classification": "Classification"}
 
@@ -20,8 +19,8 @@ def comparison_report(comparison: Comparison, command: str = "") -> Report:
         comparison: What was compared.
         command: The command line that the page names.
     """
-    task = comparison.common["task"]
-    trained = {one.name: [run.training["seed"] for run in one.runs if run.training] for one in comparison.entries}
+    task = comparison.common.get("task", "classification")
+    seeds = {one.name: [run.training["seed"] for run in one.runs if run.training] for one in comparison.entries}
     return Report(
         title=f"{_TASKS.get(task, task)}: {len(comparison.entries)} networks side by side",
         subtitle=comparison.caption(),
@@ -31,7 +30,7 @@ def comparison_report(comparison: Comparison, command: str = "") -> Report:
         reproduction=Reproduction(
             command=command,
             versions=versions(),
-            seeds={name: seeds for name, seeds in trained.items() if seeds},
+            seeds={name: drawn for name, drawn in seeds.items() if drawn},
             settings=comparison.common,
             caveats=("Intervals are over pictures; another seed may differ by more.",),
         ),

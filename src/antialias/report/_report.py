@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
-from ._pictures import FilterMaps, Slider
+from .images import FilterMaps, ShiftViewer
+
+PACKAGES = ("antialias", "torch", "torchvision", "timm", "lightning")
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of Python and of the packages (default: those that move numbers) that are installed.
+
+    Example:
+        >>> sorted(versions("torch", "no-such-package"))
+        ['python', 'torch']
+    """
+    installed = {"python": platform.python_version()}
+    for package in packages or PACKAGES:
+        try:
+            installed[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return installed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +61,7 @@ class Report:
         subtitle: What was measured on what, in a sentence.
         table: The networks compared.
         curves: Flip rate against shift distance: one line a network and direction.
-        sliders: Pictures that move, with the networks' answers.
+        viewers: Pictures over which a window moves, with the networks' predictions.
         filters: Maps of the predicted filters' variance.
         training: The small networks trained from scratch.
         reproduction: How to get the numbers again.
@@ -52,15 +72,15 @@ class Report:
     subtitle: str = ""
     table: Table | None = None
     curves: tuple[Line, ...] = ()
-    sliders: tuple[Slider, ...] = ()
+    viewers: tuple[ShiftViewer, ...] = field(default=(), metadata={"formerly": "sliders"})
     filters: tuple[FilterMaps, ...] = ()
     training: Table | None = None
     reproduction: Reproduction = Reproduction()
 
     def __post_init__(self) -> None:
-        if not (self.table or self.training or self.curves or self.sliders or self.filters):
+        if not (self.table or self.training or self.curves or self.viewers or self.filters):
             raise ValueError(
-                f"The report {self.title!r} is empty. Give at least one of table, training, curves, sliders, filters."
+                f"The report {self.title!r} is empty. Give at least one of table, training, curves, viewers, filters."
             )
 
     def cells(self) -> Iterator[Cell]:
@@ -75,7 +95,11 @@ class Report:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Report:
-        """Rebuild a report from `to_dict`'s answer."""
+        """Rebuild a report from `to_dict`'s dictionary.
+
+        Raises:
+            ValueError: There are keys that a report has not.
+        """
         return from_dict(cls, values)
 
     def to_json(self) -> str:

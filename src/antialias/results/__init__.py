@@ -8,6 +8,8 @@ and CSV here; pages are drawn by `antialias.report`. Read `_evaluation`, `_table
 
 from __future__ import annotations
 
+from ._classifier import ClassifierScore as ClassifierScore
+from ._classifier import classifier_scores as classifier_scores
 from ._codec import from_dict as from_dict
 from ._codec import plain as plain
 from ._codec import to_dict as to_dict
@@ -18,6 +20,7 @@ from ._comparison import Entry as Entry
 from ._config import EvaluationConfig as EvaluationConfig
 from ._cost import Cost as Cost
 from ._cost import cost_of as cost_of
+from ._cost import cost_of_classifier as cost_of_classifier
 from ._cost import side_for as side_for
 from ._csv import lines_csv as lines_csv
 from ._csv import table_csv as table_csv
@@ -33,28 +36,35 @@ from ._text import latex as latex
 from ._text import markdown as markdown
 from ._text import terminal as terminal
 from ._text import words as words
-from ._verdict import Change as Change
+from ._verdict import KeyFigure as KeyFigure
 from ._verdict import Verdict as Verdict
+from ._verdict import difference_sentence as difference_sentence
+from ._verdict import key_figures as key_figures
 from ._verdict import verdict as verdict
 
 __all__ = [
     "Cell",
-    "Change",
+    "ClassifierScore",
     "Column",
     "Comparison",
     "Cost",
     "Entry",
     "Evaluation",
     "EvaluationConfig",
+    "KeyFigure",
     "Line",
     "Row",
     "Table",
     "Value",
     "Verdict",
+    "classifier_scores",
     "cost_columns",
     "cost_of",
+    "cost_of_classifier",
+    "difference_sentence",
     "filter_words",
     "from_dict",
+    "key_figures",
     "latex",
     "lines_csv",
     "markdown",

@@ -38,12 +38,16 @@ def _encode(value: Any) -> Any:
 
 
 def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Rebuild a dataclass of type `kind` from `to_dict`'s answer.
+    """Rebuild a dataclass of type `kind` from `to_dict`'s dictionary.
+
+    A field whose metadata says what it was called `"formerly"` is read under that name, too.
 
     Raises:
         ValueError: `values` has keys that `kind` has not.
     """
     hints = get_type_hints(kind)
+    former = {old: field.name for field in dataclasses.fields(kind) if (old := field.metadata.get("formerly"))}  # pyrefly: ignore
+    values = {former.get(name, name): value for name, value in values.items()}
     if unknown := sorted(values.keys() - hints.keys()):
         known = ", ".join(hints)
         raise ValueError(f"{kind.__name__} has no field {', '.join(unknown)}. Its fields are {known}.")

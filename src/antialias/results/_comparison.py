@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +20,7 @@ from ._table import Line, Table, Value
 _NOT_THE_METHOD = ("seed", "out", "accelerator", "devices", "num_nodes", "strategy", "workers", "checkpoint_every")
 """Settings in which the runs of one entry may differ."""
 
-_SAME = ("task", "data", "size", "window", "test_length")
+_COMMON = ("task", "data", "size", "window", "test_length")
 """Settings in which nobody may differ: what is measured on what."""
 
 
@@ -39,28 +39,27 @@ class Entry:
     @property
     def keys(self) -> tuple[str, ...]:
         """Names of the scores that every run has, of some pictures in common."""
-        return tuple(key for key in self.runs[0].scores if self._has(key))
-
-    def _has(self, key: str) -> bool:
-        return all(key in run.scores for run in self.runs) and _share_pictures([run.scores[key] for run in self.runs])
+        shared = [key for key in self.runs[0].scores if all(key in run.scores for run in self.runs)]
+        return tuple(key for key in shared if _share_images([run.scores[key] for run in self.runs]))
 
     def score(self, key: str) -> Score:
         """Return a score: the mean of the seeds, picture by picture, with its interval over pictures."""
         scores = [run.scores[key] for run in self.runs]
         return scores[0] if len(scores) == 1 else average(scores)
 
-    def seeds(self, key: str) -> Value:
+    def value(self, key: str) -> Value:
         """Return a score as a table shows it: with a tick for each of several seeds."""
         scores = [run.scores[key] for run in self.runs]
         return scores[0] if len(scores) == 1 else scores
 
     @property
-    def cost(self) -> Cost | None:
-        """What the network takes; times and memory are medians over the runs."""
-        found = [run.cost for run in self.runs if run.cost is not None]
-        if not found:
-            return None
-        return Cost(**{name: median(getattr(cost, name) for cost in found) for name in asdict(found[0])})
+    def cost(self) -> Cost:
+        """What the network takes; of several runs the medians."""
+        medians: dict[str, Any] = {}
+        for field in fields(Cost):
+            values = [value for run in self.runs if run.cost and (value := getattr(run.cost, field.name)) is not None]
+            medians[field.name] = median(values) if values else None
+        return Cost(**medians)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,14 @@ class Comparison:
         """
         if not evaluations:
             raise ValueError("there is nothing to compare. Give one run or more.")
-        _check_same(evaluations)
+        first = evaluations[0].config
+        for other in (evaluation.config for evaluation in evaluations[1:]):
+            for name in _COMMON:
+                if (here := getattr(first, name, None)) != (there := getattr(other, name, None)):
+                    raise ValueError(
+                        f"{name}={here!r} and {name}={there!r} are not measured alike. "
+                        "Compare runs of one task on the same pictures."
+                    )
         groups: dict[tuple[Any, ...], list[Evaluation]] = {}
         for evaluation in evaluations:
             method = (evaluation.model, *sorted((name, repr(value)) for name, value in _settings(evaluation).items()))
@@ -107,20 +113,48 @@ class Comparison:
 
     @property
     def common(self) -> dict[str, Any]:
-        """What all were measured on."""
-        return {name: getattr(self.baseline.runs[0].config, name) for name in _SAME}
+        """What all were measured on, by the names of the settings; empty for pictures that no settings name."""
+        config = self.baseline.runs[0].config
+        return {} if config is None else {name: getattr(config, name) for name in _COMMON}
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Names of all scores, in order."""
         return tuple(dict.fromkeys(key for entry in self.entries for key in entry.keys))
 
-    def table(self) -> Table:
-        """Return every score with its interval over pictures, and what each network takes."""
-        rows = {one.name: {key: one.seeds(key) for key in one.keys} | _costs(one.cost) for one in self.entries}
-        shown = tuple(column for column in cost_columns() if any(column.key in row for row in rows.values()))
-        notes = {one.name: f"{len(one.runs)} seeds" for one in self.entries if len(one.runs) > 1}
-        return Table.of((*score_columns(self.keys), *shown), rows, caption=self.caption(), notes=notes)
+    def caption(self) -> str:
+        """Say what was measured on what, in a few words."""
+        score = self.baseline.score(self.keys[0])
+        count = f"{score.images:,} test {score.protocol.get('unit', 'picture')}s"
+        return f"{self.common['data']}, {count}" if self.common else count
+
+    def table(
+        self, keys: Sequence[str] | None = None, *, caption: str | None = None, note: str = "", cost: bool = True
+    ) -> Table:
+        """Return scores with their intervals over pictures, and what each network takes.
+
+        Args:
+            keys: Which scores, in order; all by default.
+            caption: One sentence above the table; what was measured on what by default.
+            note: One sentence under it.
+            cost: Whether columns say what the networks take.
+        """
+        shown = self.keys if keys is None else [key for key in keys if key in self.keys]
+        costs = {entry.name: entry.cost for entry in self.entries}
+        columns = cost_columns(list(costs.values())) if cost else {}
+        rows: dict[str, dict[str, Value]] = {}
+        for entry in self.entries:
+            row = rows[entry.name] = {key: entry.value(key) for key in shown if key in entry.keys}
+            for column, unit in columns.items():
+                if (value := getattr(costs[entry.name], column.key)) is not None:
+                    row[column.key] = value / unit
+        return Table.of(
+            (*score_columns(shown), *columns),
+            rows,
+            caption=self.caption() if caption is None else caption,
+            note=note,
+            notes={entry.name: f"{len(entry.runs)} seeds" for entry in self.entries if len(entry.runs) > 1},
+        )
 
     def differences(self) -> Table | None:
         """Return the others' scores minus the baseline's, paired by picture; `None` if there are no others."""
@@ -131,39 +165,29 @@ class Comparison:
         caption = f"Difference from {self.baseline.name}, in points, paired by picture"
         return Table.of(score_columns(keys), rows, caption=caption) if rows else None
 
-    def curves(self) -> tuple[Line, ...]:
-        """Return flip rates against the distance, where they were measured."""
-        return tuple(Line.of(one.name, run.flips) for one in self.entries for run in one.runs[:1] if run.flips)
-
     def differences_of(self, other: Entry) -> Iterator[tuple[str, Score]]:
-        """Yield each score of a entry minus the baseline's, paired by picture, where some count in both."""
+        """Yield each score of an entry minus the baseline's, paired by picture, where some count in both.
+
+        With unequal numbers of seeds, those compare that both have.
+        """
+        count = min(len(other.runs), len(self.baseline.runs))
+        one, base = (Entry(entry.name, entry.runs[:count]) for entry in (other, self.baseline))
         for key in other.keys:
-            if key in self.baseline.keys:
-                both = [run.scores[key] for one in (other, self.baseline) for run in one.runs]
-                if _share_pictures(both):
-                    yield key, _paired(other, self.baseline, key)
+            runs = (*other.runs, *self.baseline.runs)
+            if key in self.baseline.keys and _share_images([run.scores[key] for run in runs]):
+                yield key, difference(one.score(key), base.score(key))
 
-    def caption(self) -> str:
-        """Say what was measured on what, in a few words."""
-        run = self.baseline.runs[0]
-        score = run.scores[self.keys[0]]
-        return f"{run.config.data}, {score.images:,} test {score.protocol.get('unit', 'picture')}s"
-
-
-def _check_same(evaluations: Sequence[Evaluation]) -> None:
-    first = evaluations[0].config
-    for other in (evaluation.config for evaluation in evaluations[1:]):
-        for name in _SAME:
-            if getattr(first, name) != getattr(other, name):
-                raise ValueError(
-                    f"{name}={getattr(first, name)!r} and {name}={getattr(other, name)!r} are not measured alike. "
-                    "Compare runs of one task on the same pictures."
-                )
+    def curves(self) -> tuple[Line, ...]:
+        """Return flip rates against the distance, where they were measured, direction by direction."""
+        lines = [Line.of(entry.name, curve) for entry in self.entries for curve in entry.runs[0].curves]
+        directions = dict.fromkeys(line.direction for line in lines)
+        return tuple(line for direction in directions for line in lines if line.direction == direction)
 
 
 def _settings(evaluation: Evaluation) -> dict[str, Any]:
     """Return what makes an evaluation another entry's: everything but the seed and where it ran."""
-    values = {**(evaluation.training or {}), **asdict(evaluation.config)}
+    config = {} if evaluation.config is None else asdict(evaluation.config)
+    values = {**(evaluation.training or {}), **config}
     return {name: value for name, value in values.items() if name not in _NOT_THE_METHOD}
 
 
@@ -184,22 +208,9 @@ def _names(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
 
 
-def _costs(cost: Cost | None) -> dict[str, Value]:
-    if cost is None:
-        return {}
-    return {"parameters": cost.parameters / 1e6, "macs": cost.macs / 1e9, "time": cost.time, "memory": cost.memory}
-
-
-def _share_pictures(scores: Sequence[Score]) -> bool:
+def _share_images(scores: Sequence[Score]) -> bool:
     """Say whether some picture counts in all scores; sets that differ in length are not compared, but refused later."""
     values = [score.per_image for score in scores if len(score.per_image)]
     if len({len(each) for each in values}) != 1:
         return True
     return bool((~torch.stack(values).isnan()).all(0).any())
-
-
-def _paired(one: Entry, other: Entry, key: str) -> Score:
-    """Return the difference of two scores; with as many seeds each, of their means."""
-    count = min(len(one.runs), len(other.runs))
-    means = (Entry(each.name, each.runs[:count]).score(key) for each in (one, other))
-    return difference(*means)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import evaluating, side_multiple_of
+from antialias.metrics import Model, Normalize, evaluating, shift_averaged_answers, side_multiple_of
 from antialias.surgery import inspect, unconverted_copy
 
 _ROUNDS, _SECONDS = 7, 1.0  # at least
@@ -17,21 +17,23 @@ _ROUNDS, _SECONDS = 7, 1.0  # at least
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a network takes, counted, and as multiples of what the same network takes without filters.
+    """Hold what a network takes, as far as it was counted and timed.
 
     Attributes:
         parameters: Number of parameters.
         macs: Multiply-adds of a forward pass on one picture.
-        time: Time of a forward pass over the plain network's: medians of rounds in turns, seven and a
-            second at least.
-        memory: Bytes that a forward pass keeps for the backward one, over the plain network's; counted, of a network
-            that is all frozen as if it were not.
+        time: Time of a forward pass over that of the same network without filters: medians of rounds in turns, seven
+            and a second at least.
+        memory: Bytes that a forward pass keeps for the backward one, over those of the same network without filters;
+            counted, of a network that is all frozen as if it were not.
+        milliseconds: Time of a forward pass on one picture: the median of five.
     """
 
-    parameters: int
-    macs: int
-    time: float
-    memory: float
+    parameters: int | None = None
+    macs: int | None = None
+    time: float | None = None
+    memory: float | None = None
+    milliseconds: float | None = None
 
 
 def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
@@ -50,13 +52,45 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
     device, side = next(model.parameters()).device, side_for(model, window)
     images = torch.rand(batch_size, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
     plain = unconverted_copy(model)
+    times: tuple[list[float], list[float]] = ([], [])
     with evaluating(model), evaluating(plain):
         plan = inspect(model, images[:1])
-        seconds = _seconds((plain, model), images)
-        kept = [_kept_bytes(each, images) for each in (plain, model)]
+        end = time.perf_counter() + _SECONDS
+        with torch.no_grad():
+            # In turns, since machines drift; the first round of each does not count.
+            while len(times[0]) <= _ROUNDS or time.perf_counter() < end:
+                for network, seconds in zip((plain, model), times, strict=True):
+                    start = time.perf_counter()
+                    network(images)
+                    if images.is_cuda:
+                        torch.cuda.synchronize()
+                    seconds.append(time.perf_counter() - start)
+        kept = [_kept_bytes(network, images) for network in (plain, model)]
         if not kept[0]:  # all of the plain network is frozen: what would be kept if nothing were
-            kept = [_kept_bytes(each, images, thawed=True) for each in (plain, model)]
-    return Cost(parameters=plan.parameters, macs=plan.macs, time=seconds[1] / seconds[0], memory=kept[1] / kept[0])
+            kept = [_kept_bytes(network, images, thawed=True) for network in (plain, model)]
+    before, after = (statistics.median(seconds[1:]) for seconds in times)
+    return Cost(parameters=plan.parameters, macs=plan.macs, time=after / before, memory=kept[1] / kept[0])
+
+
+def cost_of_classifier(model: Model, image: Tensor, normalize: Normalize = "model") -> Cost:
+    """Time anything that classifies on one picture, from its pixels on; of no module the parameters are not known.
+
+    Args:
+        model: Any callable from images to logits.
+        image: One picture `(1, C, H, W)` in [0, 1], of which the central square is seen.
+        normalize: What the network expects of pixels.
+
+    Example:
+        >>> cost_of_classifier(lambda x: x.mean((2, 3)), torch.rand(1, 3, 8, 8)).parameters is None
+        True
+    """
+    seconds, window = [], min(image.shape[-2:])
+    for _ in range(6):
+        start = time.perf_counter()
+        shift_averaged_answers(model, image, shifts=0, window=window, normalize=normalize).cpu()
+        seconds.append(time.perf_counter() - start)
+    count = sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else None
+    return Cost(parameters=count, milliseconds=1000 * statistics.median(seconds[1:]))
 
 
 def side_for(model: nn.Module, window: int) -> int:
@@ -69,21 +103,6 @@ def side_for(model: nn.Module, window: int) -> int:
     """
     multiple = side_multiple_of(model)
     return -(-window // multiple) * multiple
-
-
-@torch.no_grad()
-def _seconds(models: tuple[nn.Module, nn.Module], images: Tensor) -> list[float]:
-    """Return each network's median time, measured in turns since machines drift."""
-    times: tuple[list[float], list[float]] = ([], [])
-    end = time.perf_counter() + _SECONDS
-    while len(times[0]) <= _ROUNDS or time.perf_counter() < end:
-        for model, taken in zip(models, times, strict=True):
-            start = time.perf_counter()
-            model(images)
-            if images.is_cuda:
-                torch.cuda.synchronize()
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken[1:]) for taken in times]
 
 
 def _kept_bytes(model: nn.Module, images: Tensor, *, thawed: bool = False) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from ._table import Cell, Line, Table
 
@@ -12,32 +12,38 @@ NUMBERS = ("value", "low", "high", "level", "images")
 
 
 def table_csv(table: Table) -> str:
-    """Return a table as CSV text in long form: one score a line."""
-    rows = (
-        (row.network, column.key, *_numbers(cell), cell.text, *cell.runs)
+    """Return a table as CSV text in long form: one score a line, shares without a unit.
+
+    Example:
+        >>> from antialias.results import Column
+        >>> print(table_csv(Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})))
+        network,measure,value,low,high,level,images,text,unit,runs
+        plain,top1,0.848,,,,,,,
+        <BLANKLINE>
+    """
+    rows = [
+        (row.network, column.key, *_numbers(cell), cell.text, column.unit.replace("%", ""), *(cell.runs or [""]))
         for row in table.rows
         for column, cell in zip(table.columns, row.cells, strict=True)
-    )
-    return _csv(("network", "measure", *NUMBERS, "text", "runs"), rows)
+    ]
+    return _csv([("network", "measure", *NUMBERS, "text", "unit", "runs"), *rows])
 
 
 def lines_csv(lines: Sequence[Line]) -> str:
     """Return the scores along curves as CSV text: one score a line."""
-    rows = (
+    rows = [
         (line.network, line.direction, distance, *_numbers(cell))
         for line in lines
         for distance, cell in zip(line.distances, line.cells, strict=True)
-    )
-    return _csv(("network", "direction", "distance", *NUMBERS), rows)
+    ]
+    return _csv([("network", "direction", "distance", *NUMBERS), *rows])
 
 
 def _numbers(cell: Cell) -> tuple[float | None, ...]:
-    return (cell.value, cell.low, cell.high, cell.level, cell.images)
+    return tuple(getattr(cell, name) for name in NUMBERS)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def _csv(rows: Sequence[Sequence[object]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()

@@ -23,30 +23,39 @@ class Evaluation:
 
     Attributes:
         model: What tables call the network: its name or file, and for one that was trained here its filter.
-        config: What it was measured on.
+        config: What it was measured on; `None` for pictures that no settings name.
         scores: By name, with the values of each picture, so that two networks' can be paired.
         training: How it was trained, as plain values (`TrainConfig.to_dict()`), to be measured as `config` says in the
             end; `None` if it was not trained here.
-        flips: Flip rate against the distance, where it was measured.
+        curves: Flip rates against the distance, one a direction, where they were measured.
         cost: What the network takes, where it was measured.
     """
 
     model: str
-    config: EvaluationConfig
+    config: EvaluationConfig | None
     scores: dict[str, Score]
     training: Mapping[str, Any] | None = None
-    flips: Curve | None = None
+    curves: tuple[Curve, ...] = ()
     cost: Cost | None = None
 
     def write(self, path: Path) -> None:
-        """Write JSON."""
+        """Write JSON; `Evaluation.read` and `antialias compare` read it.
+
+        Raises:
+            ValueError: What it was measured on is not known, so that nothing could be compared with it.
+        """
+        if self.config is None:
+            raise ValueError(f"{self.model} was measured on pictures that no settings name. Give config=.")
+        first, *others = [curve.to_dict(per_image=True) for curve in self.curves] or [None]
+        cost = self.cost and {name: value for name, value in asdict(self.cost).items() if value is not None}
         values = {
             "format": _FORMAT,
             "model": self.model,
             "config": {**(self.training or {}), **asdict(self.config)},
             "scores": {name: score.to_dict(per_image=True) for name, score in self.scores.items()},
-            "flips": self.flips and self.flips.to_dict(per_image=True),
-            "cost": self.cost and asdict(self.cost),
+            "flips": first,
+            "other_flips": others,
+            "cost": cost,
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values) + "\n")
@@ -64,12 +73,13 @@ class Evaluation:
             raise FileNotFoundError(f"{path} is not a file. Use the folder of a finished run, or its scores.json.")
         try:
             values = json.loads(path.read_text())
+            curves = [values["flips"], *values.get("other_flips", [])]
             return cls(
                 model=values["model"],
                 config=EvaluationConfig.of(values["config"]),
                 scores={name: Score.from_dict(score) for name, score in values["scores"].items()},
                 training=_training_of(values),
-                flips=values["flips"] and Curve.from_dict(values["flips"]),
+                curves=tuple(Curve.from_dict(curve) for curve in curves if curve),
                 cost=values["cost"] and Cost(**values["cost"]),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:

@@ -131,6 +131,17 @@ class Table:
                     "Give one cell for each column."
                 )
 
+    def cell(self, network: str, key: str) -> Cell:
+        """Return what one network has in one column.
+
+        Raises:
+            ValueError: There is no such network or column.
+        """
+        networks, keys = [row.network for row in self.rows], [column.key for column in self.columns]
+        if network not in networks or key not in keys:
+            raise ValueError(f"There is no {key} of {network!r}. The rows are {networks}, the columns {keys}.")
+        return self.rows[networks.index(network)].cells[keys.index(key)]
+
     @classmethod
     def of(
         cls,
@@ -162,11 +173,11 @@ class Table:
             if unknown := sorted(values.keys() - set(keys)):
                 surplus = ", ".join(unknown)
                 raise ValueError(f"The row of {network!r} gives {surplus}. The columns are {', '.join(keys)}.")
-        made = tuple(
+        lines = [
             Row(network=name, cells=tuple(Cell.of(values.get(key)) for key in keys), note=(notes or {}).get(name, ""))
             for name, values in rows.items()
-        )
-        return cls(columns=tuple(columns), rows=made, caption=caption, note=note)
+        ]
+        return cls(columns=tuple(columns), rows=tuple(lines), caption=caption, note=note)
 
 
 @dataclass(frozen=True, kw_only=True)

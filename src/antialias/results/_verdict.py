@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from antialias.metrics import Score
 
 from ._columns import score_columns
 from ._comparison import Comparison, Entry
-from ._table import Cell
+from ._table import Cell, Column
 
-_CHANGES = 3
+_STEADINESS = {
+    "top1_change": ("changes its answer on", "of one-pixel moves"),
+    "consistency": ("gives one answer on", "of pairs of windows"),
+    "segmentation_consistency": ("gives one class to", "of the pixels of two crops"),
+    "mask_consistency": ("has a mask consistency of", "in two crops"),
+}
+"""What a headline says of a network, around a share: the first score that all networks have."""
+
+_KEY_FIGURES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class KeyFigure:
     """Set one measure of two networks side by side, in large figures beside the verdict."""
 
     title: str
@@ -27,63 +36,110 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Say what was found: one sentence, a few that support it, and the one to three changes that matter most."""
+    """Say what was measured: one sentence, a few that support it, and the one to three figures that matter most."""
 
     headline: str
     points: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
+    key_figures: tuple[KeyFigure, ...] = field(default=(), metadata={"formerly": "changes"})
 
 
 def verdict(comparison: Comparison) -> Verdict | None:
-    """Say what the paired intervals of the last network against the first show, and list all differences."""
-    *_, last = comparison.entries
-    if last is comparison.baseline:
-        return None
+    """Write the verdict on measured networks, the first of which is the baseline.
+
+    A network is called steadier only where the paired interval of the difference from the baseline excludes zero.
+    Accuracy is said beside it, because a constant answer is the steadiest of all.
+
+    Args:
+        comparison: The networks.
+
+    Returns:
+        The verdict, or `None` where nothing was measured that says how steady networks are.
+    """
+    baseline, *others = comparison.entries
+    key = next((key for key in _STEADINESS if all(key in entry.keys for entry in comparison.entries)), None)
+    if key is None:
+        best = others[-1] if others else baseline
+        headline = measurable_differences(comparison, best)
+    else:
+        (column,), (verb, moves) = score_columns([key]), _STEADINESS[key]
+        sign = -1 if column.better == "lower" else 1
+        best = max(others, key=lambda entry: sign * entry.score(key).value, default=baseline)
+        before, after = (f"{100 * entry.score(key).value:.1f} %" for entry in (baseline, best))
+        gains = [sign * bound for bound in dict(comparison.differences_of(best))[key].interval]
+        if best is baseline:
+            headline = f"{baseline.name} {verb} {before} {moves}"
+        elif min(gains) > 0:
+            headline = f"{best.name} {verb} {after} {moves}, {baseline.name} {verb.split()[-1]} {before}"
+        elif max(gains) < 0:
+            headline = f"No network is as steady as {baseline.name}, which {verb} {before} {moves}"
+        else:
+            headline = f"No network is measurably steadier than {baseline.name} on these pictures"
+    if best is baseline:
+        return None if key is None else Verdict(headline=headline)
+    keys = dict.fromkeys(name for name in (key, *best.keys) if name in baseline.keys)
     return Verdict(
-        headline=_headline(comparison, last),
-        points=tuple(_sentence(comparison, other) for other in comparison.entries[1:]),
-        changes=tuple(_changes(comparison, last))[:_CHANGES],
+        headline=headline,
+        points=tuple(difference_sentence(comparison, entry) for entry in others),
+        key_figures=key_figures(comparison, best, list(keys)[:_KEY_FIGURES]),
     )
 
 
-def _headline(comparison: Comparison, last: Entry) -> str:
-    better, worse = [], []
-    for key, score in comparison.differences_of(last):
-        (column,) = score_columns([key])
-        low, high = score.interval
-        if low > 0 or high < 0:
-            (better if (low > 0) == (column.better == "higher") else worse).append(column.title)
-    names = f"{last.name} against {comparison.baseline.name}"
-    found = [f"{word} in {_listed(titles)}" for word, titles in (("better", better), ("worse", worse)) if titles]
-    return f"{names}: {', '.join(found) or 'no measurable difference on these pictures'}"
+def measurable_differences(comparison: Comparison, other: Entry, keys: Sequence[str] | None = None) -> str:
+    """Say in which scores (all by default) a network is better and worse than the baseline: intervals exclude zero."""
+    titles: dict[str, list[str]] = {"better": [], "worse": []}
+    for key, gain in comparison.differences_of(other):
+        (column,), (low, high) = score_columns([key]), gain.interval
+        if (keys is None or key in keys) and column.better and (low > 0 or high < 0):
+            titles["better" if (low > 0) == (column.better == "higher") else "worse"].append(_in_words(column))
+    sides = ", ".join(f"{side} in {_listed(names)}" for side, names in titles.items() if names)
+    return f"{other.name} against {comparison.baseline.name}: {sides or 'no measurable difference'}"
 
 
-def _sentence(comparison: Comparison, other: Entry) -> str:
-    parts = [f"{_title(key)} {_points(score)}" for key, score in comparison.differences_of(other)]
-    return f"{other.name} minus {comparison.baseline.name}, in points, paired by picture: {_listed(parts)}."
+def difference_sentence(comparison: Comparison, other: Entry, keys: Sequence[str] | None = None) -> str:
+    """Say how a network differs from the baseline, score by score (all by default), with paired intervals."""
+    gains = {key: gain for key, gain in comparison.differences_of(other) if keys is None or key in keys}
+    levels = {f"{gain.level:.0%}" for gain in gains.values()}
+    parts = [f"{_in_words(column)} {points(gains[column.key])}" for column in score_columns(gains)]
+    intervals = f"with {_listed(sorted(levels))} intervals over paired pictures"
+    return f"{measurable_differences(comparison, other, keys)}; in points, {intervals}, {_listed(parts)}."
 
 
-def _changes(comparison: Comparison, last: Entry) -> list[Change]:
-    first = comparison.baseline
-    return [
-        Change(
-            title=_title(key),
-            before=Cell.of(first.score(key)),
-            after=Cell.of(last.score(key)),
-            names=(first.name, last.name),
+def key_figures(comparison: Comparison, other: Entry, keys: Sequence[str], suffix: str = "") -> tuple[KeyFigure, ...]:
+    """Set scores of the baseline and of another network side by side.
+
+    Args:
+        comparison: The networks.
+        other: The one beside the baseline.
+        keys: Which scores.
+        suffix: What every title ends with.
+    """
+    before, after = comparison.baseline, other
+    return tuple(
+        KeyFigure(
+            title=column.title + suffix,
+            before=Cell.of(before.score(column.key)),
+            after=Cell.of(after.score(column.key)),
+            names=(before.name, after.name),
         )
-        for key, _ in comparison.differences_of(last)
-    ]
+        for column in score_columns(keys)
+    )
 
 
-def _title(key: str) -> str:
-    return score_columns([key])[0].title
+def points(score: Score) -> str:
+    """Write a difference with its interval, in points.
 
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
-def _points(score: Score) -> str:
+    Example:
+        >>> points(Score("difference in accuracy", -0.01, (-0.025, 0.005), 100))
+        '−1.0 (−2.5 to +0.5)'
+    """
     value, low, high = (f"{100 * number:+.1f}".replace("-", "−") for number in (score.value, *score.interval))
     return f"{value} ({low} to {high})"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(parts[:-1])] if parts[1:] else []), *parts[-1:]])
+
+
+def _in_words(column: Column) -> str:
+    """Return a column's title within a sentence: abbreviations keep their capitals."""
+    return column.title if column.title[1:] != column.title[1:].lower() else column.title.lower()

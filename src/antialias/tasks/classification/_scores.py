@@ -8,18 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from antialias.data import ClassificationDataset, VideoFrames
-from antialias.metrics import (
-    Curve,
-    Measurement,
-    Score,
-    accuracy,
-    consistency,
-    flip_rate,
-    on_correct,
-    top1_change,
-    video_accuracy,
-)
-from antialias.results import EvaluationConfig
+from antialias.metrics import Curve, Measurement, Score, flip_rate, on_correct, video_accuracy
+from antialias.results import ClassifierScore, EvaluationConfig, classifier_scores
 
 from .._network import expect_classes
 
@@ -70,11 +60,10 @@ def evaluate_part(
         return {"video_accuracy": Measurement.of(score)}
     images = LabelledRange(data, indices)
     with expect_classes(model, len(data.classes)):
-        scores = {"accuracy": accuracy(model, images, window=window, first=first)}
+        names: tuple[ClassifierScore, ...] = ("accuracy", "consistency", "top1_change")
         if len(data.classes) >= 2 * _GUESSES:  # fewer classes make it no feat
-            scores["top5_accuracy"] = accuracy(model, images, window=window, top=_GUESSES, first=first)
-        scores["consistency"] = consistency(model, images, window=window, first=first)
-        scores["top1_change"] = top1_change(model, images, size=window, first=first)
+            names = ("accuracy", "top5_accuracy", *names[1:])
+        scores = classifier_scores(model, images, names=names, window=window, first=first)
     return {name: Measurement.of(score) for name, score in scores.items()}
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from antialias._extras import require
+from antialias.report._report import Report, Reproduction
 from antialias.results import lines_csv, table_csv
 
-from . import _figures
-from ._report import Report, Reproduction
+from . import _layout
 
 
 def render(report: Report) -> str:
@@ -23,17 +23,36 @@ def render(report: Report) -> str:
     (`Content-Security-Policy`), so it opens from the file system and stays readable for as long as browsers do.
 
     Raises:
-        ImportError: jinja2 or matplotlib is missing; the message names the extra.
+        ImportError: jinja2 is missing; the message names the extra.
     """
     jinja2 = require("jinja2", extra="report")
     blocks = {"trim_blocks": True, "lstrip_blocks": True}
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, **blocks)
-    environment.filters["data_uri"] = _csv_uri
-    return environment.from_string(_asset("page.html.j2")).render(**_context(report))
+    environment.filters["data_uri"] = lambda text: "data:text/csv;base64," + b64encode(text.encode()).decode()
+    assets = files("antialias.report.page")
+    template, css, script = (
+        assets.joinpath(name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.css", "page.js")
+    )
+    return environment.from_string(template).render(
+        report=report,
+        figures=_layout,
+        panels=_layout.panels(report.curves) if report.curves else (),
+        bars=_layout.bars,
+        cells=lambda table: [cell for row in table.rows for cell in row.cells],
+        curve_cells=[cell for line in report.curves for cell in line.cells],
+        panel_networks=list(dict.fromkeys(line.network for line in report.curves)),
+        colours=colours(report),
+        csv=tables_of(report),
+        protocols=protocols(report),
+        reproducible=report.reproduction != Reproduction() or report.table or report.training or report.curves,
+        page_json=page_json(report),
+        css=css,
+        script=script,
+    )
 
 
 def write(report: Report, path: str | Path) -> Path:
-    """Write a report's page and, beside it, its data; answer the page's path.
+    """Write a report's page and, beside it, its data; return the page's path.
 
     `report.html` gets `report.json` (everything; `Report.from_json` reads it) and one CSV file for each table and for
     the curves. A path that does not end in `.html` is a folder, made if missing.
@@ -53,46 +72,19 @@ def write(report: Report, path: str | Path) -> Path:
 
 
 def tables_of(report: Report) -> dict[str, str]:
-    """Return each table, and the curves, as CSV text."""
+    """Return each table, and the curves, as CSV text by what its file is called."""
     tables = {"table": report.table, "training": report.training}
-    written = {name: table_csv(table) for name, table in tables.items() if table}
-    return written | ({"curves": lines_csv(report.curves)} if report.curves else {})
-
-
-def _asset(name: str) -> str:
-    return files("antialias.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _csv_uri(text: str) -> str:
-    return "data:text/csv;base64," + b64encode(text.encode()).decode()
-
-
-def _context(report: Report) -> dict[str, Any]:
-    return {
-        "report": report,
-        "figures": _figures,
-        "panels": _figures.panels(report.curves) if report.curves else (),
-        "bars": _figures.bars,
-        "cells": lambda table: [cell for row in table.rows for cell in row.cells],
-        "curve_cells": [cell for line in report.curves for cell in line.cells],
-        "panel_networks": list(dict.fromkeys(line.network for line in report.curves)),
-        "colours": colours(report),
-        "csv": tables_of(report),
-        "protocols": protocols(report),
-        "reproducible": report.reproduction != Reproduction() or report.table or report.training or report.curves,
-        "page_json": _page_json(report),
-        "css": _asset("page.css"),
-        "script": _asset("page.js"),
-    }
+    texts = {name: table_csv(table) for name, table in tables.items() if table}
+    return texts | ({"curves": lines_csv(report.curves)} if report.curves else {})
 
 
 def colours(report: Report) -> dict[str, int]:
     """Give each network its colour's index, by order of appearance; the first of a table is the baseline."""
     trained = [row.network for row in report.training.rows] if report.training else []
     compared = [row.network for row in report.table.rows] if report.table else []
-    drawn = [line.network for line in report.curves] + [t.network for s in report.sliders for t in s.traces]
-    chosen = {name: i % len(_figures.SHAPES) for i, name in enumerate(dict.fromkeys(trained))}
-    return chosen | {name: i % len(_figures.SHAPES) for i, name in enumerate(dict.fromkeys(compared + drawn))}
+    drawn = [line.network for line in report.curves] + [t.network for v in report.viewers for t in v.traces]
+    chosen = {name: i % len(_layout.SHAPES) for i, name in enumerate(dict.fromkeys(trained))}
+    return chosen | {name: i % len(_layout.SHAPES) for i, name in enumerate(dict.fromkeys(compared + drawn))}
 
 
 def protocols(report: Report) -> dict[str, dict[str, str]]:
@@ -110,23 +102,17 @@ def _in_words(value: Any) -> str:
     return ", ".join(map(_in_words, value)) if isinstance(value, list) else str(value)
 
 
-def _page_json(report: Report) -> str:
-    """Give the script its data, as JSON that no browser can read as markup."""
+def page_json(report: Report) -> str:
+    """Give the script its data, as JSON that no browser can read as markup; pictures are in the page already."""
+    values = report.to_dict()
+    for record in (*values["viewers"], *values["filters"]):
+        del record["image"]["data"]
     data = {
         "networks": colours(report),
-        "shapes": _figures.SHAPES,
-        "sliders": [_without_bytes(slider) for slider in report.to_dict()["sliders"]],
-        "filters": [_without_bytes(maps) for maps in report.to_dict()["filters"]],
-        "ramp": _ramp(33) if report.filters else [],
+        "shapes": _layout.SHAPES,
+        "viewers": values["viewers"],
+        "filters": values["filters"],
+        "ramp": _layout.ramp() if report.filters else [],
     }
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _without_bytes(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {**record, "picture": {k: v for k, v in record["picture"].items() if k != "data"}}
-
-
-def _ramp(count: int) -> list[list[int]]:
-    colormap = require("matplotlib", extra="report").colormaps["cividis"]
-    return [[round(255 * channel) for channel in colormap(i / (count - 1))[:3]] for i in range(count)]

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from antialias.report import Picture, Report, render, write
-from antialias.report._render import colours, protocols
+from antialias.report import Image, Report, render, write
+from antialias.report.page._render import colours, protocols
 
-SECTIONS = {"table": "numbers", "curves": "curves", "sliders": "move", "filters": "filters", "training": "training"}
+SECTIONS = {"table": "numbers", "curves": "curves", "viewers": "move", "filters": "filters", "training": "training"}
 
 
 class Outline(HTMLParser):
@@ -56,7 +56,7 @@ def test_labels_never_become_markup(nasty: Report) -> None:
     data = re.search(r'id="data">(.*?)</script>', page, re.DOTALL)
     assert data is not None
     assert "<" not in data[1]
-    assert json.loads(data[1])["sliders"][0]["traces"][0]["answers"][0][0]["label"] == nasty.title
+    assert json.loads(data[1])["viewers"][0]["traces"][0]["predictions"][0][0]["label"] == nasty.title
 
 
 @pytest.mark.parametrize("missing", SECTIONS)
@@ -76,7 +76,7 @@ def test_any_one_section_is_a_page(sample: Report, only: str) -> None:
 
 
 def test_page_without_scores_has_nothing_to_repeat(sample: Report) -> None:
-    assert "Do it again" not in render(Report(title="Only pictures", sliders=sample.sliders))
+    assert "Do it again" not in render(Report(title="Only pictures", viewers=sample.viewers))
     assert "Do it again" in render(Report(title="Only scores", table=sample.table))
 
 
@@ -93,17 +93,21 @@ def hide(module: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return rf"{module}\S* is not installed. Run: pip install 'antialias\[report\]'"
 
 
-@pytest.mark.parametrize("module", ["jinja2", "matplotlib"])
-def test_missing_package_names_the_extra(sample: Report, monkeypatch: pytest.MonkeyPatch, module: str) -> None:
-    message = hide(module, monkeypatch)
+def test_missing_jinja_names_the_extra(sample: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = hide("jinja2", monkeypatch)
     with pytest.raises(ImportError, match=message):
         render(sample)
+
+
+def test_a_page_needs_no_matplotlib(sample: Report, monkeypatch: pytest.MonkeyPatch) -> None:
+    hide("matplotlib", monkeypatch)
+    assert "ramp" in render(sample)
 
 
 def test_missing_pillow_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     message = hide("PIL", monkeypatch)
     with pytest.raises(ImportError, match=message):
-        Picture.of(torch.zeros(3, 4, 4), "a")
+        Image.of(torch.zeros(3, 4, 4), "a")
 
 
 def test_write_puts_the_data_beside_the_page(sample: Report, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from antialias.results import Cell, Change, Column, Line, Table
+from antialias.results import Cell, Column, KeyFigure, Line, Table
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
@@ -21,6 +21,20 @@ SHAPES = (
     "M-5.6 -4.4h11.2l-5.6 10z",
     "M-2 -6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
 )
+_CIVIDIS = (
+    "00224e00285b002e6a0533711a386f273e6e32436d3b496c434e6c4b546c535a6d5a5f6e61656f686a716f70737676767d7c788482798c8878"
+    "938e789b9476a39a74aba072b4a76fbcae6cc4b468cdbb63d5c25edec958e7d150f0d846f9e03afee838"
+)
+
+
+def ramp() -> list[list[int]]:
+    """Return the 33 colours of the maps, red, green and blue in 0 to 255, from low to high.
+
+    Source: Nuñez, Anderton, Renslow, "Optimizing colormaps with consideration for color vision deficiency to enable
+    accurate interpretation of scientific data", PLOS ONE 2018 (cividis).
+    """
+    channels = bytes.fromhex(_CIVIDIS)
+    return [list(channels[i : i + 3]) for i in range(0, len(channels), 3)]
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,22 @@ class Path:
     points: str
     band: str
 
+    @classmethod
+    def of(cls, line: Line, x: Scale, y: Scale) -> Path:
+        """Draw a curve on two axes; distances without a number are left out."""
+        dots = [
+            Dot(x(distance), y(cell.value), distance, cell)
+            for distance, cell in zip(line.distances, line.cells, strict=True)
+            if cell.value is not None
+        ]
+        upper = [(dot.x, y(dot.cell.high)) for dot in dots if dot.cell.high is not None]
+        lower = [(dot.x, y(dot.cell.low)) for dot in dots if dot.cell.low is not None]
+        points, band = (
+            " ".join(f"{left},{top}" for left, top in places)
+            for places in ([(dot.x, dot.y) for dot in dots], [*upper, *reversed(lower)])
+        )
+        return cls(line.network, tuple(dots), points, band)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -86,23 +116,10 @@ def panels(lines: Sequence[Line]) -> tuple[Panel, ...]:
     y = Scale(0.0, shares[-1], HEIGHT - BOTTOM, TOP)
     x_ticks = tuple((x(distance), f"{distance:g}") for distance in distances)
     y_ticks = tuple((y(share), f"{100 * share:g}") for share in shares)
-    directions = dict.fromkeys(line.direction for line in lines)
     return tuple(
-        Panel(direction, tuple(_path(line, x, y) for line in lines if line.direction == direction), x_ticks, y_ticks)
-        for direction in directions
+        Panel(direction, tuple(Path.of(line, x, y) for line in lines if line.direction == direction), x_ticks, y_ticks)
+        for direction in dict.fromkeys(line.direction for line in lines)
     )
-
-
-def _path(line: Line, x: Scale, y: Scale) -> Path:
-    pairs = [(d, cell) for d, cell in zip(line.distances, line.cells, strict=True) if cell.value is not None]
-    dots = tuple(Dot(x(d), y(cell.value), d, cell) for d, cell in pairs if cell.value is not None)
-    upper = [(x(d), y(cell.high)) for d, cell in pairs if cell.high is not None]
-    lower = [(x(d), y(cell.low)) for d, cell in pairs if cell.low is not None]
-    return Path(line.network, dots, _points((dot.x, dot.y) for dot in dots), _points([*upper, *reversed(lower)]))
-
-
-def _points(places: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x},{y}" for x, y in places)
 
 
 def bound(cell: Cell) -> float:
@@ -124,26 +141,24 @@ def round_ticks(top: float) -> tuple[float, ...]:
 
 
 def bars(table: Table) -> tuple[tuple[Bar | None, ...], ...]:
-    """Lay out the intervals of every row; a number without an interval gets none."""
-    columns = [_column_bars([row.cells[i] for row in table.rows]) for i in range(len(table.columns))]
+    """Lay out the intervals of every row, each column on a scale of its own; a number without an interval gets none."""
+    columns: list[list[Bar | None]] = []
+    for i in range(len(table.columns)):
+        cells = [row.cells[i] for row in table.rows]
+        numbers = [v for cell in cells for v in (cell.value, cell.low, cell.high, *cell.runs) if v is not None]
+        place = Scale(min(numbers, default=0.0), max(numbers, default=0.0), 4, 96)
+        columns.append(
+            [
+                None
+                if cell.value is None or cell.low is None or cell.high is None
+                else Bar(place(cell.value), place(cell.low), place(cell.high), tuple(map(place, cell.runs)))
+                for cell in cells
+            ]
+        )
     return tuple(zip(*columns, strict=True))
 
 
-def _column_bars(cells: Sequence[Cell]) -> list[Bar | None]:
-    known = [v for cell in cells for v in (cell.value, cell.low, cell.high, *cell.runs) if v is not None]
-    if not known:
-        return [None] * len(cells)
-    place = Scale(min(known), max(known), 4, 96)
-    return [_bar(cell, place) for cell in cells]
-
-
-def _bar(cell: Cell, place: Scale) -> Bar | None:
-    if cell.value is None or cell.low is None or cell.high is None:
-        return None
-    return Bar(place(cell.value), place(cell.low), place(cell.high), tuple(place(run) for run in cell.runs))
-
-
-def number(value: float | None, column: Column | Change) -> str:
+def number(value: float | None, column: Column | KeyFigure) -> str:
     """Write a number in its column's unit, without the unit.
 
     >>> number(0.8483, Column(key="top1", title="Accuracy"))

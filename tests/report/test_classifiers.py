@@ -36,12 +36,12 @@ def cell(report: Report, network: str, key: str) -> float | None:
 
 
 def test_table_holds_what_brute_force_gives(report: Report) -> None:
-    assert cell(report, "corner", "flips") == 1.0
-    assert cell(report, "brightness", "flips") == 0.0
+    assert cell(report, "corner", "top1_change") == 1.0
+    assert cell(report, "brightness", "top1_change") == 0.0
     assert cell(report, "corner", "accuracy") == 0.0
     assert cell(report, "brightness", "accuracy") == 1.0
     assert cell(report, "corner", "agreement") is None
-    assert (cell(report, "corner", "cost") or 0) > 0
+    assert (cell(report, "corner", "milliseconds") or 0) > 0
 
 
 def test_curves_cover_directions_and_distances(report: Report) -> None:
@@ -55,13 +55,13 @@ def test_curves_cover_directions_and_distances(report: Report) -> None:
 def test_verdict_sees_the_steadier_network(report: Report) -> None:
     assert report.verdict is not None
     assert report.verdict.headline == ("brightness changes its answer on 0.0 % of one-pixel moves, corner on 100.0 %")
-    assert [change.title for change in report.verdict.changes] == ["One-pixel flips", "Accuracy"]
+    assert [figure.title for figure in report.verdict.key_figures] == ["One-pixel flips", "Accuracy", "Consistency"]
 
 
 def test_sliders_show_the_first_pictures(report: Report) -> None:
-    assert [slider.picture.name for slider in report.sliders] == ["picture 1", "picture 2"]
-    by_network = {trace.network: trace for trace in report.sliders[0].traces}
-    assert len(by_network["corner"].flips) == len(report.sliders[0].path) - 1
+    assert [viewer.image.name for viewer in report.viewers] == ["picture 1", "picture 2"]
+    by_network = {trace.network: trace for trace in report.viewers[0].traces}
+    assert len(by_network["corner"].flips) == len(report.viewers[0].path) - 1
     assert by_network["brightness"].flips == ()
 
 
@@ -75,7 +75,7 @@ def test_loader_gives_labels_and_progress_counts_pictures() -> None:
     seen: list[tuple[int, int]] = []
     made = measure({"one": corner}, loader, pictures=0, progress=lambda done, total: seen.append((done, total)))
     assert cell(made, "one", "accuracy") == 0.0
-    assert made.sliders == ()
+    assert made.viewers == ()
     assert seen == [(i, 12 * 6) for i in range(1, 12 * 6 + 1)]
 
 
@@ -95,7 +95,7 @@ def test_adaptive_filters_are_mapped() -> None:
 
 def test_pictures_may_be_named() -> None:
     made = measure({"one": corner}, stripes(12), pictures=["first", "second"])
-    assert [slider.picture.name for slider in made.sliders] == ["first", "second"]
+    assert [viewer.image.name for viewer in made.viewers] == ["first", "second"]
 
 
 def test_images_that_can_be_read_once_are_refused() -> None:
@@ -106,3 +106,10 @@ def test_images_that_can_be_read_once_are_refused() -> None:
 def test_no_network_is_refused() -> None:
     with pytest.raises(ValueError, match="networks is empty. Give at least one classifier"):
         measure({}, stripes(2))
+
+
+@pytest.mark.parametrize("size", [(32, 48), (48, 32)])
+def test_pictures_need_not_be_square(size: tuple[int, int]) -> None:
+    report = measure({"one": brightness}, torch.rand(4, 3, *size), pictures=1)
+    assert cell(report, "one", "top1_change") is not None
+    assert (report.viewers[0].image.height, report.viewers[0].image.width) == size

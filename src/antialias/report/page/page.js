@@ -35,11 +35,11 @@ const TRACE_HEIGHT = 104;
 const HEADROOM = 16;     // room for the flip marks above the bars
 const GUTTER = 40;       // room for the scale beside them
 
-/** Give each first answer of a slider a colour, the most frequent first. */
-function answerColours(slider) {
+/** Give each first answer of a viewer a colour, the most frequent first. */
+function answerColours(viewer) {
   const counts = new Map();
-  for (const trace of slider.traces)
-    for (const [best] of trace.answers) counts.set(best.label, (counts.get(best.label) || 0) + 1);
+  for (const trace of viewer.traces)
+    for (const [best] of trace.predictions) counts.set(best.label, (counts.get(best.label) || 0) + 1);
   const ordered = [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
   return new Map(ordered.map((label, i) => [label, Math.min(i, COLOURS - 1)]));
 }
@@ -50,14 +50,14 @@ function legendOf(colours) {
   return labels.flatMap((label, i) => label === null ? [] : [element("li", {}, element("span", { class: `swatch a${i}` }), label)]);
 }
 
-/** Choose the scale of a slider's bars: confident networks need all of it, hesitant ones would be flat on it. */
-function ceilingOf(slider) {
-  const highest = Math.max(...slider.traces.flatMap((trace) => trace.answers.map(([best]) => best.probability)));
+/** Choose the scale of a viewer's bars: confident networks need all of it, hesitant ones would be flat on it. */
+function ceilingOf(viewer) {
+  const highest = Math.max(...viewer.traces.flatMap((trace) => trace.predictions.map(([best]) => best.probability)));
   return [0.25, 0.5, 1].find((ceiling) => highest <= ceiling) || 1;
 }
 
 function flipsOf(trace) {
-  const labels = trace.answers.map(([best]) => best.label);
+  const labels = trace.predictions.map(([best]) => best.label);
   return labels.map((_, i) => i).filter((i) => i > 0 && labels[i] !== labels[i - 1]);
 }
 
@@ -82,24 +82,24 @@ class Lane {
   }
 
   flipCount() {
-    const moves = this.trace.answers.length - 1;
+    const moves = this.trace.predictions.length - 1;
     return `${this.flips.length} ${this.flips.length === 1 ? "flip" : "flips"} in ${moves} moves`;
   }
 
   summary() {
-    const labels = [...new Set(this.trace.answers.map(([best]) => best.label))];
+    const labels = [...new Set(this.trace.predictions.map(([best]) => best.label))];
     return `${this.trace.network}: ${this.flipCount()}; first answers: ${labels.join(", ")}`;
   }
 
   seek(fraction, onSeek) {
-    const count = this.trace.answers.length;
+    const count = this.trace.predictions.length;
     const width = this.svg.clientWidth;
     onSeek(Math.min(count - 1, Math.max(0, Math.floor((fraction * width - GUTTER) / (width - GUTTER) * count))));
   }
 
   draw() {
     const width = this.svg.clientWidth || 600;
-    const step = (width - GUTTER) / this.trace.answers.length;
+    const step = (width - GUTTER) / this.trace.predictions.length;
     const full = TRACE_HEIGHT - HEADROOM - 8;
     const floor = TRACE_HEIGHT - 7.5;
     const height = (probability) => probability / this.ceiling * full;
@@ -107,7 +107,7 @@ class Lane {
       drawing("path", { class: "grid", d: `M${GUTTER} ${floor - height(p)}H${width}` }),
       drawing("text", { x: GUTTER - 8, y: floor - height(p) + 5.5, "text-anchor": "end" }, String(100 * p)),
     ]);
-    const bars = this.trace.answers.map(([best], i) => drawing("rect", {
+    const bars = this.trace.predictions.map(([best], i) => drawing("rect", {
       class: `step a${this.colours.get(best.label)}`, "data-step": i, "data-label": best.label,
       x: GUTTER + i * step + 0.75, width: Math.max(1, step - 1.5),
       y: floor - height(best.probability), height: height(best.probability),
@@ -118,7 +118,7 @@ class Lane {
   }
 
   show(step) {
-    const [best, ...rest] = this.trace.answers[step];
+    const [best, ...rest] = this.trace.predictions[step];
     this.swatch.className = `swatch a${this.colours.get(best.label)}`;
     this.label.textContent = best.label;
     this.probability.textContent = percent(best.probability);
@@ -144,9 +144,9 @@ function followPointer(node, start, report) {
 }
 
 class Player {
-  constructor(root, sliders) {
+  constructor(root, viewers) {
     this.root = root;
-    this.sliders = sliders;
+    this.viewers = viewers;
     this.find = (selector) => root.querySelector(selector);
     this.range = this.find("input[type=range]");
     this.playButton = this.find(".play");
@@ -172,17 +172,17 @@ class Player {
     this.moveTo(this.clamp(this.step + by));
   }
 
-  get count() { return this.slider.path.length; }
+  get count() { return this.viewer.path.length; }
 
   clamp(step) { return Math.min(this.count - 1, Math.max(0, step)); }
 
   choose(index) {
-    this.slider = this.sliders[index];
+    this.viewer = this.viewers[index];
     this.thumbs.forEach((button, i) => button.setAttribute("aria-pressed", String(i === index)));
     this.showPicture(this.thumbs[index].querySelector("img").src);
-    const colours = answerColours(this.slider);
-    const ceiling = ceilingOf(this.slider);
-    this.lanes = this.slider.traces.map((trace) => new Lane(trace, colours, ceiling, (step) => this.moveTo(step)));
+    const colours = answerColours(this.viewer);
+    const ceiling = ceilingOf(this.viewer);
+    this.lanes = this.viewer.traces.map((trace) => new Lane(trace, colours, ceiling, (step) => this.moveTo(step)));
     this.find(".lanes").replaceChildren(...this.lanes.map((lane) => lane.node));
     this.find(".answers").replaceChildren(...legendOf(colours));
     this.range.max = String(this.count - 1);
@@ -191,13 +191,13 @@ class Player {
   }
 
   showPicture(source) {
-    const { name, width, height, credit } = this.slider.picture;
+    const { name, width, height, credit } = this.viewer.image;
     const image = this.find(".frame img");
     image.src = source;
     image.alt = `${name}; the frame on it is what the networks see`;
     this.find(".frame").style.aspectRatio = `${width} / ${height}`;
     this.find(".frame").classList.toggle("small", width < 160);
-    const truth = this.slider.truth ? `True class: ${this.slider.truth}. ` : "";
+    const truth = this.viewer.truth ? `True class: ${this.viewer.truth}. ` : "";
     this.find(".caption").textContent = truth + credit;
   }
 
@@ -209,15 +209,15 @@ class Player {
   moveTo(step) {
     this.step = step;
     this.range.value = String(step);
-    this.range.setAttribute("aria-valuetext", this.lanes.map((lane) => `${lane.trace.network}: ${lane.trace.answers[step][0].label}`).join("; "));
-    this.placeWindow(...this.slider.path[step]);
+    this.range.setAttribute("aria-valuetext", this.lanes.map((lane) => `${lane.trace.network}: ${lane.trace.predictions[step][0].label}`).join("; "));
+    this.placeWindow(...this.viewer.path[step]);
     this.lanes.forEach((lane) => lane.show(step));
   }
 
   placeWindow(left, top) {
-    const { width, height } = this.slider.picture;
-    const [windowHeight, windowWidth] = this.slider.window;
-    const [firstLeft, firstTop] = this.slider.path[0];
+    const { width, height } = this.viewer.image;
+    const [windowHeight, windowWidth] = this.viewer.window;
+    const [firstLeft, firstTop] = this.viewer.path[0];
     Object.assign(this.find(".window").style, {
       left: `${100 * left / width}%`, top: `${100 * top / height}%`,
       width: `${100 * windowWidth / width}%`, height: `${100 * windowHeight / height}%`,
@@ -338,7 +338,7 @@ class Curves {
 }
 
 const playerRoot = document.querySelector("[data-player]");
-if (playerRoot) new Player(playerRoot, DATA.sliders);
+if (playerRoot) new Player(playerRoot, DATA.viewers);
 const curvesRoot = document.getElementById("curves");
 if (curvesRoot) new Curves(curvesRoot);
 const mapsRoot = document.getElementById("filters");

@@ -16,7 +16,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from antialias.report import Report, SiteMap, Slider, Trace, write
+from antialias.report import Report, ShiftViewer, SiteMap, Trace, write
 
 FLAGS = (
     "--headless=new",
@@ -135,7 +135,7 @@ def shown(page: webdriver.Chrome, trace: Trace) -> tuple[str, str]:
 
 
 def expected(trace: Trace, step: int) -> tuple[str, str]:
-    best = trace.answers[step][0]
+    best = trace.predictions[step][0]
     return best.label, f"{100 * best.probability:.1f} %"
 
 
@@ -146,34 +146,34 @@ def frame_left(page: webdriver.Chrome) -> float:
     return float(left.rstrip("%")) / 100 * width
 
 
-def assert_shows(page: webdriver.Chrome, slider: Slider, step: int) -> None:
-    assert [shown(page, trace) for trace in slider.traces] == [expected(trace, step) for trace in slider.traces]
-    assert frame_left(page) == pytest.approx(slider.path[step][0], abs=0.01)
+def assert_shows(page: webdriver.Chrome, viewer: ShiftViewer, step: int) -> None:
+    assert [shown(page, trace) for trace in viewer.traces] == [expected(trace, step) for trace in viewer.traces]
+    assert frame_left(page) == pytest.approx(viewer.path[step][0], abs=0.01)
     assert [int(bar.get_attribute("data-step") or -1) for bar in page.find_elements(By.CSS_SELECTOR, ".here")] == (
-        [step] * len(slider.traces)
+        [step] * len(viewer.traces)
     )
 
 
 def test_keys_move_the_frame_and_every_answer(page: webdriver.Chrome, sample: Report) -> None:
-    slider = sample.sliders[0]
+    viewer = sample.viewers[0]
     handle = slider_input(page)
-    assert_shows(page, slider, 0)
-    for step in range(1, len(slider.path)):
+    assert_shows(page, viewer, 0)
+    for step in range(1, len(viewer.path)):
         handle.send_keys(Keys.ARROW_RIGHT)
-        assert_shows(page, slider, step)
+        assert_shows(page, viewer, step)
     handle.send_keys(Keys.ARROW_RIGHT)
-    assert_shows(page, slider, len(slider.path) - 1)
+    assert_shows(page, viewer, len(viewer.path) - 1)
     handle.send_keys(Keys.HOME)
-    assert_shows(page, slider, 0)
+    assert_shows(page, viewer, 0)
 
 
 def test_traces_are_drawn_as_computed(page: webdriver.Chrome, sample: Report) -> None:
     colours: dict[str, set[str]] = {}
-    for lane, trace in zip(page.execute_script(TRACES), sample.sliders[0].traces, strict=True):
+    for lane, trace in zip(page.execute_script(TRACES), sample.viewers[0].traces, strict=True):
         assert [bar["label"] for bar in lane["bars"]] == list(trace.labels)
         assert lane["flips"] == list(trace.flips)
-        unit = lane["bars"][0]["height"] / trace.answers[0][0].probability
-        heights = [best[0].probability * unit for best in trace.answers]
+        unit = lane["bars"][0]["height"] / trace.predictions[0][0].probability
+        heights = [best[0].probability * unit for best in trace.predictions]
         assert [bar["height"] for bar in lane["bars"]] == pytest.approx(heights, abs=0.01)
         for bar in lane["bars"]:
             colours.setdefault(bar["label"], set()).add(bar["colour"])
@@ -183,10 +183,10 @@ def test_traces_are_drawn_as_computed(page: webdriver.Chrome, sample: Report) ->
 
 def test_another_picture_brings_its_own_answers(page: webdriver.Chrome, sample: Report) -> None:
     page.find_elements(By.CSS_SELECTOR, ".thumbs button")[1].click()
-    assert_shows(page, sample.sliders[1], 0)
+    assert_shows(page, sample.viewers[1], 0)
     page.find_elements(By.CSS_SELECTOR, ".thumbs button")[1].send_keys(Keys.ARROW_RIGHT)
-    assert_shows(page, sample.sliders[1], 1)
-    assert page.execute_script("return document.querySelector('.frame img').src") == sample.sliders[1].picture.data
+    assert_shows(page, sample.viewers[1], 1)
+    assert page.execute_script("return document.querySelector('.frame img').src") == sample.viewers[1].image.data
 
 
 def test_play_moves_and_pause_stops(page: webdriver.Chrome) -> None:
@@ -198,7 +198,7 @@ def test_play_moves_and_pause_stops(page: webdriver.Chrome) -> None:
 def test_a_press_on_the_trace_moves_there(page: webdriver.Chrome, sample: Report) -> None:
     bar = page.find_element(By.CSS_SELECTOR, 'rect[data-step="20"]')
     webdriver.ActionChains(page).move_to_element(bar).click().perform()
-    assert_shows(page, sample.sliders[0], 20)
+    assert_shows(page, sample.viewers[0], 20)
 
 
 def test_pointing_at_a_curve_reads_its_numbers(page: webdriver.Chrome, sample: Report) -> None:

@@ -1,8 +1,21 @@
 from __future__ import annotations
 
+import matplotlib
 import pytest
 
-from antialias.report._figures import HEIGHT, LEFT, RIGHT, TOP, WIDTH, bars, interval_note, number, panels, round_ticks
+from antialias.report.page._layout import (
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    bars,
+    interval_note,
+    number,
+    panels,
+    ramp,
+    round_ticks,
+)
 from antialias.results import Cell, Column, Line, Row, Table
 
 
@@ -68,3 +81,8 @@ def test_note_without_intervals_is_empty() -> None:
 def test_note_names_the_range_of_counts() -> None:
     cells = [Cell(value=0.5, low=0.4, high=0.6, level=0.95, images=n) for n in (100, 2000)]
     assert interval_note(cells).startswith("Bars are 95% intervals over 100 to 2,000 pictures")
+
+
+def test_colours_of_maps_are_cividis() -> None:
+    cividis = matplotlib.colormaps["cividis"]
+    assert ramp() == [[round(255 * channel) for channel in cividis(i / 32)[:3]] for i in range(33)]

@@ -59,7 +59,7 @@ def test_looking_changes_nothing() -> None:
 def test_maps_are_one_a_picture_and_site() -> None:
     pictures = {"one": images()[0], "two": (images()[1] * 255).byte()}
     made = filter_maps("adaptive", network("identity"), pictures, normalize=None)
-    assert [(maps.picture.name, maps.network) for maps in made] == [("one", "adaptive"), ("two", "adaptive")]
+    assert [(maps.image.name, maps.network) for maps in made] == [("one", "adaptive"), ("two", "adaptive")]
     assert [(site.site, site.taps, len(site.values)) for site in made[0].sites] == [("1", 9, 192), ("2.1", 25, 48)]
 
 

@@ -1,0 +1,168 @@
+"""A whole report of anybody's classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Unpack
+
+from torch import Tensor, nn
+
+from antialias._conventions import ProgressCallback
+from antialias.metrics import Images, ImageStream, Model, Options, flip_rate
+from antialias.models import imagenet_labels
+from antialias.nn import AdaptiveBlurPool2d
+from antialias.results import (
+    ClassifierScore,
+    Comparison,
+    Entry,
+    Evaluation,
+    classifier_scores,
+    cost_of_classifier,
+    verdict,
+)
+
+from ._report import Report, Reproduction, versions
+from .images import DIRECTIONS, class_probabilities, filter_maps, shift_viewer
+
+IMAGENET_CLASSES = 1000
+SCORES: tuple[ClassifierScore, ...] = ("accuracy", "consistency", "top1_change", "mean_absolute_change")
+
+
+def measure(
+    networks: Mapping[str, Model],
+    images: Images,
+    *,
+    labels: Tensor | None = None,
+    class_names: Sequence[str] | None = None,
+    pictures: int | Sequence[str] = 4,
+    seed: int = 0,
+    title: str = "How steady are the answers?",
+    command: str = "",
+    **options: Unpack[Options],
+) -> Report:
+    """Measure classifiers on pictures and fill every section of a report.
+
+    The first network is the baseline: the others are compared with it, picture by picture.
+
+    Args:
+        networks: Classifiers by the name the page shows: callables from `(N, 3, h, w)` to logits `(N, K)`.
+        images: Floats in [0, 1] `(N, 3, H, W)`, or a loader of them, with or without labels, that can be read again.
+        labels: Classes `(N,)`, where the loader does not give them.
+        class_names: Name of each class, in the order of the logits; for 1000 classes ImageNet's by default. Labels
+            whose `class_names` are not as many as the logits are another data set's and give no accuracy.
+        pictures: How many of the first pictures the page shows, or what it calls them.
+        seed: Chooses the windows.
+        title: The page's title.
+        command: The command line that reproduces the page.
+        **options: `normalize`, `resize`, `batch_size`, `level`, `progress`: see `antialias.metrics`; progress counts
+            pictures over all measurements.
+
+    Raises:
+        ValueError: There is no network, or the images can be read only once.
+
+    Example:
+        >>> import torch
+        >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3))], 1)
+        >>> report = measure({"brightness": brightness}, torch.ones(12, 3, 32, 32), pictures=1)
+        >>> report.verdict.headline
+        'brightness changes its answer on 0.0 % of one-pixel moves'
+    """
+    if not networks:
+        raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
+    if not isinstance(images, Tensor) and iter(images) is images:
+        raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
+    names = [f"picture {i + 1}" for i in range(pictures)] if isinstance(pictures, int) else list(pictures)
+    normalize = options.get("normalize", "model")
+    first = tuple(islice(ImageStream(images, labels, options.get("resize")), max(len(names), 1)))
+    classes = class_probabilities(next(iter(networks.values())), first[0].batch, normalize).shape[1]
+    fits = class_names is None or len(class_names) == classes
+    if not fits or class_names is None:
+        class_names = imagenet_labels() if classes == IMAGENET_CLASSES else None
+    labelled = fits and first[0].label is not None
+    comparison = compare_classifiers(networks, images, labels=labels, labelled=labelled, seed=seed, **options)
+    count = comparison.baseline.score("top1_change").images
+    shown = dict(zip(names, first, strict=False))
+    viewers = []
+    for name, picture in shown.items():
+        truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
+        viewer = shift_viewer(networks, picture.pixels, name, class_names=class_names, truth=truth, normalize=normalize)
+        viewers.append(viewer)
+    caveats = ["Intervals are over pictures; they say nothing about another training of the same network."]
+    if not labelled:
+        caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
+    return Report(
+        title=title,
+        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {count:,} pictures that move.",
+        verdict=verdict(comparison),
+        table=comparison.table(caption=""),
+        curves=comparison.curves(),
+        viewers=tuple(viewers),
+        filters=tuple(
+            maps
+            for name, model in networks.items()
+            if isinstance(model, nn.Module) and any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
+            for maps in filter_maps(name, model, {name: p.pixels for name, p in shown.items()}, normalize=normalize)
+        ),
+        reproduction=Reproduction(
+            command=command, versions=versions(), seeds={"windows": seed}, caveats=tuple(caveats)
+        ),
+    )
+
+
+def compare_classifiers(
+    networks: Mapping[str, Model],
+    images: Images,
+    *,
+    labels: Tensor | None = None,
+    labelled: bool = True,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Measure classifiers on pictures: scores, flip rates in three directions, and the time of a forward pass.
+
+    Args:
+        networks: Classifiers by name; the first is what the others are compared with.
+        images: Floats in [0, 1] `(N, 3, H, W)`, or a loader of them that can be read again.
+        labels: Classes `(N,)`, where the loader does not give them.
+        labelled: Whether the labels are of the networks' classes, so that there is an accuracy.
+        seed: Chooses the windows.
+        **options: As those of `measure`.
+
+    Example:
+        >>> import torch
+        >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 1 - x.mean((1, 2, 3))], 1)
+        >>> comparison = compare_classifiers({"one": brightness}, torch.ones(12, 3, 32, 32), labelled=False)
+        >>> comparison.keys
+        ('consistency', 'top1_change', 'mean_absolute_change')
+    """
+    names = SCORES if labelled else SCORES[1:]
+    baseline = next(iter(networks.values()))
+    passes = len(networks) * (len(names) - 1 + len(DIRECTIONS)) + len(networks) - 1
+    if (progress := options.get("progress")) is not None:
+        options["progress"] = ImageCount(progress, passes)
+    square = next(iter(ImageStream(images, labels, options.get("resize")))).batch
+    entries = []
+    for name, model in networks.items():
+        reference = None if model is baseline else baseline
+        scores = classifier_scores(model, images, labels, names=names, seed=seed, reference=reference, **options)
+        curves = [flip_rate(model, images, direction=direction, seed=seed, **options) for direction in DIRECTIONS]
+        cost = cost_of_classifier(model, square, options.get("normalize", "model"))
+        run = Evaluation(model=name, config=None, scores=scores, curves=tuple(curves), cost=cost)
+        entries.append(Entry(name, (run,)))
+    return Comparison(tuple(entries))
+
+
+class ImageCount:
+    """Count pictures over several passes, each of which begins anew."""
+
+    def __init__(self, progress: ProgressCallback, passes: int) -> None:
+        self.progress, self.passes = progress, passes
+        self.before = self.last = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Report that `done` of `total` pictures of a pass are done."""
+        if done <= self.last:
+            self.before += self.last
+        self.last = done
+        self.progress(self.before + done, self.passes * total)

@@ -1,0 +1,33 @@
+"""What a page shows of single pictures: them, a window that moves over them, and where predicted filters blur.
+
+`_image` holds a picture as the page embeds it, `_viewer` the networks' predictions while a window moves over one,
+`_filter_maps` the variance of the filters that a network predicts for one.
+"""
+
+from __future__ import annotations
+
+from ._filter_maps import FilterMaps as FilterMaps
+from ._filter_maps import SiteMap as SiteMap
+from ._filter_maps import filter_maps as filter_maps
+from ._filter_maps import filter_variance as filter_variance
+from ._image import Image as Image
+from ._viewer import DIRECTIONS as DIRECTIONS
+from ._viewer import Prediction as Prediction
+from ._viewer import ShiftViewer as ShiftViewer
+from ._viewer import Trace as Trace
+from ._viewer import class_probabilities as class_probabilities
+from ._viewer import shift_viewer as shift_viewer
+
+__all__ = [
+    "DIRECTIONS",
+    "FilterMaps",
+    "Image",
+    "Prediction",
+    "ShiftViewer",
+    "SiteMap",
+    "Trace",
+    "class_probabilities",
+    "filter_maps",
+    "filter_variance",
+    "shift_viewer",
+]
