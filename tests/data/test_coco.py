@@ -131,6 +131,14 @@ BROKEN = {
     "its run lengths are no whole numbers from 0": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [-5, 605]}},
     "its category_id is 'dog'": {"category_id": "dog"},
     "its image_id is [10]": {"image_id": [10]},
+    "its image_id is '10'": {"image_id": "10"},
+    "its category_id is True": {"category_id": True},
+    "its iscrowd is 'maybe', not 0 or 1": {"iscrowd": "maybe"},
+    "its iscrowd is None, not 0 or 1": {"iscrowd": None},
+    "its iscrowd is 2, not 0 or 1": {"iscrowd": 2},
+    "its iscrowd is [], not 0 or 1": {"iscrowd": []},
+    "its bbox [4, '3', 10, 8] is not x, y, width and height": {"bbox": [4, "3", 10, 8]},
+    "its bbox [True, 3, 10, 8] is not x, y, width and height": {"bbox": [True, 3, 10, 8]},
 }
 
 
@@ -147,6 +155,27 @@ def test_a_broken_annotation_stops_or_is_reported_and_left_out(tmp_path: Path, r
     assert reason in str(said[0].message)
     assert (len(data), data.annotated(0).labels.tolist()) == (3, [0])
     assert [fault.reason for fault in data.faults] == [reason]
+
+
+def test_crowds_are_read_as_numbers_and_as_text(tmp_path: Path) -> None:
+    for number, (said, crowd) in enumerate([(0, 0), (1, 1), ("0", 0), ("1", 1), (" 1 ", 1), (1.0, 1), (False, 0)]):
+        content = _content()
+        content["annotations"][0]["iscrowd"] = said
+        data = CocoInstances(_layout(tmp_path / str(number), content))
+        assert data.annotated(0).crowd.tolist() == [bool(crowd), True]
+
+
+def test_two_images_of_one_file_and_files_without_a_name_are_refused(tmp_path: Path) -> None:
+    content = _content()
+    root = _layout(tmp_path, content)
+    content["images"][2]["file_name"] = "1.png"
+    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"2017.json lists 1.png for images 10 and 30. Give each its own file."):
+        CocoInstances(root, on_broken="skip")
+    content["images"][2]["file_name"] = ""
+    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"2017.json, image 30: its file_name is ''"):
+        CocoInstances(root)
 
 
 def test_entries_that_say_too_little_are_reported_with_everything_else(tmp_path: Path) -> None:

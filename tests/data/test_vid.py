@@ -124,6 +124,21 @@ def test_broken_videos_are_left_out_as_a_whole(tmp_path: Path) -> None:
     assert data.videos == ("flight", "street")
 
 
+def test_frames_are_in_the_order_of_their_numbers_and_have_a_name_each(tmp_path: Path) -> None:
+    root = layout(tmp_path, {"flight": (20, []), "street": (5, [])})
+    for kind, ending in (("Data", "JPEG"), ("Annotations", "xml")):
+        folder = root / kind / "VID" / "val" / "flight"
+        for number in range(20):
+            (folder / f"{number:06}.{ending}").rename(folder / f"{number}.{ending}")
+    (root / "Data" / "VID" / "val" / ".ipynb_checkpoints").mkdir()
+    data = VideoFrames(root, size=8)
+    assert [round(float(255 * frame.mean())) for frame in data.frames([0])] == [4, 8, 12]
+    frame = root / "Data" / "VID" / "val" / "street" / "000001"
+    frame.with_suffix(".jpg").write_bytes(frame.with_suffix(".JPEG").read_bytes())
+    with pytest.raises(BrokenData, match="street: it has two frames of the name 000001"):
+        VideoFrames(root, size=8)
+
+
 def test_nothing_left_is_an_error(tmp_path: Path) -> None:
     layout(tmp_path, {"short": (4, [])})
     with (

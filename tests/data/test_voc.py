@@ -90,6 +90,58 @@ def test_the_larger_training_set_is_taken_where_it_is_whole(tmp_path: Path) -> N
         VocSegmentation(root, "trainaug")
 
 
+def _dotted(root: Path, *lines: str) -> Path:
+    """Write files whose names have dots and a list of one."""
+    _layout(root)
+    for number, name in enumerate(("cam", "cam.0001", "cam.0002.v1")):
+        Image.new("RGB", (32, 24), (number,) * 3).save(root / "JPEGImages" / f"{name}.png")
+        _save(np.full((24, 32), number, np.uint8), root / "SegmentationClass" / f"{name}.png")
+    (root / "ImageSets" / "Segmentation" / "train.txt").write_text("\n".join(lines))
+    return root
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "{}.png", "{}  1", "JPEGImages/{}.png", "/JPEGImages/{}.png /SegmentationClass/{}.png"]
+)
+def test_the_file_that_a_list_names_is_read_whatever_dots_it_has(tmp_path: Path, line: str) -> None:
+    names = ("cam.0001", "cam", "cam.0002.v1")
+    data = VocSegmentation(_dotted(tmp_path, *(line.format(name, name) for name in names)))
+    assert [(int(image.max()), int(mask.max())) for image, mask in map(data.segmented, range(3))] == [
+        (1, 1),
+        (0, 0),
+        (2, 2),
+    ]
+
+
+def test_a_list_may_name_a_mask_of_another_name_or_folder(tmp_path: Path) -> None:
+    root = _dotted(tmp_path, "JPEGImages/cam.png SegmentationClass/cam.0001.png", "cam.png more/cam.png")
+    _save(np.full((24, 32), 9, np.uint8), root / "more" / "cam.png")
+    data = VocSegmentation(root)
+    assert [int(data.segmented(number)[1].max()) for number in (0, 1)] == [1, 9]
+
+
+def test_two_files_for_one_name_are_an_error_and_the_ending_settles_it(tmp_path: Path) -> None:
+    root = _dotted(tmp_path, "cam.0001")
+    Image.new("RGB", (32, 24)).save(root / "JPEGImages" / "cam.0001.JPG")
+    Image.new("RGB", (32, 24)).save(root / "JPEGImages" / "._cam.0002.v1.jpg")
+    message = "JPEGImages has cam.0001.JPG and cam.0001.png for the name 'cam.0001'. Keep one of them."
+    for on_broken in ("stop", "skip"):
+        with pytest.raises(ValueError, match=message):
+            VocSegmentation(root, on_broken=on_broken)  # type: ignore[arg-type]
+    (root / "ImageSets" / "Segmentation" / "train.txt").write_text("cam.0001.png\ncam.0002.v1\n")
+    assert _names(VocSegmentation(root)) == ["cam.0001", "cam.0002.v1"]
+    Image.new("L", (32, 24)).save(root / "SegmentationClass" / "cam.0001.tif")
+    with pytest.raises(
+        ValueError, match=r"SegmentationClass has cam.0001.png and cam.0001.tif for the name 'cam.0001'"
+    ):
+        VocSegmentation(root)
+
+
+def test_a_name_without_a_file_is_missed_under_that_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"(?s)2 cannot be used.*JPEGImages/cam.0009.jpg: it is missing.*cam.0009.png"):
+        VocSegmentation(_dotted(tmp_path, "cam.0009"))
+
+
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"nowhere is not a folder. Use voc:DIR with VOC2012 as DIR, which holds"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
+from antialias.data._classes import in_order
 from antialias.data.images import (
     Fault,
     OnBroken,
@@ -56,6 +57,7 @@ class _Video(NamedTuple):
     folder: Path
     length: int
     frames: tuple[_Frame, ...]
+    double: str = ""  # a name that two frames have
 
 
 class VideoFrames:
@@ -92,7 +94,7 @@ class VideoFrames:
         videos = read_video_classes(root / MAPPING)
         self.size, self.classes, self.groups = size, tuple(one.name for one in videos), [one.outputs for one in videos]
         self._number = {one.synset: number for number, one in enumerate(videos)}
-        folders = sorted(entry for entry in frames.iterdir() if entry.is_dir())
+        folders = sorted(entry for entry in frames.iterdir() if entry.is_dir() and entry.name[0] != ".")
         if not folders:
             raise FileNotFoundError(f"{frames} {contents(frames)}, no folder of a video. Unpack VID there.")
         self.on_broken, self.faults = on_broken, list[Fault]()
@@ -133,6 +135,8 @@ class VideoFrames:
         return faults
 
     def _faults_of(self, video: _Video, look: Callable[[Path], object] = image_size) -> list[Fault]:
+        if video.double:
+            return [Fault(str(video.folder), f"it has two frames of the name {video.double}")]
         if not video.frames:
             return [Fault(str(video.folder), f"it has {video.length} frames, and {_PARTS} are needed")]
         results = [value_or_fault(look, frame.image) for frame in video.frames]
@@ -176,10 +180,13 @@ def _folder(folder: Path) -> Path:
 
 def _video(folder: Path, annotations: Path) -> _Video:
     """Choose a video's frames; one that is too short has none."""
-    images = sorted(file for file in folder.iterdir() if file.suffix.upper() in (".JPEG", ".JPG"))
-    chosen = [images[k * len(images) // _PARTS] for k in _CHOSEN] if len(images) >= _PARTS else []
-    frames = tuple(_Frame(image, annotations / f"{image.stem}.xml") for image in chosen)
-    return _Video(folder, len(images), frames)
+    files = [file for file in folder.iterdir() if file.suffix.upper() in (".JPEG", ".JPG") and file.name[0] != "."]
+    images = {file.stem: file for file in sorted(files)}
+    names = in_order(images)
+    chosen = [names[k * len(names) // _PARTS] for k in _CHOSEN] if len(names) >= _PARTS else []
+    frames = tuple(_Frame(images[name], annotations / f"{name}.xml") for name in chosen)
+    double = [name for name in names if sum(file.stem == name for file in files) > 1] if len(names) < len(files) else []
+    return _Video(folder, len(names), frames, *double[:1])
 
 
 def read_video_classes(file: Path) -> list[VideoClass]:

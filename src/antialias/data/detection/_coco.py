@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -27,7 +27,7 @@ from antialias.data.images import (
 )
 
 from ._annotation import Annotation
-from ._coco_entries import sound_entries, why_no_box, why_no_mask
+from ._coco_entries import crowd_of, sound_entries, why_no_box, why_no_mask
 
 Empty = Literal["keep", "leave out"]
 
@@ -231,23 +231,29 @@ def _images(
     sizes = {image["id"]: (image["height"], image["width"]) for image in images}
     if len(sizes) < len(images):
         raise ValueError(f"{file} lists {len(images)} images by {len(sizes)} ids. Give each its own.")
+    double = [name for name, count in Counter(image["file_name"] for image in images).items() if count > 1]
+    if double:
+        ids = [str(image["id"]) for image in images if image["file_name"] == double[0]]
+        raise ValueError(f"{file} lists {double[0]} for images {' and '.join(ids)}. Give each its own file.")
     needed = {"image_id": int, "category_id": int, "bbox": list, "segmentation": (list, Mapping)}
     annotations, broken = sound_entries(content["annotations"], needed, file, "annotation")
     faults += broken
     labels, objects = {number: i for i, number in enumerate(category_ids)}, defaultdict(list)
     for number, annotation in enumerate(annotations):
-        box, segmentation = annotation["bbox"], annotation["segmentation"]
-        if (size := sizes.get(annotation["image_id"])) is None:
+        box, segmentation, crowd = annotation["bbox"], annotation["segmentation"], crowd_of(annotation)
+        size, label = sizes.get(annotation["image_id"]), labels.get(annotation["category_id"])
+        if size is None:
             reason = f"its image_id {annotation['image_id']} is not listed"
-        elif (label := labels.get(annotation["category_id"])) is None:
+        elif label is None:
             reason = f"its category_id {annotation['category_id']} is not listed"
+        elif crowd is None:
+            reason = f"its iscrowd is {annotation['iscrowd']!r}, not 0 or 1"
         else:
             reason = why_no_box(box, size) or why_no_mask(segmentation, size)
             if reason is None:
-                crowd = bool(annotation.get("iscrowd", 0))
                 objects[annotation["image_id"]].append(_Object(tuple(box), label, segmentation, crowd))
-                continue
-        faults.append(Fault(f"{file}, annotation {annotation.get('id', number)}", reason))
+        if reason is not None:
+            faults.append(Fault(f"{file}, annotation {annotation.get('id', number)}", reason))
     listed = [_Image(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in images]
 
     def faults_of(image: _Image) -> list[Fault]:

@@ -30,13 +30,29 @@ def sound_entries(
             place = entry.get("id", number)
             if missing := [key for key in needed if key not in entry]:
                 reason = f"it has no {missing[0]}"
-            elif wrong := [key for key, kinds in needed.items() if not isinstance(entry[key], kinds)]:
+            elif wrong := [key for key, kinds in needed.items() if not _is(entry[key], kinds)]:
                 reason = f"its {wrong[0]} is {entry[wrong[0]]!r}"
         if reason is None:
             sound.append(entry)
         else:
             faults.append(Fault(f"{file}, {kind} {place}", reason))
     return sound, faults
+
+
+def _is(value: Any, kinds: Any) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool) and value != ""
+
+
+def crowd_of(annotation: Mapping[str, Any]) -> bool | None:
+    """Return whether an annotation is of a crowd: 0 or 1, as a number or a text; `None` where it says something else.
+
+    Example:
+        >>> [crowd_of({"iscrowd": said}) for said in (1, "0", "no")], crowd_of({})
+        ([True, False, None], False)
+    """
+    said = annotation.get("iscrowd", 0)
+    said = said.strip() if isinstance(said, str) else said
+    return next((bool(value) for value in (0, 1) if said in (value, str(value))), None)
 
 
 def why_no_box(box: Sequence[Any], size: tuple[int, int]) -> str | None:
@@ -66,7 +82,7 @@ def why_no_mask(segmentation: Any, size: tuple[int, int]) -> str | None:
     if tuple(lengths) != size:
         return f"its run lengths are for {tuple(lengths)}, the picture is {size}"
     if isinstance(counts, list):
-        if not all(isinstance(count, int) and count >= 0 for count in counts):
+        if not all(_is(count, int) and count >= 0 for count in counts):
             return "its run lengths are no whole numbers from 0"
         if sum(counts) != size[0] * size[1]:
             return f"its run lengths cover {sum(counts)} pixels of {size[0] * size[1]}"
@@ -74,4 +90,4 @@ def why_no_mask(segmentation: Any, size: tuple[int, int]) -> str | None:
 
 
 def _finite(numbers: Sequence[Any]) -> bool:
-    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+    return all(_is(number, int | float) and math.isfinite(number) for number in numbers)

@@ -2,7 +2,7 @@
 
 `_faults` collects what is broken and stops or leaves it out. `_pixels` reads sizes, pixels, parts and class ids by the
 rules that docs/training.md states: which way up an image is (`_orientation`) and what its numbers mean (`_values`).
-`_transforms` resizes and crops images together with their masks and boxes.
+`_names` finds the files that a list names. `_transforms` resizes and crops images together with their masks and boxes.
 """
 
 from ._faults import BrokenData as BrokenData
@@ -13,6 +13,8 @@ from ._faults import contents as contents
 from ._faults import faults_in as faults_in
 from ._faults import raise_or_report as raise_or_report
 from ._faults import value_or_fault as value_or_fault
+from ._names import FilesByName as FilesByName
+from ._names import name_of as name_of
 from ._pixels import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from ._pixels import Box as Box
 from ._pixels import broken_images as broken_images

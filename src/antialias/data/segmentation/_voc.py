@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from antialias._conventions import IGNORED
-from antialias.data.images import OnBroken, contents
+from antialias.data.images import IMAGE_SUFFIXES, FilesByName, OnBroken, contents, name_of
 
 from ._mask_files import ImageAndMask, MaskFiles
 
@@ -19,6 +19,9 @@ _LISTS = Path("ImageSets/Segmentation")
 
 class VocSegmentation(MaskFiles):
     """Read `JPEGImages/*.jpg` with `SegmentationClass/*.png` by the lists in `ImageSets/Segmentation`.
+
+    A line of a list is a name, or a file with its ending, or two files, the picture's and the mask's. What is behind a
+    dot belongs to the name, unless it is the ending of a picture.
 
     Where the larger training set is there (Hariharan et al., ICCV 2011: `trainaug.txt` with `SegmentationClassAug`),
     the split `"train"` is that. The test set's masks are not public, so the split `"test"` is VOC's `val`. Borders
@@ -38,7 +41,7 @@ class VocSegmentation(MaskFiles):
 
     Raises:
         FileNotFoundError: A folder or a list is missing.
-        ValueError: The list is empty, or a file is broken and `on_broken="stop"`.
+        ValueError: The list is empty, a name has two files, or a file is broken and `on_broken="stop"`.
     """
 
     def __init__(
@@ -52,10 +55,16 @@ class VocSegmentation(MaskFiles):
     ) -> None:
         folder = _folder(Path(root))
         self.list, masks = _list(folder, split)
-        names = [Path(line.split()[0]).stem for line in self.list.read_text().splitlines() if line.strip()]
-        if not names:
+        lines = [line.strip() for line in self.list.read_text().splitlines() if line.strip()]
+        if not lines:
             raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")
-        files = [ImageAndMask(folder / "JPEGImages" / f"{name}.jpg", masks / f"{name}.png") for name in names]
+        images, ids_of = FilesByName(folder / "JPEGImages", ".jpg"), FilesByName(masks, ".png")
+        files = []
+        for line in lines:
+            words = line.split()
+            image = _listed(folder, words[0], images)
+            has_mask = len(words) > 1 and Path(words[1]).suffix.lower() in IMAGE_SUFFIXES
+            files.append(ImageAndMask(image, _listed(folder, words[1] if has_mask else name_of(image), ids_of)))
         ids = {number: number for number in (*range(21), IGNORED)}
         super().__init__(files, _CLASSES.split(), ids, order=classes, size=size, on_broken=on_broken)
 
@@ -72,6 +81,12 @@ def _folder(root: Path) -> Path:
     if missing := [name for name in ("JPEGImages", "SegmentationClass") if not (folder / name).is_dir()]:
         raise FileNotFoundError(f"{folder} has no folder {missing[0]}: it {contents(folder)}. Put it there.")
     return folder
+
+
+def _listed(folder: Path, word: str, files: FilesByName) -> Path:
+    """Return the file that a list names, below the folder or by name."""
+    path = folder / word.lstrip("/")
+    return path if "/" in word and path.is_file() else files.find(Path(word).name)
 
 
 def _list(folder: Path, split: str) -> tuple[Path, Path]:
