@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from antialias.models import TinyResNet, build, load, save
-from antialias.nn import Adaptive, Filter, Fixed
+from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.surgery import conversion_of, convert_
 
 
@@ -141,3 +143,124 @@ def test_files_that_are_none_of_ours_are_refused(tmp_path: Path) -> None:
 def test_a_network_without_data_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="conv1.weight is on the meta device and has no data"):
         save(TinyResNet().to("meta"), tmp_path / "m.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Mine(Adaptive):
+    """A filter of the user's: one that knows how it was made."""
+
+    strength: float = 1.0
+
+    def build(self, *args: Any, **kwargs: Any) -> nn.Module:
+        layer = super().build(*args, **kwargs)
+        nn.init.constant_(layer.get_parameter("bn.weight"), float(self.strength))
+        return layer
+
+
+def test_a_filter_of_the_users_is_passed_in_by_class(tmp_path: Path) -> None:
+    path, model = tmp_path / "m.safetensors", build("antialias:TinyResNet", num_classes=3)
+    convert_(model, Mine(groups=2, strength=0.5), example=torch.zeros(1, 3, 64, 64))
+    save(_scramble_(model), path)
+    with pytest.raises(ValueError, match=r"filter 'Mine' is unknown. Use one of Adaptive, .*pass .*filters=\(Mine,\)"):
+        load(path)
+    loaded = load(path, filters=(Mine,))
+    assert torch.equal(_outputs(loaded), _outputs(model))
+    layers = conversion_of(loaded).filters().values()
+    assert {type(layer) for layer in layers} == {AdaptiveBlurPool2d}
+    save(loaded, path)
+    mine = TinyResNet(num_classes=3)
+    assert torch.equal(_outputs(load(path, mine, filters=(Fixed, Mine))), _outputs(model))
+    with pytest.raises(ValueError, match=r"filters=\(<class 'int'>,\) holds what is no filter config"):
+        load(path, filters=(int,))  # type: ignore[arg-type]
+
+
+def test_a_filter_of_the_users_with_other_arguments_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    _write(path, conversion={"version": 1, "steps": [_step(filter={"filter": "Fixed", "colour": "red"})]})
+    with pytest.raises(ValueError, match="filter 'Fixed' does not take what was saved: .*'colour'"):
+        load(path, TinyResNet(num_classes=3))
+
+
+def _step(**changes: object) -> dict[str, object]:
+    model = TinyResNet(num_classes=3)
+    (step,) = convert_(model, Fixed(), example=torch.zeros(1, 3, 64, 64)).to_dict()["steps"]
+    return {**step, **changes}
+
+
+def _write(path: Path, **changes: object) -> None:
+    """Write a file whose header says other things than `save` would."""
+    model = TinyResNet(num_classes=3)
+    save(model, path)
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["antialias"])
+    save_file(model.state_dict(), path, metadata={"antialias": json.dumps({**header, **changes})})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": 3}, r"m.safetensors does not say how to rebuild its network \(name is 3\). Use a file of antialias"),
+        ({"num_classes": "many"}, r"\(num_classes is 'many'\)"),
+        ({"num_classes": -5}, r"\(num_classes is -5\)"),
+        ({"conversion": [1, 2]}, r"\(conversion is \[1, 2\]\)"),
+        ({"conversion": {}}, r"\(conversion: 'steps'\)"),
+        ({"conversion": {"version": 1, "steps": 7}}, r"\(conversion: 'int' object is not iterable\)"),
+        ({"conversion": {"version": 1, "steps": [{}]}}, r"\(conversion: '\w+'\)"),
+        ({"ties": ["a"]}, r"\(ties is \['a'\]\)"),
+        ({"ties": {"a": 1}}, r"\(ties is {'a': 1}\)"),
+        ({"ties": {"fc.weight": "nothing"}}, "shares nothing, which it does not hold. Use a file of antialias.save."),
+        ({"ties": {"forward": "fc.weight"}}, r"does not fit TinyResNet: 1 unexpected \(such as forward\)"),
+        ({"channels_last": "yes"}, r"\(channels_last is 'yes'\)"),
+        ({"name": "timm:hf-hub:somebody/model"}, "timm model='hf-hub:somebody/model' is unknown."),
+        ({"name": "smp:Unet:tu-hf-hub:somebody/model"}, "smp encoder='tu-hf-hub:somebody/model' is unknown."),
+        ({"name": "antialias:MaskRCNN:timm:hf-hub:a/b"}, "backbone='timm:hf-hub:a/b' is unknown."),
+    ],
+)
+def test_headers_that_are_nonsense_are_refused(
+    changes: dict[str, object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("something was fetched"))
+    path = tmp_path / "m.safetensors"
+    _write(path, **changes)
+    with pytest.raises(ValueError, match=message):
+        load(path, None if "name" in changes else TinyResNet(num_classes=3))
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[1]", '"text"', "3", '{"format": 1}', "[" * 100_000])
+def test_headers_that_are_no_headers_are_refused(text: str, tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "m.safetensors", metadata={"antialias": text})
+    with pytest.raises(ValueError, match=r"m.safetensors does not say how to rebuild its network \(.*\). Use a file"):
+        load(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("part", [0, 4, 8, 100, 0.5, -1])
+def test_truncated_files_are_refused(part: float, tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    save(TinyResNet(num_classes=3), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content)) if isinstance(part, float) else part])
+    with pytest.raises(ValueError, match=r"m.safetensors is not a safetensors file \("):
+        load(path)
+    with pytest.raises(ValueError, match=r"m.safetensors holds no weights that can be read \("):
+        build("antialias:TinyResNet", weights=path)
+
+
+def test_weights_that_would_run_code_are_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"state_dict": {}, "hook": Mine()}, path)
+    with pytest.raises(ValueError, match=r"w.pth holds no weights that can be read \("):
+        build("antialias:TinyResNet", weights=path)
+    path.write_text("no tensors")
+    with pytest.raises(ValueError, match=r"w.pth holds no weights that can be read \("):
+        build("antialias:TinyResNet", weights=path)
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r"w.pth holds list, no state dict"):
+        build("antialias:TinyResNet", weights=path)
+
+
+def test_a_filter_that_json_cannot_say_is_refused_when_it_is_saved(tmp_path: Path) -> None:
+    model = TinyResNet(num_classes=3)
+    convert_(model, Mine(strength=torch.ones(())), example=torch.zeros(1, 3, 64, 64))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"the conversion of TinyResNet cannot be written \(.*Tensor.*\). Use filter"):
+        save(model, tmp_path / "m.safetensors")
+    assert not (tmp_path / "m.safetensors").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,12 +149,13 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
     return Conversion(model)
 
 
-def replay_(model: nn.Module, values: Mapping[str, Any]) -> Conversion:
+def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[Filter]] = ()) -> Conversion:
     """Convert a network as another of its kind was, from `Conversion.to_dict()`, without running it.
 
     Args:
         model: The network; it is changed.
         values: The conversion as plain values.
+        filters: Filter configs of the user's own that it may name.
 
     Raises:
         ValueError: The network does not have the modules that the conversion names, or is converted already.
@@ -163,7 +164,7 @@ def replay_(model: nn.Module, values: Mapping[str, Any]) -> Conversion:
         raise ValueError(f"{type(model).__name__} is converted already. Call conversion_of(model).revert_() first.")
     steps = [
         ConversionStep(
-            filter_from_dict(step["filter"]),
+            filter_from_dict(step["filter"], filters),
             step["placement"],
             tuple(map(site_from_dict, step["sites"])),
             tuple(map(edit_from_dict, step.get("rest", ()))),

@@ -47,7 +47,7 @@ class Header:
                 )
             header = cls(**{field.name: values[field.name] for field in fields(cls)})
         except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
-            raise _unreadable(path, str(error) or type(error).__name__) from error
+            raise unreadable(path, str(error) or type(error).__name__) from error
         expected: dict[str, type | tuple[type, ...]] = {
             "name": (str, type(None)),
             "num_classes": (int, type(None)),
@@ -58,13 +58,14 @@ class Header:
         for name, kind in expected.items():
             value = getattr(header, name)
             if not isinstance(value, kind):
-                raise _unreadable(path, f"{name} is {value!r}")
+                raise unreadable(path, f"{name} is {value!r}")
         if not all(isinstance(name, str) for name in header.ties.values()):
-            raise _unreadable(path, f"ties is {header.ties!r}")
+            raise unreadable(path, f"ties is {header.ties!r}")
         if header.num_classes is not None and header.num_classes < 1:
-            raise _unreadable(path, f"num_classes is {header.num_classes}")
+            raise unreadable(path, f"num_classes is {header.num_classes}")
         return header
 
 
-def _unreadable(path: Path, reason: str) -> ValueError:
+def unreadable(path: Path, reason: str) -> ValueError:
+    """Return the error of a file that does not say how to rebuild its network."""
     return ValueError(f"{path} does not say how to rebuild its network ({reason}). Use a file of antialias.save.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from antialias.models._origin import LIBRARIES, Origin, origin_of
 from antialias.models.backbones import freeze_as_
 from antialias.models.libraries import build_architecture
+from antialias.nn import Filter
 from antialias.surgery import conversion_of, replay_
 
-from ._header import Header
+from ._header import Header, unreadable
 
 _KEY = "antialias"
 
@@ -30,7 +32,7 @@ def save(model: nn.Module, path: str | Path) -> None:
         path: Where to write; `.safetensors` by custom. Its folder is made.
 
     Raises:
-        ValueError: A tensor has no data (meta device).
+        ValueError: A tensor has no data (meta device), or a filter config holds what JSON cannot say.
 
     Example:
         >>> from antialias.models import build, load
@@ -59,12 +61,19 @@ def save(model: nn.Module, path: str | Path) -> None:
         ties=ties,
         channels_last=any(_is_channels_last(parameter) for parameter in model.parameters()),
     )
+    try:
+        metadata = {_KEY: header.to_json()}
+    except TypeError as error:
+        raise ValueError(
+            f"the conversion of {type(model).__name__} cannot be written ({error}). "
+            "Use filters whose fields are numbers, words or tuples of them."
+        ) from error
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={_KEY: header.to_json()})
+    save_file(tensors, path, metadata=metadata)
 
 
-def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
+def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[type[Filter]] = ()) -> nn.Module:
     """Read a network from a file written by `save`, in evaluation mode on the CPU.
 
     Fetches nothing and unpickles nothing: a name in the file is resolved only if it begins with `timm:`,
@@ -74,13 +83,15 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         path: The file.
         model: The network to fill, unconverted (the file's conversion is applied to it) or converted the same way;
             changed in place. Needed for a network that `models.build` did not make.
+        filters: Filter configs of your own, as classes, that the network may have been converted with.
 
     Returns:
         The network, bit-identical to the saved one.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not a safetensors file, does not say what it holds, or does not fit `model`.
+        ValueError: It is not a safetensors file, does not say what it holds, names a filter that is neither this
+            package's nor in `filters`, or does not fit `model`.
     """
     path = Path(path)
     header, tensors = _read(path)
@@ -92,7 +103,10 @@ def load(path: str | Path, model: nn.Module | None = None) -> nn.Module:
         model = build_architecture(Origin(header.name, header.num_classes))
     freeze_as_(model, tensors.keys() | header.ties.keys())
     if header.conversion is not None and conversion_of(model) is None:
-        replay_(model, header.conversion)
+        try:
+            replay_(model, header.conversion, filters)
+        except (KeyError, TypeError, AttributeError, StopIteration, IndexError) as error:
+            raise unreadable(path, f"conversion: {error or type(error).__name__}") from error
     _fill_(model, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
     for tied, name in header.ties.items():  # to the very object that the first name refers to
         owner, _, attribute = tied.rpartition(".")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from antialias.models.backbones import freeze_as_
@@ -33,13 +36,20 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: There is no such file.
+        ValueError: It is neither of these, or no state dict.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"weights={str(path)!r} is not a file. Use an existing path, 'default' or None.")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds no weights that can be read ({error}). Use a safetensors file, or a state dict of tensors "
+            "alone that torch.save wrote."
+        ) from error
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} holds {type(state).__name__}, no state dict. Save model.state_dict().")
     return state.get("state_dict", state)

@@ -65,7 +65,9 @@ def from_smp(origin: Origin, pretrained: bool | None) -> nn.Module:
     if architecture not in names:
         raise ValueError(f"smp architecture={architecture!r} is unknown. Use one of: {', '.join(sorted(names))}.")
     encoder = encoder or "resnet34"
-    if encoder not in smp.encoders.get_encoder_names() and not encoder.startswith("tu-"):
+    # Of timm's own names only: smp hands others on to timm, which fetches what hf-hub:NAME names.
+    of_timm = encoder.startswith("tu-") and require("timm", extra="tasks").is_model(encoder.removeprefix("tu-"))
+    if encoder not in smp.encoders.get_encoder_names() and not of_timm:
         raise _nearest("smp encoder", encoder, smp.encoders.get_encoder_names())
     classes = 1 if origin.num_classes is None else origin.num_classes
     model = names[architecture](encoder, encoder_weights="imagenet" if pretrained else None, classes=classes)

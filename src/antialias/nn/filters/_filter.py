@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from antialias.nn._checks import check_one_of
 from antialias.nn.layers import PHASES, Init, Phase, PolyphasePool2d
 from antialias.ops import PaddingMode, check_padding_mode
 
+_HOME = "antialias.nn."
 _NOT_SHOWN = (("phase", None), ("predictor", "full"))  # nothing out of the ordinary
 
 
@@ -110,11 +111,15 @@ class Filter(ABC):
         return {"filter": type(self).__name__, **asdict(self)}
 
 
-def filter_from_dict(values: Mapping[str, object]) -> Filter:
+def filter_from_dict(values: Mapping[str, object], filters: Sequence[type[Filter]] = ()) -> Filter:
     """Read back what `Filter.to_dict` wrote.
 
+    Args:
+        values: What it wrote; nobody vouches for it.
+        filters: Configs of the user's own that may be named there, beside those of this package.
+
     Raises:
-        ValueError: The name of the filter is unknown.
+        ValueError: The name of the filter is unknown, it does not take what was written, or `filters` holds no configs.
 
     Example:
         >>> from antialias.nn import Fixed
@@ -123,7 +128,19 @@ def filter_from_dict(values: Mapping[str, object]) -> Filter:
     """
     arguments = dict(values)
     name = str(arguments.pop("filter", None))
-    known: dict[str, Callable[..., Filter]] = {config.__name__: config for config in Filter.__subclasses__()}
+    if not all(isinstance(config, type) and issubclass(config, Filter) for config in filters):
+        raise ValueError(f"filters={tuple(filters)} holds what is no filter config. Pass classes such as Adaptive.")
+    # Of all classes only these: a file must not choose among whatever has been imported.
+    own = {config.__name__: config for config in Filter.__subclasses__() if config.__module__.startswith(_HOME)}
+    known: dict[str, Callable[..., Filter]] = {**own, **{config.__name__: config for config in filters}}
     if name not in known:
-        raise ValueError(f"filter {name!r} is unknown. Use one of {', '.join(sorted(known))}.")
-    return known[name](**arguments)
+        raise ValueError(
+            f"filter {name!r} is unknown. Use one of {', '.join(sorted(known))}, or, where it is a class of your own, "
+            f"pass it to what reads the file: aa.load(path, filters=({name},))."
+        )
+    try:
+        return known[name](**arguments)
+    except TypeError as error:
+        raise ValueError(
+            f"filter {name!r} does not take what was saved: {error}. Use the class it was saved with."
+        ) from error
