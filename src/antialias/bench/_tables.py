@@ -14,15 +14,13 @@ class TextTable(NamedTuple):
 
     Attributes:
         title: What it shows.
-        columns: Headings: the first `texts` of words, the others of numbers.
-        rows: Cells, one for each column.
-        texts: Number of columns of words.
+        columns: Headings.
+        rows: Cells, one for each column; the first names the row.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
-    texts: int = 1
 
 
 def tables_of_times(results: Iterable[Result]) -> list[TextTable]:
@@ -64,7 +62,7 @@ def table_of_targets(results: Iterable[TargetResult]) -> TextTable:
 def table_of_scaling(fits: Iterable[ScalingFit]) -> TextTable:
     """Make the table of scaling curves: a row each, with the power of the size that time grows as."""
     rows = [(each.benchmark, each.pass_name, f"{each.exponent:.2f}") for each in fits]
-    return TextTable("Scaling", ("time grows as this power of the size", "pass", "power"), rows, texts=2)
+    return TextTable("Scaling", ("time grows as this power of the size", "pass", "power"), rows)
 
 
 def number(value: float | None, unit: float = 1.0) -> str:
