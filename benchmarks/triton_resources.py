@@ -22,8 +22,9 @@ from triton import knobs
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from antialias.ops import _triton as ours
-from antialias.ops import _triton_kernels as kernels
+from antialias.ops.adaptive import _triton_kernels as kernels
+from antialias.ops.adaptive import _triton_launch as ours
+from antialias.ops.adaptive._reference import Settings
 
 SHAPE, GROUPS, STRIDE = (32, 256, 56, 56), 8, (2, 2)
 # TB/s of memory bandwidth, as the makers state it: A100 80 GB (sm_80), H100 SXM (sm_90).
@@ -48,7 +49,7 @@ def launches(kernel_size: int, dtype: torch.dtype, layout: str, joint: bool) -> 
         return torch.empty(shape, dtype=dtype, device="meta", memory_format=LAYOUTS[layout])
 
     x, y, logits = maps(*SHAPE), maps(n, channels, *kept), maps(n, GROUPS * kernel_size**2, *kept)
-    settings = ours.Settings(kernel_size, *STRIDE, joint, "reflect")
+    settings = Settings(kernel_size, *STRIDE, joint, "reflect")
     yield ours.forward_launch(x, logits, y, settings)
     yield from ours.backward_launches(y, x, logits, x, logits, settings)
 

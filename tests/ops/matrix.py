@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from antialias.ops import adaptive_blur2d
-from antialias.ops._cpp import LIBRARY, TOLERANCE
+from antialias.ops._library import LIBRARY, TOLERANCE
 
 needs_kernel = pytest.mark.skipif(not LIBRARY.exists(), reason="no compiler here, as test_backends.py makes sure")
 
@@ -46,9 +46,9 @@ GEOMETRIES = (
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 # Every geometry in both layouts and in two of the three types, every type in both layouts.
 MATRIX = [
-    (geometry, DTYPES[(number + turn) % 3], layout)
+    (geometry, DTYPES[(number + shift) % 3], layout)
     for number, geometry in enumerate(GEOMETRIES)
-    for turn, layout in enumerate(LAYOUTS)
+    for shift, layout in enumerate(LAYOUTS)
 ]
 
 

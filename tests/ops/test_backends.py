@@ -8,14 +8,14 @@ import matrix
 import pytest
 import torch
 
-from antialias.ops import _cpp, adaptive_blur2d, backends, filter_weights
+from antialias.ops import _library, adaptive_blur2d, backends, filter_weights
 
 NAMES = [status.name for status in backends() if not status.why_not]
 
 
 def test_the_kernel_is_built_where_it_can_be():
     can = (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")) and importlib.util.find_spec("torch")
-    assert not can or _cpp.LIBRARY.exists(), _cpp.why_not(torch.empty(0))
+    assert not can or _library.LIBRARY.exists(), _library.why_not(torch.empty(0))
 
 
 @pytest.mark.parametrize("backend", NAMES)

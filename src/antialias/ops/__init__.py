@@ -1,27 +1,30 @@
 """The mathematics: padding, fixed low-pass filters, and filters given per location and channel group or per picture.
 
-`_reference.py` is the definition of the adaptive filter; every faster backend agrees with it in float64.
+A folder an operation: `adaptive/`, `blur/`, `max_pool/`, `padded_conv/` and `memory_format/`. Each says in its
+`__init__` what it is; `_reference.py` is its definition, and every faster backend agrees with that in float64. Below
+them lie `_pad.py`, `_layout.py`, `_backend.py` (which backend runs, and why another cannot), `_library.py` (the C++
+kernels' library) and `_registration.py` (what torch must know of them). `_dynamic_filter.py` needs no kernel.
 """
 
 from __future__ import annotations
 
-from ._blur import binomial as binomial
-from ._blur import blur as blur
-from ._dynamic import dynamic_filter2d as dynamic_filter2d
+from ._backend import BackendStatus as BackendStatus
+from ._dynamic_filter import dynamic_filter2d as dynamic_filter2d
 from ._layout import in_layout_of as in_layout_of
-from ._normalized import Normalized as Normalized
 from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
 from ._pad import check_padding_mode as check_padding_mode
 from ._pad import pad as pad
-from ._padded import padded_conv2d as padded_conv2d
-from ._pool import max_pool2d as max_pool2d
-from ._reference import NORMALIZATIONS as NORMALIZATIONS
-from ._reference import Normalize as Normalize
-from ._reference import filter_weights as filter_weights
-from ._select import BackendStatus as BackendStatus
-from ._select import adaptive_blur2d as adaptive_blur2d
-from ._select import backends as backends
+from .adaptive import NORMALIZATIONS as NORMALIZATIONS
+from .adaptive import Normalize as Normalize
+from .adaptive import Normalized as Normalized
+from .adaptive import adaptive_blur2d as adaptive_blur2d
+from .adaptive import backends as backends
+from .adaptive import filter_weights as filter_weights
+from .blur import binomial as binomial
+from .blur import blur as blur
+from .max_pool import max_pool2d as max_pool2d
+from .padded_conv import padded_conv2d as padded_conv2d
 
 __all__ = [
     "NORMALIZATIONS",

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from antialias._torch import is_in_functorch
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -28,6 +30,28 @@ class Backend:
     why_not: Callable[..., list[str]]
     run: Callable[..., Tensor]
     gradients: Callable[..., tuple[Tensor, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class BackendStatus:
+    """One backend seen from one input: whether `"auto"` picks it, and if it cannot run, why.
+
+    Attributes:
+        name: What `backend=` takes.
+        description: What it is, in a few words.
+        selected: `"auto"` runs this one.
+        why_not: Reasons why it cannot run; empty if it can.
+    """
+
+    name: str
+    description: str
+    selected: bool
+    why_not: tuple[str, ...]
+
+    def __str__(self) -> str:
+        mark = "selected" if self.selected else "available" if not self.why_not else "cannot run"
+        reasons = f" Reasons: {'; '.join(self.why_not)}." if self.why_not else ""
+        return f"{self.name}: {mark} ({self.description}).{reasons}"
 
 
 def pick(backends: Sequence[Backend], name: str, *inputs: Any) -> Backend:
@@ -53,3 +77,22 @@ def pick(backends: Sequence[Backend], name: str, *inputs: Any) -> Backend:
             return backend
     names = ", ".join(repr(backend.name) for backend in backends)
     raise ValueError(f"backend={name!r} is unknown. Use 'auto' or one of {names}.")
+
+
+def why_not_maps(x: Tensor, device: str, place: str, dtypes: Sequence[torch.dtype]) -> list[str]:
+    """Say why kernels for one kind of device and some types cannot run on maps like `x`; empty if they can.
+
+    Args:
+        x: The maps.
+        device: Type of the device that the kernels are for.
+        place: What that is called in a reason.
+        dtypes: Types that the kernels know.
+    """
+    reasons = []
+    if x.device.type != device:
+        reasons.append(f"x is on {x.device.type}, not on {place}")
+    if not torch.compiler.is_compiling() and is_in_functorch():
+        reasons.append("a transform of torch.func is active, which plain torch operations support best")
+    if x.dtype not in dtypes:
+        reasons.append(f"x is {x.dtype}, not one of {', '.join(map(str, dtypes))}")
+    return reasons

@@ -45,7 +45,8 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
     if _torch_can(x.shape[2:], amounts, mode):
         return F.pad(x, [side for pair in reversed(amounts) for side in pair], mode=_TORCH_MODES[mode])
     for dim, (before, after) in enumerate(amounts, start=2):
-        x = x.index_select(dim, _source_index(x.shape[dim], before, after, mode, x.device))
+        places = torch.arange(-before, x.shape[dim] + after, device=x.device)
+        x = x.index_select(dim, source_place(places, x.shape[dim], mode))
     return x
 
 
@@ -59,7 +60,7 @@ def pad_adjoint(grad_y: Tensor, x: Tensor, amounts: Sequence[tuple[int, int]], m
         size = x.shape[dim]
         grad_x = grad_y.narrow(dim, before, size)
         if mode != "zeros":
-            index = _source_index(size, before, after, mode, x.device)
+            index = source_place(torch.arange(-before, size + after, device=x.device), size, mode)
             for start, length in ((0, before), (before + size, after)):
                 grad_x = grad_x.index_add(dim, index.narrow(0, start, length), grad_y.narrow(dim, start, length))
         grad_y = grad_x
@@ -87,10 +88,6 @@ def _torch_can(sizes: Sequence[int], amounts: Sequence[tuple[int, int]], mode: P
         return True
     slack = 0 if mode == "circular" else 1
     return all(max(pair) + slack <= size for size, pair in zip(sizes, amounts, strict=True))
-
-
-def _source_index(size: int, before: int, after: int, mode: PaddingMode, device: torch.device) -> Tensor:
-    return source_place(torch.arange(-before, size + after, device=device), size, mode)
 
 
 def source_place(place: Any, size: int, mode: PaddingMode) -> Any:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
+
+from antialias._torch import TorchDispatchMode, schema_name, tree_leaves
 
 from ._passes import Run
 
@@ -75,7 +75,7 @@ class _Counter(TorchDispatchMode):
 
 def _arithmetic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[int, int]:
     """Count multiply-adds and exponentials: an adaptive filter has one for each tap and channel, and for each logit."""
-    name = func._schema.name
+    name = schema_name(func)
     if times := _ADAPTIVE_FILTERS.get(name):
         x, logits, kernel_size = args[times - 1 : times + 2]
         products = x.shape[0] * x.shape[1] * logits.shape[2:].numel() * kernel_size**2

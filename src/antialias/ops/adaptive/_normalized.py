@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._backend import Backend
+from .._backend import Backend
 
 
 class Normalized(NamedTuple):
@@ -36,13 +36,13 @@ class Normalized(NamedTuple):
             return F.batch_norm(self.unnormalized, None, None, self.weight, self.bias, True, 0.0, self.eps)
         scale = self.weight * self.inverse_deviation
         shift = self.bias - self.mean * scale
-        made = torch.addcmul(shift[:, None, None], self.unnormalized, scale[:, None, None])
-        return made.to(self.unnormalized.dtype)
+        logits = torch.addcmul(shift[:, None, None], self.unnormalized, scale[:, None, None])
+        return logits.to(self.unnormalized.dtype)
 
 
-def blur_of_normalized(x: Tensor, logits: Tensor, source: Normalized, backend: Backend, *arguments: Any) -> Tensor:
-    """Filter as `backend` does with these `arguments`; keep the logits' source for the backward pass, not them."""
-    return _Blur.apply(x, logits, *source, backend, arguments)
+def blur_of_normalized(x: Tensor, logits: Tensor, source: Normalized, backend: Backend, *settings: Any) -> Tensor:
+    """Filter as `backend` does with these `settings`; keep the logits' source for the backward pass, not them."""
+    return _Blur.apply(x, logits, *source, backend, settings)
 
 
 class _Blur(torch.autograd.Function):
@@ -50,16 +50,16 @@ class _Blur(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, logits: Tensor, *rest: Any) -> Tensor:
-        *_, backend, arguments = rest
-        return backend.run(x, logits, *arguments)
+        *_, backend, settings = rest
+        return backend.run(x, logits, *settings)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, _, *source, ctx.eps, ctx.backend, ctx.arguments = inputs
+        x, _, *source, ctx.eps, ctx.backend, ctx.settings = inputs
         ctx.save_for_backward(x, *source)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         x, unnormalized, weight, bias, mean, inverse_deviation = ctx.saved_tensors
         logits = Normalized(unnormalized, weight, bias, mean, inverse_deviation, ctx.eps).logits()
-        return (*ctx.backend.gradients(*grad_outputs, x, logits, *ctx.arguments), *[None] * 8)
+        return (*ctx.backend.gradients(*grad_outputs, x, logits, *ctx.settings), *[None] * 8)

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
 
-from ._pad import PaddingMode, pad
+from .._pad import PaddingMode, pad
 
 Normalize = Literal["group", "joint"]
 NORMALIZATIONS: tuple[str, ...] = get_args(Normalize)
+
+
+class Settings(NamedTuple):
+    """What every backend takes beside tensors, in this order.
+
+    Attributes:
+        kernel_size: Side of the filters.
+        stride_h: Rows per kept row.
+        stride_w: Columns per kept column.
+        joint: The taps of all groups sum to one, not those of each.
+        padding_mode: How the border is continued.
+    """
+
+    kernel_size: int
+    stride_h: int
+    stride_w: int
+    joint: bool
+    padding_mode: PaddingMode
 
 
 def filter_weights(logits: Tensor, kernel_size: int, normalize: Normalize = "group") -> Tensor:
@@ -26,22 +44,18 @@ def filter_weights(logits: Tensor, kernel_size: int, normalize: Normalize = "gro
     return logits.unflatten(1, (-1, kernel_size**2)).softmax(2)
 
 
-def adaptive_blur2d(
-    x: Tensor,
-    logits: Tensor,
-    kernel_size: int,
-    stride: tuple[int, int],
-    normalize: Normalize,
-    padding_mode: PaddingMode,
+def reference(
+    x: Tensor, logits: Tensor, kernel_size: int, stride_h: int, stride_w: int, joint: bool, padding_mode: PaddingMode
 ) -> Tensor:
+    """Filter as `adaptive_blur2d` says: a weighted sum of shifted maps, a tap at a time."""
     precise = torch.promote_types(x.dtype, torch.float32)
-    weights = filter_weights(logits.to(precise), kernel_size, normalize)
+    weights = filter_weights(logits.to(precise), kernel_size, "joint" if joint else "group")
     x_pad = pad(x, [(kernel_size // 2, kernel_size // 2)] * 2, padding_mode).to(precise)
     groups, (channels, height, width) = weights.shape[1], x.shape[1:]
     y = x_pad.new_zeros(())
     for tap in range(kernel_size**2):
         row, column = divmod(tap, kernel_size)
-        shifted = x_pad[:, :, row : row + height : stride[0], column : column + width : stride[1]]
+        shifted = x_pad[:, :, row : row + height : stride_h, column : column + width : stride_w]
         shifted = shifted.unflatten(1, (groups, channels // groups))
         y = torch.addcmul(y, shifted, weights[:, :, tap].unsqueeze(2))
     return y.flatten(1, 2).to(x.dtype)

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ._layout import memory_format_of
-from ._pad import PaddingMode, pad, pad_adjoint, source_place
-from ._turn import turned_like
+from antialias._torch import is_in_functorch
+
+from .._layout import memory_format_of
+from .._pad import PaddingMode, pad, pad_adjoint, source_place
+from ..memory_format import match_memory_format
 
 _Pair = tuple[int, int]
 
@@ -43,9 +45,12 @@ def padded_conv2d(
     groups = x.shape[1] // weight.shape[1]
     if padding_mode == "zeros":
         return F.conv2d(x, weight, bias, stride, border, groups=groups)
-    if not (torch.is_grad_enabled() and weight.requires_grad and max(border)) or _watched():
-        return turned_like(x, F.conv2d(_padded(x, border, padding_mode), weight, bias, stride, groups=groups))
-    return _PaddedConv2d.apply(x, weight, bias, stride, border, padding_mode, groups, _autocast_dtype(x))
+    if not (torch.is_grad_enabled() and weight.requires_grad and max(border)) or _wants_plain_torch():
+        return match_memory_format(x, F.conv2d(_padded(x, border, padding_mode), weight, bias, stride, groups=groups))
+    device, dtype = x.device.type, None
+    if torch.is_autocast_enabled(device) and x.dtype != torch.float64:  # autocast leaves float64 alone
+        dtype = torch.get_autocast_dtype(device)
+    return _PaddedConv2d.apply(x, weight, bias, stride, border, padding_mode, groups, dtype)
 
 
 class _PaddedConv2d(torch.autograd.Function):
@@ -65,7 +70,7 @@ class _PaddedConv2d(torch.autograd.Function):
         # Cast by hand: some releases of torch remember autocast's cast of a weight, here without its history.
         maps, kernels = (tensor.to(dtype or tensor.dtype) for tensor in (x, weight))
         offsets = None if bias is None else bias.to(dtype or bias.dtype)
-        return turned_like(x, F.conv2d(_padded(maps, border, mode), kernels, offsets, stride, groups=groups))
+        return match_memory_format(x, F.conv2d(_padded(maps, border, mode), kernels, offsets, stride, groups=groups))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -78,38 +83,35 @@ class _PaddedConv2d(torch.autograd.Function):
         (grad_y,), (x, weight), (stride, border, mode, groups, _) = grad_outputs, ctx.saved_tensors, ctx.arguments
         needs_x, needs_weight, needs_bias = needs = ctx.needs_input_grad[:3]
         maps, kernels = x.to(grad_y.dtype), weight.to(grad_y.dtype)
-        grad_pad, grad_weight, grad_bias = _gradients(
-            grad_y, _padded(maps, border, mode), kernels, stride, groups, needs
+        x_pad = _padded(maps, border, mode)
+        # Size of the bias; stride, padding, dilation; not transposed, no output padding.
+        how = ([len(weight)], stride, (0, 0), (1, 1), False, (0, 0), groups)
+        grad_pad, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
+            match_memory_format(x_pad, grad_y), x_pad, kernels, *how, needs
         )
-        grad_x = pad_adjoint(grad_pad, maps, _sides(border), mode).to(x.dtype) if needs_x else None
+        sides = [(amount, amount) for amount in border]
+        grad_x = pad_adjoint(grad_pad, maps, sides, mode).to(x.dtype) if needs_x else None
         return (
-            None if grad_x is None else turned_like(x, grad_x),
+            None if grad_x is None else match_memory_format(x, grad_x),
             grad_weight.to(weight.dtype) if needs_weight else None,
             grad_bias.to(ctx.bias_dtype) if needs_bias else None,
             *[None] * 5,
         )
 
 
-def _gradients(
-    grad_y: Tensor, x_pad: Tensor, weight: Tensor, stride: _Pair, groups: int, needs: tuple[bool, bool, bool]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradients of a convolution's input, weight and bias; those that are not needed are `None`."""
-    # Size of the bias; stride, padding, dilation; not transposed, no output padding.
-    how = ([len(weight)], stride, (0, 0), (1, 1), False, (0, 0), groups)
-    return torch.ops.aten.convolution_backward(turned_like(x_pad, grad_y), x_pad, weight, *how, needs)
-
-
-def _watched() -> bool:
+def _wants_plain_torch() -> bool:
     """Whether who looks on wants plain torch operations: an export, or a transform of `torch.func`."""
     if torch.compiler.is_compiling():
         return torch.compiler.is_exporting()
-    return torch._C._are_functorch_transforms_active()
+    return is_in_functorch()
 
 
 def _padded(x: Tensor, border: _Pair, mode: PaddingMode) -> Tensor:
-    """Return a padded copy, on the CPU in the layout that torch convolves fastest there."""
-    if not (max(border) and _is_quicker_turned(x)):
-        return pad(x, _sides(border), mode)
+    """Return a padded copy; on the CPU in channels_last where, as measured on x86-64, that gives back what it costs."""
+    wide = x.device.type == "cpu" and x.shape[1] >= _WIDE and memory_format_of(x) == torch.contiguous_format
+    plain = torch.is_grad_enabled() or torch.compiler.is_compiling() or _wants_plain_torch()
+    if not wide or plain or not max(border):
+        return pad(x, [(amount, amount) for amount in border], mode)
     (height, width), (rows, columns) = x.shape[2:], border
     size = (*x.shape[:2], height + 2 * rows, width + 2 * columns)
     x_pad = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
@@ -120,21 +122,3 @@ def _padded(x: Tensor, border: _Pair, mode: PaddingMode) -> Tensor:
             source = source_place(place, inside, mode)
             x_pad.select(dim, amount + place).copy_(x_pad.select(dim, amount + source))
     return x_pad
-
-
-def _is_quicker_turned(x: Tensor) -> bool:
-    """Whether a copy in channels_last gives back what the turning costs, as measured on x86-64."""
-    wide = x.device.type == "cpu" and x.shape[1] >= _WIDE and memory_format_of(x) == torch.contiguous_format
-    return wide and not (torch.is_grad_enabled() or torch.compiler.is_compiling() or _watched())
-
-
-def _sides(border: _Pair) -> list[_Pair]:
-    return [(rows, rows) for rows in border]
-
-
-def _autocast_dtype(x: Tensor) -> torch.dtype | None:
-    """Return the type that autocast convolves in; it leaves float64 alone."""
-    kind = x.device.type
-    if x.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
-        return None
-    return torch.get_autocast_dtype(kind)

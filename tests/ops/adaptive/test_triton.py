@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from antialias.ops import _triton, adaptive_blur2d, backends
+from antialias.ops import adaptive_blur2d, backends
+from antialias.ops.adaptive import _triton, _triton_launch
+from antialias.ops.adaptive._reference import Settings
 
 HERE = Path(__file__)
-SCRIPT = HERE.parents[2] / "benchmarks" / "triton_resources.py"
+SCRIPT = HERE.parents[3] / "benchmarks" / "triton_resources.py"
 
 
 def test_agrees_with_the_reference_under_the_interpreter():
@@ -57,10 +59,10 @@ def test_the_committed_table_has_every_kernel(script):
 
 def test_the_grid_covers_everything():
     x, logits = torch.empty(2, 40, 17, 70, device="meta"), torch.empty(2, 18, 9, 35, device="meta")
-    y, settings = torch.empty(2, 40, 9, 35, device="meta"), _triton.Settings(3, 2, 2, False, "reflect")
+    y, settings = torch.empty(2, 40, 9, 35, device="meta"), Settings(3, 2, 2, False, "reflect")
     launches = (
-        _triton.forward_launch(x, logits, y, settings),
-        *_triton.backward_launches(y, x, logits, x, logits, settings),
+        _triton_launch.forward_launch(x, logits, y, settings),
+        *_triton_launch.backward_launches(y, x, logits, x, logits, settings),
     )
     forward, of_logits, of_map = launches
     assert forward.grid[0] * forward.arguments["BLOCK_P"] >= 9 * 35

@@ -4,16 +4,17 @@ import math
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
 from matrix import assert_close, at_the_end_of_a_page, forward_and_gradients, make, needs_kernel
 
 from antialias.nn import AdaptiveBlurPool2d
-from antialias.ops import NORMALIZATIONS, PADDING_MODES, _cpp, adaptive_blur2d, backends
-from antialias.ops._select import _reference
+from antialias.ops import NORMALIZATIONS, PADDING_MODES, _library, adaptive_blur2d, backends
 
 LAYOUTS = ("contiguous", "channels last")
+CPP, REFERENCE = partial(adaptive_blur2d, backend="cpp"), partial(adaptive_blur2d, backend="reference")
 SIZES = ((1, 1), (3, 2), (7, 7), (9, 33), (20, 50))
 
 pytestmark = needs_kernel
@@ -31,7 +32,7 @@ def test_gradients_in_float64(layout, normalize, mode, stride):
     )
 
 
-@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("dtype", _library.DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("k", [1, 3, 5, 7, 9])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 2), (4, 3)])
@@ -40,25 +41,25 @@ def test_agrees_with_the_reference(dtype, layout, k, stride):
         mode = PADDING_MODES[(index + k // 2) % 4]
         per_group, normalize = (3, 1, 8, 21)[index % 4], NORMALIZATIONS[(index + stride[0]) % 3 == 0]
         inputs = make(size, k, stride, 2, per_group, dtype=dtype, layout=layout, seed=index)
-        found = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, k, stride, normalize, mode)
-        exact = forward_and_gradients(_reference, *(t.double() for t in inputs), k, stride, normalize, mode)
+        found = forward_and_gradients(CPP, *inputs, k, stride, normalize, mode)
+        exact = forward_and_gradients(REFERENCE, *(t.double() for t in inputs), k, stride, normalize, mode)
         assert_close(found, exact, dtype)
 
 
 # Whole vectors of channels by fours, twos and ones, and what is left of one.
-@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("dtype", _library.DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("per_group", [12, 45, 71])
 def test_groups_of_many_channels(dtype, layout, per_group):
     inputs = make((6, 37), 3, (2, 2), 2, per_group, dtype=dtype, layout=layout)
-    found = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, 3, (2, 2), "group", "reflect")
-    exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), "group", "reflect")
+    found = forward_and_gradients(CPP, *inputs, 3, (2, 2), "group", "reflect")
+    exact = forward_and_gradients(REFERENCE, *(t.double() for t in inputs), 3, (2, 2), "group", "reflect")
     assert_close(found, exact, dtype)
 
 
 # Rows and columns of either parity, shorter and longer than vectors; the last in more than one block of rows. Groups
 # that are shorter than vectors, share them, or fill them.
-@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("dtype", _library.DTYPES)
 @pytest.mark.parametrize("mode", PADDING_MODES)
 @pytest.mark.parametrize("size", [(5, 3), (3, 17), (6, 34), (2, 40), (13, 31), (8, 64), (62, 300)])
 @pytest.mark.parametrize(
@@ -75,8 +76,8 @@ def test_groups_of_many_channels(dtype, layout, per_group):
 def test_halving_with_every_border(dtype, mode, size, layout, groups, per_group):
     inputs = make(size, 3, (2, 2), groups, per_group, 1, dtype, layout)
     for normalize in NORMALIZATIONS:
-        found = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, 3, (2, 2), normalize, mode)
-        exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), normalize, mode)
+        found = forward_and_gradients(CPP, *inputs, 3, (2, 2), normalize, mode)
+        exact = forward_and_gradients(REFERENCE, *(t.double() for t in inputs), 3, (2, 2), normalize, mode)
         assert_close(found, exact, dtype)
 
 
@@ -86,9 +87,7 @@ def test_halving_with_every_border(dtype, mode, size, layout, groups, per_group)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
 def test_what_is_not_finite_stays_in_its_channel(layout, size, stride):
     def run(x):
-        y, grad_x, grad_logits = forward_and_gradients(
-            _cpp.adaptive_blur2d, x, logits, grad_y, 3, stride, "group", "zeros"
-        )
+        y, grad_x, grad_logits = forward_and_gradients(CPP, x, logits, grad_y, 3, stride, "group", "zeros")
         return y, grad_x, grad_logits.unflatten(1, (3, 9))
 
     x, logits, grad_y = make(size, 3, stride, 3, 5, dtype=torch.float32, layout=layout)
@@ -111,8 +110,8 @@ def test_reads_nothing_behind_its_inputs(layout, stride):
         for k in (3, 5):
             inputs = make(size, k, stride, 2, 3, dtype=torch.float32, layout=layout)
             guarded = [at_the_end_of_a_page(t) for t in inputs]
-            found = forward_and_gradients(_cpp.adaptive_blur2d, *guarded, k, stride, "group", "reflect")
-            expected = forward_and_gradients(_cpp.adaptive_blur2d, *inputs, k, stride, "group", "reflect")
+            found = forward_and_gradients(CPP, *guarded, k, stride, "group", "reflect")
+            expected = forward_and_gradients(CPP, *inputs, k, stride, "group", "reflect")
             assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -142,8 +141,8 @@ def test_agrees_with_the_reference_on_older_processors(instruction_set):
 def test_mixed_types_as_under_autocast(layout, x_type, logits_type):
     x, logits, grad_y = make((9, 9), layout=layout)
     x, logits, grad_y = x.to(x_type), logits.to(logits_type), grad_y.to(x_type)
-    found = forward_and_gradients(_cpp.adaptive_blur2d, x, logits, grad_y, 3, (2, 2), "group", "reflect")
-    expected = forward_and_gradients(_reference, x, logits, grad_y, 3, (2, 2), "group", "reflect")
+    found = forward_and_gradients(CPP, x, logits, grad_y, 3, (2, 2), "group", "reflect")
+    expected = forward_and_gradients(REFERENCE, x, logits, grad_y, 3, (2, 2), "group", "reflect")
     for a, b in zip(found, expected, strict=True):
         assert a.dtype == b.dtype
         allowed = 8 * max(torch.finfo(dtype).eps for dtype in (x_type, b.dtype))
@@ -198,7 +197,7 @@ def test_the_operation_can_be_exported_with_any_size_but_auto_exports_plain_torc
     sizes = ({0: n, 2: 2 * h, 3: 2 * w}, {0: n, 2: h, 3: w})
     x, logits, _ = make((8, 10), dtype=torch.float32)
     other = make((12, 6), n=3, dtype=torch.float32)[:2]
-    for run, mark in ((_cpp.adaptive_blur2d, "antialias"), (adaptive_blur2d, "softmax")):
+    for run, mark in ((CPP, "antialias"), (adaptive_blur2d, "softmax")):
         exported = torch.export.export(Filter(run), (x, logits), dynamic_shapes=sizes)
         assert mark in str(exported.graph)
         assert ("antialias" in str(exported.graph)) == (mark == "antialias")
@@ -221,7 +220,7 @@ def test_same_bits_every_time_and_on_any_number_of_threads(layout, n):
     try:
         for count in (1, 2, 2, 3):
             torch.set_num_threads(count)
-            results.append(forward_and_gradients(_cpp.adaptive_blur2d, *inputs, 3, (2, 2), "group", "reflect"))
+            results.append(forward_and_gradients(CPP, *inputs, 3, (2, 2), "group", "reflect"))
     finally:
         torch.set_num_threads(threads)
     for result in results[1:]:
@@ -249,8 +248,8 @@ def test_transforms_of_torch_func_run_the_reference():
 def test_inputs_that_are_not_dense(layout):
     x, logits, grad_y = make((9, 9), layout=layout)
     wide, turned = torch.cat([x, x], 3)[..., ::2], logits.transpose(2, 3)
-    expected = forward_and_gradients(_reference, wide, turned, grad_y, 3, (2, 2), "group", "reflect")
-    found = forward_and_gradients(_cpp.adaptive_blur2d, wide, turned, grad_y, 3, (2, 2), "group", "reflect")
+    expected = forward_and_gradients(REFERENCE, wide, turned, grad_y, 3, (2, 2), "group", "reflect")
+    found = forward_and_gradients(CPP, wide, turned, grad_y, 3, (2, 2), "group", "reflect")
     assert all(torch.allclose(a, b) for a, b in zip(found, expected, strict=True))
 
 
@@ -258,7 +257,7 @@ def test_inputs_that_are_not_dense(layout):
 @pytest.mark.parametrize("per_group", [3, 0])
 def test_nothing_in_nothing_out(layout, per_group):
     x, logits, grad_y = make((4, 4), n=0 if per_group else 2, per_group=per_group, layout=layout)
-    y, grad_x, grad_logits = forward_and_gradients(_cpp.adaptive_blur2d, x, logits, grad_y, 3, (2, 2), "group", "zeros")
+    y, grad_x, grad_logits = forward_and_gradients(CPP, x, logits, grad_y, 3, (2, 2), "group", "zeros")
     assert (y.shape, grad_x.shape, grad_logits.shape) == (grad_y.shape, x.shape, logits.shape)
     assert not grad_logits.any()
 
@@ -267,12 +266,12 @@ def test_nothing_in_nothing_out(layout, per_group):
 def test_extreme_logits(layout):
     x, logits, _ = make((8, 8), dtype=torch.float32, layout=layout)
     for scaled in (1e4 * logits, logits - 1e30, logits.clamp(max=0) / 0):
-        y = _cpp.adaptive_blur2d(x, scaled.nan_to_num(neginf=-math.inf), 3, (2, 2), "group", "reflect")
-        expected = _reference(x, scaled.nan_to_num(neginf=-math.inf), 3, (2, 2), "group", "reflect")
+        y = CPP(x, scaled.nan_to_num(neginf=-math.inf), 3, (2, 2), "group", "reflect")
+        expected = REFERENCE(x, scaled.nan_to_num(neginf=-math.inf), 3, (2, 2), "group", "reflect")
         assert torch.allclose(y, expected, atol=1e-5, equal_nan=True)
     poisoned = logits.clone()
     poisoned[0, 4, 1, 1] = math.nan
-    y = _cpp.adaptive_blur2d(x, poisoned, 3, (2, 2), "group", "reflect")
+    y = CPP(x, poisoned, 3, (2, 2), "group", "reflect")
     assert y.isnan().nonzero().tolist() == [[0, channel, 1, 1] for channel in range(3)]
 
 
@@ -290,15 +289,15 @@ def test_says_why_it_cannot_run(x, message):
 
 
 def test_says_why_there_is_no_library(tmp_path, monkeypatch):
-    missing = tmp_path / "libantialias.so"
-    assert "the C++ kernel was not built when this was installed. Install a C++ compiler" in _cpp._load(missing)
+    missing, load = tmp_path / "libantialias.so", _library.load
+    assert "the C++ kernel was not built when this was installed. Install a C++ compiler" in load(missing)
     missing.with_suffix(".txt").write_text("there was no C++ compiler when this was installed\n")
-    assert _cpp._load(missing).startswith("there was no C++ compiler when this was installed. Install a C++ compiler")
+    assert load(missing).startswith("there was no C++ compiler when this was installed. Install a C++ compiler")
     missing.write_text("not a library")
-    assert "libantialias.so does not load: " in _cpp._load(missing)
-    monkeypatch.setattr(_cpp, "_OPERATIONS", (*_cpp._OPERATIONS, "blur9d"))
-    assert _cpp._load(_cpp.LIBRARY).startswith("libantialias.so has no blur9d: it was built from an older source. ")
-    monkeypatch.setattr(_cpp, "_MISSING", "it is gone")
+    assert "libantialias.so does not load: " in load(missing)
+    monkeypatch.setattr(_library, "_OPERATIONS", (*_library._OPERATIONS, "blur9d"))
+    assert load(_library.LIBRARY).startswith("libantialias.so has no blur9d: it was built from an older source. ")
+    monkeypatch.setattr(_library, "MISSING", "it is gone")
     assert "Reasons: it is gone." in str(backends()[0])
     assert backends()[-1].selected
 

@@ -11,7 +11,7 @@ import torch
 from matrix import at_the_end_of_a_page, needs_kernel
 
 from antialias.nn import BlurPool2d
-from antialias.ops import PADDING_MODES, _cpp, binomial, blur
+from antialias.ops import PADDING_MODES, _library, binomial, blur
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 SIZES = ((1, 1), (3, 2), (7, 8), (9, 33), (5, 50))
@@ -40,7 +40,7 @@ def forward_and_gradient(x, taps, grad_y, *arguments):
 
 
 # A border on each side and in each mode, all sizes of filter, maps from one sample to several vectors with a rest.
-@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("dtype", _library.DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2), (1, 2), (4, 3)])
 def test_agrees_with_the_reference(dtype, layout, stride):
@@ -50,7 +50,7 @@ def test_agrees_with_the_reference(dtype, layout, stride):
         found = forward_and_gradient(x, taps, grad_y, stride, mode, "cpp")
         exact = forward_and_gradient(x.double(), taps, grad_y.double(), stride, mode, "reference")
         for a, b in zip(found, exact, strict=True):
-            allowed = _cpp.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
+            allowed = _library.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
             assert a.dtype == dtype
             assert a.is_contiguous(memory_format=layout)
             assert ((a.double() - b).abs() <= allowed).all(), (mode, channels, size)
@@ -58,7 +58,7 @@ def test_agrees_with_the_reference(dtype, layout, stride):
 
 # Three taps at stride 2, of which contiguous maps make most: every border, rows of either parity, shorter and longer
 # than vectors; and nothing behind the maps is read.
-@pytest.mark.parametrize("dtype", _cpp.DTYPES)
+@pytest.mark.parametrize("dtype", _library.DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("mode", PADDING_MODES)
 def test_halving_with_every_border(dtype, layout, mode):
@@ -68,7 +68,7 @@ def test_halving_with_every_border(dtype, layout, mode):
         found = forward_and_gradient(next(guarded), taps, next(guarded), (2, 2), mode, "cpp")
         exact = forward_and_gradient(x.double(), taps, grad_y.double(), (2, 2), mode, "reference")
         for a, b in zip(found, exact, strict=True):
-            allowed = _cpp.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
+            allowed = _library.TOLERANCE[dtype] * torch.finfo(dtype).eps * (b.abs() + 1)
             assert ((a.double() - b).abs() <= allowed).all(), size
 
 

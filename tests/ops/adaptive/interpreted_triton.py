@@ -9,8 +9,11 @@ import pytest
 import torch
 from matrix import assert_close, forward_and_gradients
 
-from antialias.ops import _triton, adaptive_blur2d, backends
-from antialias.ops._select import _reference
+from antialias.ops import adaptive_blur2d, backends
+from antialias.ops.adaptive import _triton, _triton_launch
+
+TRITON = partial(adaptive_blur2d, backend="triton")
+REFERENCE = partial(adaptive_blur2d, backend="reference")
 
 make = partial(matrix.make, per_group=2, n=1)
 
@@ -22,19 +25,19 @@ def test_agrees_with_the_reference_in_float64(geometry, dtype, layout):
 
 def test_half_precision_sums_in_float32():
     inputs = make((3, 4), per_group=3, n=2, dtype=torch.float16, layout="channels last")
-    found = forward_and_gradients(_triton.adaptive_blur2d, *inputs, 3, (2, 2), "group", "zeros")
-    exact = forward_and_gradients(_reference, *(t.double() for t in inputs), 3, (2, 2), "group", "zeros")
+    found = forward_and_gradients(TRITON, *inputs, 3, (2, 2), "group", "zeros")
+    exact = forward_and_gradients(REFERENCE, *(t.double() for t in inputs), 3, (2, 2), "group", "zeros")
     for a, b in zip(found, exact, strict=True):
         assert a.dtype == torch.float16
         assert torch.allclose(a.double(), b, atol=2e-3, rtol=2e-3)
 
 
 def test_blocks_of_channels_and_positions(monkeypatch):
-    monkeypatch.setattr(_triton, "_TILE", 32)
-    monkeypatch.setattr(_triton, "_GRADIENT_TILE", 64)
+    monkeypatch.setattr(_triton_launch, "_TILE", 32)
+    monkeypatch.setattr(_triton_launch, "_GRADIENT_TILE", 64)
     inputs = make((9, 9), groups=1, per_group=18)
-    found = forward_and_gradients(_triton.adaptive_blur2d, *inputs, 3, (2, 2), "group", "zeros")
-    assert_close(found, forward_and_gradients(_reference, *inputs, 3, (2, 2), "group", "zeros"), torch.float64)
+    found = forward_and_gradients(TRITON, *inputs, 3, (2, 2), "group", "zeros")
+    assert_close(found, forward_and_gradients(REFERENCE, *inputs, 3, (2, 2), "group", "zeros"), torch.float64)
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch's own
@@ -63,9 +66,9 @@ def test_inputs_that_are_not_dense_or_of_two_types():
     x, logits, grad_y = make((3, 3), groups=1, dtype=torch.float32)
     wide, turned = torch.cat([x, x], 3)[..., ::2], logits.transpose(2, 3).to(torch.bfloat16)
     y, grad_x, grad_logits = forward_and_gradients(
-        _triton.adaptive_blur2d, wide, turned, grad_y.transpose(2, 3), 3, (2, 2), "group", "zeros"
+        TRITON, wide, turned, grad_y.transpose(2, 3), 3, (2, 2), "group", "zeros"
     )
-    exact = forward_and_gradients(_reference, wide, turned, grad_y.transpose(2, 3), 3, (2, 2), "group", "zeros")
+    exact = forward_and_gradients(REFERENCE, wide, turned, grad_y.transpose(2, 3), 3, (2, 2), "group", "zeros")
     assert torch.allclose(y, exact[0], atol=1e-5)
     assert torch.allclose(grad_x, exact[1], atol=1e-5)
     assert grad_logits.dtype == torch.bfloat16
@@ -75,9 +78,7 @@ def test_inputs_that_are_not_dense_or_of_two_types():
 def test_nothing_in_nothing_out():
     for per_group, n in ((3, 0), (0, 2)):
         x, logits, grad_y = make((4, 4), n=n, per_group=per_group)
-        y, grad_x, grad_logits = forward_and_gradients(
-            _triton.adaptive_blur2d, x, logits, grad_y, 3, (2, 2), "group", "zeros"
-        )
+        y, grad_x, grad_logits = forward_and_gradients(TRITON, x, logits, grad_y, 3, (2, 2), "group", "zeros")
         assert (y.shape, grad_x.shape, grad_logits.shape) == (grad_y.shape, x.shape, logits.shape)
         assert not grad_logits.any()
 
@@ -85,8 +86,8 @@ def test_nothing_in_nothing_out():
 def test_extreme_logits():
     x, logits, _ = make((3, 3), groups=1, dtype=torch.float32)
     for scaled in (1e4 * logits, logits - 1e30):
-        y = _triton.adaptive_blur2d(x, scaled, 3, (2, 2), "group", "reflect")
-        assert torch.allclose(y, _reference(x, scaled, 3, (2, 2), "group", "reflect"), atol=1e-5)
+        y = TRITON(x, scaled, 3, (2, 2), "group", "reflect")
+        assert torch.allclose(y, REFERENCE(x, scaled, 3, (2, 2), "group", "reflect"), atol=1e-5)
 
 
 def test_second_derivatives():

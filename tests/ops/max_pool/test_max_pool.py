@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from matrix import needs_kernel
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from antialias.ops import _cpp, _pool, max_pool2d
+from antialias.ops import _library, max_pool2d
+from antialias.ops.max_pool import _max_pool
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 WINDOWS = (
@@ -104,7 +105,7 @@ def test_compiles_with_sizes_left_open_and_exports_as_torch_operations():
 def test_runs_without_kernels_and_says_what_torch_says(monkeypatch):
     x = tied((9, 10))
     fast = max_pool2d(x, *WINDOWS[1])
-    monkeypatch.setattr(_cpp, "why_not", lambda x: ["not built"])
+    monkeypatch.setattr(_library, "why_not", lambda x: ["not built"])
     assert torch.equal(max_pool2d(x, *WINDOWS[1]).nan_to_num(7), fast.nan_to_num(7))
     monkeypatch.undo()
     with pytest.raises(RuntimeError, match="pad should be at most half of effective kernel size"):
@@ -127,4 +128,4 @@ def test_shapes_without_values():
         y = max_pool2d(x, (3, 3), (1, 1))
     assert y.shape == x.shape
     assert y.is_contiguous(memory_format=torch.channels_last)
-    assert _pool.max_pool2d is max_pool2d
+    assert _max_pool.max_pool2d is max_pool2d

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from .._backend import Backend, pick
+from .._layout import in_layout_of
+from .._pad import PaddingMode, check_maps
 from . import _cpp
-from ._backend import Backend, pick
-from ._layout import in_layout_of
-from ._pad import PaddingMode, check_maps, pad
+from ._reference import reference
 
-_CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+BACKENDS = (
+    Backend("cpp", "C++ for the CPU: rows of up to seven taps", _cpp.why_not, _cpp.run),
+    Backend("reference", "plain torch operations, any device and type", lambda x, taps: [], reference),
+)
 
 
 def binomial(kernel_size: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Tensor:
@@ -83,19 +85,4 @@ def blur(
     strides = (stride,) * dims if isinstance(stride, int) else tuple(stride)
     if len(strides) != dims or min(strides) < 1:
         raise ValueError(f"stride={stride} does not fit {dims} dimension(s). Use one number >= 1, or {dims} of them.")
-    return in_layout_of(x, pick(_BACKENDS, backend, x, taps).run(x, taps, strides, padding_mode))
-
-
-def _reference(x: Tensor, taps: Tensor | Sequence[Tensor], stride: tuple[int, ...], mode: PaddingMode) -> Tensor:
-    """Filter with one depthwise convolution."""
-    kernel = taps if isinstance(taps, Tensor) else reduce(lambda kernel, row: kernel[..., None] * row, taps)
-    x_pad = pad(x, [((k - 1) // 2, k // 2) for k in kernel.shape], mode)
-    channels = x.shape[1]
-    weight = kernel.to(x.dtype).expand(channels, 1, *kernel.shape)
-    return _CONV[kernel.dim()](x_pad, weight, stride=stride, groups=channels).to(x.dtype)  # type: ignore[operator]
-
-
-_BACKENDS = (
-    Backend("cpp", _cpp.describe(), _cpp.blur_why_not, _cpp.blur2d),
-    Backend("reference", "plain torch operations, any device and type", lambda x, taps: [], _reference),
-)
+    return in_layout_of(x, pick(BACKENDS, backend, x, taps).run(x, taps, strides, padding_mode))

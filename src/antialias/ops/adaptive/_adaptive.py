@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
+from .. import _library
+from .._backend import Backend, BackendStatus, pick
+from .._layout import in_layout_of
+from .._pad import PaddingMode, check_padding_mode
 from . import _cpp, _triton
-from ._backend import Backend, pick
-from ._layout import in_layout_of
 from ._normalized import Normalized, blur_of_normalized
-from ._pad import PaddingMode, check_padding_mode
-from ._reference import NORMALIZATIONS, Normalize
-from ._reference import adaptive_blur2d as _reference
+from ._reference import NORMALIZATIONS, Normalize, Settings, reference
 
 # Fastest first: "auto" takes the first that has no reason not to run.
-_BACKENDS = (
-    Backend("cpp", _cpp.describe(), _cpp.why_not, _cpp.adaptive_blur2d, _cpp.adaptive_gradients),
-    Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.adaptive_blur2d, _triton.adaptive_gradients),
-    Backend("reference", "plain torch operations, any device and type", lambda x: [], _reference),
+BACKENDS = (
+    Backend("cpp", _cpp.describe(), _library.why_not, _cpp.run, _cpp.gradients),
+    Backend("triton", _triton.DESCRIPTION, _triton.why_not, _triton.run, _triton.gradients),
+    Backend("reference", "plain torch operations, any device and type", lambda x: [], reference),
 )
-
-
-@dataclass(frozen=True)
-class BackendStatus:
-    """One backend seen from one input: whether `"auto"` picks it, and if it cannot run, why.
-
-    Attributes:
-        name: What `backend=` takes.
-        description: What it is, in a few words.
-        selected: `"auto"` runs this one.
-        why_not: Reasons why it cannot run; empty if it can.
-    """
-
-    name: str
-    description: str
-    selected: bool
-    why_not: tuple[str, ...]
-
-    def __str__(self) -> str:
-        mark = "selected" if self.selected else "available" if not self.why_not else "cannot run"
-        reasons = f" Reasons: {'; '.join(self.why_not)}." if self.why_not else ""
-        return f"{self.name}: {mark} ({self.description}).{reasons}"
 
 
 def backends(x: Tensor | None = None) -> list[BackendStatus]:
@@ -63,11 +39,11 @@ def backends(x: Tensor | None = None) -> list[BackendStatus]:
         reference
     """
     x = torch.empty(0) if x is None else x
-    reasons = [tuple(backend.why_not(x)) for backend in _BACKENDS]
+    reasons = [tuple(backend.why_not(x)) for backend in BACKENDS]
     chosen = next(index for index, why_not in enumerate(reasons) if not why_not)
     return [
         BackendStatus(backend.name, backend.description, index == chosen, reasons[index])
-        for index, backend in enumerate(_BACKENDS)
+        for index, backend in enumerate(BACKENDS)
     ]
 
 
@@ -113,10 +89,10 @@ def adaptive_blur2d(
     """
     strides = (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
     _check(x, logits, kernel_size, strides, normalize, padding_mode)
-    chosen, arguments = pick(_BACKENDS, backend, x), (kernel_size, strides, normalize, padding_mode)
+    chosen, settings = pick(BACKENDS, backend, x), Settings(kernel_size, *strides, normalize == "joint", padding_mode)
     if source is not None and chosen.gradients is not None and not torch.compiler.is_compiling():
-        return in_layout_of(x, blur_of_normalized(x, logits, source, chosen, *arguments))
-    return in_layout_of(x, chosen.run(x, logits, *arguments))
+        return in_layout_of(x, blur_of_normalized(x, logits, source, chosen, *settings))
+    return in_layout_of(x, chosen.run(x, logits, *settings))
 
 
 def _check(
@@ -133,12 +109,7 @@ def _check(
         raise ValueError(
             f"x has shape {tuple(x.shape)} and logits {tuple(logits.shape)}. Pass (N, C, H, W) and (N, G*k*k, H', W')."
         )
-    _check_groups(x.shape[1], logits.shape[1], kernel_size)
-    if not torch.compiler.is_compiling():
-        _check_sizes(x, logits, stride)
-
-
-def _check_groups(channels: int, logit_channels: int, kernel_size: int) -> None:
+    channels, logit_channels = x.shape[1], logits.shape[1]
     groups, rest = divmod(logit_channels, kernel_size**2)
     if rest or groups == 0:
         raise ValueError(
@@ -147,12 +118,11 @@ def _check_groups(channels: int, logit_channels: int, kernel_size: int) -> None:
         )
     if channels % groups:
         raise ValueError(f"groups={groups} (from the logits) does not divide channels={channels}.")
-
-
-def _check_sizes(x: Tensor, logits: Tensor, stride: tuple[int, int]) -> None:
-    wanted = (x.shape[0], *(-(-size // step) for size, step in zip(x.shape[2:], stride, strict=True)))
-    found = (logits.shape[0], *logits.shape[2:])
-    if wanted != found:
+    if torch.compiler.is_compiling():
+        return
+    kept = (x.shape[0], *(-(-size // step) for size, step in zip(x.shape[2:], stride, strict=True)))
+    given = (logits.shape[0], *logits.shape[2:])
+    if kept != given:
         raise ValueError(
-            f"logits have batch and size {found}, but x of shape {tuple(x.shape)} with stride={stride} keeps {wanted}."
+            f"logits have batch and size {given}, but x of shape {tuple(x.shape)} with stride={stride} keeps {kept}."
         )

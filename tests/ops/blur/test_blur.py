@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antialias.ops import PADDING_MODES, binomial, blur
-from antialias.ops._blur import _BACKENDS
+from antialias.ops.blur._blur import BACKENDS
 
 ROWS = [binomial(3), binomial(3)]
-NAMES = [backend.name for backend in _BACKENDS if not backend.why_not(torch.empty(1, 1, 4, 4), ROWS)]
+NAMES = [backend.name for backend in BACKENDS if not backend.why_not(torch.empty(1, 1, 4, 4), ROWS)]
 NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "zeros": "constant", "circular": "wrap"}
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antialias.ops import NORMALIZATIONS, PADDING_MODES, BackendStatus, adaptive_blur2d, backends, blur, filter_weights
-from antialias.ops import _select as select
 from antialias.ops._backend import Backend
+from antialias.ops.adaptive import _adaptive
 
 NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "zeros": "constant", "circular": "wrap"}
 NAMES = [status.name for status in backends() if not status.why_not]
@@ -139,8 +139,8 @@ def test_errors(change, message):
 
 
 def test_backends_say_which_runs_and_why_others_do_not(monkeypatch):
-    broken = Backend("warp", "imaginary", lambda x: ["no warp core", "no dilithium"], select._reference)
-    monkeypatch.setattr(select, "_BACKENDS", (broken, *select._BACKENDS))
+    broken = Backend("warp", "imaginary", lambda x: ["no warp core", "no dilithium"], _adaptive.reference)
+    monkeypatch.setattr(_adaptive, "BACKENDS", (broken, *_adaptive.BACKENDS))
     warp, *others = backends(torch.empty(1, 1, 4, 4))
     assert str(warp) == "warp: cannot run (imaginary). Reasons: no warp core; no dilithium."
     assert sum(status.selected for status in others) == 1
