@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -18,10 +19,11 @@ PHASES: tuple[str, ...] = get_args(Phase)
 _SCORER_CHANNELS = 32
 
 
-class PhaseSelection:
+class PhaseSelection(threading.local):
     """The phases of the last images, held by the layer that selected them and by those that follow it.
 
-    Copies and files start without one: they hold no activations.
+    Each thread has its own, as replicas of a network that run at the same time share this object. Copies and files
+    start without one: they hold no activations.
 
     Attributes:
         phases: `(N,)` `int64`, the phase `row * s_w + column` of each image; `None` before the first call.

@@ -104,15 +104,18 @@ class Predictor(nn.Module):
         """Predict from maps: in one go where the norm's statistics are fixed, so that it costs no pass."""
         norm = self.bn
         fixed = isinstance(norm, FrozenBatchNorm2d) or (type(norm) is nn.BatchNorm2d and not norm.training)
+        if not fixed or _is_hooked(norm):
+            return norm(self.conv(x))
         whole = norm.affine and norm.running_mean is not None and isinstance(self.conv, PaddedConv2d | SeparableConv2d)
-        return self.conv(x, norm) if fixed and whole and not _is_hooked(norm) else norm(self.conv(x))
+        return self.conv(x, norm) if whole else norm(self.conv(x))
 
     def predict_with_source(self, x: Tensor) -> tuple[Tensor, Normalized | None]:
         """Predict from maps; where the norm took this batch's statistics, return also what it normalised."""
         norm = self.bn
+        if type(norm) is not nn.BatchNorm2d or not norm.training or not norm.affine or _is_hooked(norm):
+            return self.predict(x), None  # also for the norms that tools put here
         mean, variance, momentum, batches = norm.running_mean, norm.running_var, norm.momentum, norm.num_batches_tracked
-        plain = type(norm) is nn.BatchNorm2d and norm.training and norm.affine and not _is_hooked(norm)
-        if not plain or mean is None or batches is None or momentum is None:
+        if mean is None or batches is None or momentum is None:
             return self.predict(x), None
         read, weight, bias = self.conv(x), norm.weight, norm.bias
         if read.numel() == read.shape[1]:

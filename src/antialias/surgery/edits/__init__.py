@@ -6,7 +6,6 @@ it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a func
 
 from __future__ import annotations
 
-from ._edits import CHILD as CHILD
 from ._edits import Edit as Edit
 from ._edits import FilterEdit as FilterEdit
 from ._edits import Insert as Insert
@@ -15,10 +14,11 @@ from ._edits import Patch as Patch
 from ._edits import ReturnPhase as ReturnPhase
 from ._edits import SetAttributes as SetAttributes
 from ._edits import SharePhase as SharePhase
-from ._edits import Side as Side
 from ._edits import Stride1Pool as Stride1Pool
 from ._edits import WrapBorders as WrapBorders
 from ._edits import edit_from_dict as edit_from_dict
+from ._hooks import CHILD as CHILD
+from ._places import Side as Side
 
 __all__ = [
     "CHILD",

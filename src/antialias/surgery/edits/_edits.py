@@ -6,18 +6,16 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import nn
 
 from antialias.nn import Filter, PhaseReturn2d, PolyphasePool2d
 
 from ._functional import POOL, RETURN, patch, unpatch
-from ._hooks import CropToPhase, FilterInput, FilterOutput, ReturnOutput, WrapInput
+from ._hooks import CHILD, CropToPhase, ReturnOutput, WrapInput
+from ._places import Attachment, Side, attach, detach, remove_hooks
 from ._pools import Stride1AvgPool2d, Stride1MaxPool2d
-
-CHILD = "antialias"
-Side = Literal["input", "output"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +56,14 @@ class SetAttributes(Edit):
     attributes: Mapping[str, Any]
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
-        module = model.get_submodule(self.module)
+        module = _layer(model, self.module)
         before = {name: getattr(module, name) for name in self.attributes}
         for name, value in self.attributes.items():
             setattr(module, name, tuple(value) if isinstance(value, list) else value)
         return before
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        module = model.get_submodule(self.module)
+        module = _layer(model, self.module)
         for name, value in before.items():
             setattr(module, name, value)
 
@@ -107,7 +105,7 @@ class KeepPhase(Edit):
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        _remove_hook(model.get_submodule(self.module)._forward_hooks, CropToPhase)
+        remove_hooks(model.get_submodule(self.module)._forward_hooks, CropToPhase)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,8 +153,7 @@ class FilterEdit(Edit):
 class Insert(FilterEdit):
     """Put a filter at the first input or at the output of a module, as its child `antialias`.
 
-    A hook, and no wrapper, so that all parameters keep their names. It runs before the user's hooks, or after them
-    where the module itself had the stride, so that they keep seeing maps of the size they saw.
+    A hook, and no wrapper, so that all parameters keep their names.
 
     Attributes:
         side: Which end of the module.
@@ -174,17 +171,11 @@ class Insert(FilterEdit):
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         owner = self.add_filter(model, config)
-        if self.side == "input":
-            owner.register_forward_pre_hook(FilterInput(), prepend=not self.had_stride)
-        else:
-            owner.register_forward_hook(FilterOutput(), prepend=True)
+        attach(owner, owner.get_submodule(CHILD), Attachment(self.side, self.had_stride))
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        owner = model.get_submodule(self.module)
-        del owner._modules[CHILD]
-        _remove_hook(owner._forward_pre_hooks, FilterInput)
-        _remove_hook(owner._forward_hooks, FilterOutput)
+        detach(model.get_submodule(self.module))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +257,7 @@ class ReturnPhase(Edit):
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         owner = model.get_submodule(self.module)
         del owner._modules[self.child]
-        _remove_hook(owner._forward_hooks, ReturnOutput)
+        remove_hooks(owner._forward_hooks, ReturnOutput)
         unpatch(owner)
 
 
@@ -297,7 +288,15 @@ class WrapBorders(Edit):
         module = model.get_submodule(self.module)
         for name, value in before.items():
             setattr(module, name, value)
-        _remove_hook(module._forward_pre_hooks, WrapInput)
+        remove_hooks(module._forward_pre_hooks, WrapInput)
+
+
+def _layer(model: nn.Module, name: str) -> nn.Module:
+    """Return the layer at a name, inside of the adapters that wrap it."""
+    module: Any = model.get_submodule(name)
+    while isinstance(inner := getattr(module, "base_layer", None), nn.Module):
+        module = inner
+    return module
 
 
 def _pool(model: nn.Module, name: str) -> PolyphasePool2d:
@@ -323,8 +322,3 @@ def edit_from_dict(values: Mapping[str, Any]) -> Edit:
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     kind = plain.pop("edit")
     return next(edit for edit in _KINDS if edit.saved_as == kind)(**plain)
-
-
-def _remove_hook(hooks: dict[int, Any], kind: type) -> None:
-    for key in [key for key, hook in hooks.items() if isinstance(hook, kind)]:
-        del hooks[key]

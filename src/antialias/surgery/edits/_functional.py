@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-from functools import partial
+from functools import cache, wraps
 from typing import Any
 
 import torch
 from torch import nn
+from torch.fx import Proxy
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from ._hooks import run
 from ._pools import stride1_avg_pool2d, stride1_max_pool2d
 
 POOL, RETURN = "antialias_pool", "antialias_return"
@@ -21,27 +22,47 @@ _AT_STRIDE_1: dict[Any, Any] = {
 }
 
 
+class PatchedForward:
+    """Among the bases of a module's class: functions that its forward calls pass the module's filters.
+
+    A class, as in torch's parametrisations, and no attribute: copies, replicas and traces find it.
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        _, _, *rest = super().__reduce_ex__(protocol)
+        return (_new_patched, (type(self).__bases__[1],), *rest)
+
+
 def patch(module: nn.Module) -> None:
     """Let maps that `module` pools or upsamples by functions pass its children for the n-th such call."""
-    if "forward" not in module.__dict__:
-        forward = partial(patched_forward, module)
-        forward.__signature__ = inspect.signature(module.forward)  # type: ignore[attr-defined]  # torch.export reads it
-        module.__dict__["forward"] = forward
+    if not isinstance(module, PatchedForward):
+        module.__class__ = _patched_class(type(module))
 
 
 def unpatch(module: nn.Module) -> None:
     """Give a module its own forward back once no such child is left."""
-    if not any(name.startswith((POOL, RETURN)) for name in module._modules):
-        module.__dict__.pop("forward", None)
+    if isinstance(module, PatchedForward) and not any(name.startswith((POOL, RETURN)) for name in module._modules):
+        module.__class__ = type(module).__bases__[1]
 
 
-def patched_forward(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-    """Run `module`'s own forward, in which the n-th pool slides by one before its filter."""
-    with _Patched(module):
-        return type(module).forward(module, *args, **kwargs)
+@cache
+def _patched_class(base: type[nn.Module]) -> type[nn.Module]:
+    """Make a class of the same name whose forward is watched, and still shows torch.export its arguments."""
+
+    @wraps(base.forward)
+    def forward(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        with _PassThroughFilters(self):
+            return base.forward(self, *args, **kwargs)
+
+    named = {"__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    return type(base.__name__, (PatchedForward, base), {"forward": forward, **named})
 
 
-class _Patched(TorchFunctionMode):
+def _new_patched(base: type[nn.Module]) -> nn.Module:
+    return base.__new__(_patched_class(base))
+
+
+class _PassThroughFilters(TorchFunctionMode):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
@@ -51,10 +72,12 @@ class _Patched(TorchFunctionMode):
         if func in _AT_STRIDE_1 and (filter_ := self._next(POOL)) is not None:
             with torch._C.DisableTorchFunction():
                 kwargs = {key: value for key, value in (kwargs or {}).items() if key != "return_indices"}
+                if args and isinstance(args[0], Proxy):
+                    return run(filter_, args[0].tracer.create_proxy("call_function", _AT_STRIDE_1[func], args, kwargs))
                 return filter_(_AT_STRIDE_1[func](*args, **kwargs))
         result = func(*args, **(kwargs or {}))  # modes of modules around this one see it, too, and count
         return_ = self._next(RETURN) if func is F.interpolate else None
-        return result if return_ is None else return_(result)
+        return result if return_ is None else run(return_, result)
 
     def _next(self, kind: str) -> nn.Module | None:
         child = self.module._modules.get(f"{kind}{self.counts[kind]}")

@@ -5,17 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
+from torch.fx import Proxy
 
 from antialias.ops import pad
+
+CHILD = "antialias"
+
+
+def run(layer: nn.Module, x: Any) -> Any:
+    """Run a layer of this package; a symbolic trace gets one node for it and does not look inside."""
+    if isinstance(x, Proxy):
+        tracer: Any = x.tracer
+        return tracer.create_proxy("call_module", tracer.path_of_module(layer), (x,), {})
+    return layer(x)
+
+
+class TracedAsLeaf:
+    """A class that surgery gives a module; a symbolic trace gets one node for it, hooks and filter included."""
 
 
 @dataclass(frozen=True)
 class FilterInput:
-    """Filter the first argument of a module with its child `antialias`."""
+    """Filter the first argument of a module with its child `antialias`.
 
-    def __call__(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (module.antialias(args[0]), *args[1:])
+    Attributes:
+        had_stride: The module itself had the stride.
+    """
+
+    had_stride: bool = False
+
+    def __call__(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if (layer := _layer_at(module, "input", args[0])) is not None:
+            return (run(layer, args[0]), *args[1:])
+        if self.had_stride and CHILD not in module._modules:
+            raise RuntimeError(
+                f"this {type(module).__name__} lost its stride to a filter, and a tool has made it anew without the "
+                "filter, as quantisation does. Let that tool work on the network before convert_, or export instead."
+            )
+        return None
 
 
 @dataclass(frozen=True)
@@ -23,7 +51,16 @@ class FilterOutput:
     """Filter what a module returns with its child `antialias`."""
 
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
-        return module.antialias(output)
+        layer = _layer_at(module, "output", output)
+        return output if layer is None else run(layer, output)
+
+
+def _layer_at(module: nn.Module, side: str, x: Any) -> nn.Module | None:
+    """Return the filter of a module where it sits at this side; tools move hooks to modules that have none."""
+    layer = module._modules.get(CHILD)
+    if layer is None or getattr(layer, "attachment", (side,))[0] != side:
+        return None
+    return None if isinstance(module, TracedAsLeaf) and isinstance(x, Proxy) else layer
 
 
 @dataclass(frozen=True)
@@ -31,7 +68,7 @@ class ReturnOutput:
     """Put what a module upsampled back in phase with its child `antialias_return`."""
 
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
-        return module.antialias_return(output)
+        return run(module.antialias_return, output)
 
 
 @dataclass(frozen=True)
@@ -67,9 +104,9 @@ class CropToPhase:
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
         kernel, dilation = module.kernel_size, getattr(module, "dilation", (1, 1))
         rows, columns = (
-            _same_start(args[0].shape[2 + i], kernel[i], 1, dilation[i])
-            - _same_start(args[0].shape[2 + i], kernel[i], self.stride[i], dilation[i])
-            for i in range(2)
+            same_padding(size, kernel[i], 1, dilation[i]) // 2
+            - same_padding(size, kernel[i], self.stride[i], dilation[i]) // 2
+            for i, size in enumerate(args[0].shape[2:])
         )
         return output[:, :, rows:, columns:]
 
@@ -77,7 +114,3 @@ class CropToPhase:
 def same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int:
     """Return how much TensorFlow's "same" padding adds to `size` samples."""
     return max((-(-size // stride) - 1) * stride + (kernel_size - 1) * dilation + 1 - size, 0)
-
-
-def _same_start(size: int, kernel_size: int, stride: int, dilation: int) -> int:
-    return same_padding(size, kernel_size, stride, dilation) // 2

@@ -6,11 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.fx import Proxy
 from torch.nn import functional as F
 
 from antialias.ops import max_pool2d
 
 from ..dataflow import pair
+from ._hooks import TracedAsLeaf, run
 
 
 def stride1_max_pool2d(
@@ -58,7 +60,7 @@ def _overhang(x: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: 
     return over[0], over[1]
 
 
-class Stride1MaxPool2d(nn.MaxPool2d):
+class Stride1MaxPool2d(TracedAsLeaf, nn.MaxPool2d):
     """A `MaxPool2d` at stride 1 that keeps nothing but its input, with the extent of the strided pool it was.
 
     Attributes:
@@ -69,12 +71,14 @@ class Stride1MaxPool2d(nn.MaxPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool maps of shape `(N, C, H, W)`."""
+        if isinstance(input, Proxy):
+            return run(self, input)
         return stride1_max_pool2d(
             input, self.kernel_size, self.kept_stride, self.padding, self.dilation, self.ceil_mode
         )
 
 
-class Stride1AvgPool2d(nn.AvgPool2d):
+class Stride1AvgPool2d(TracedAsLeaf, nn.AvgPool2d):
     """An `AvgPool2d` at stride 1 with the extent of the strided `ceil_mode` pool it was.
 
     Attributes:
@@ -85,5 +89,7 @@ class Stride1AvgPool2d(nn.AvgPool2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pool maps of shape `(N, C, H, W)`."""
+        if isinstance(input, Proxy):
+            return run(self, input)
         rest = (self.count_include_pad, self.divisor_override)
         return stride1_avg_pool2d(input, self.kernel_size, self.kept_stride, self.padding, True, *rest)

@@ -1,0 +1,103 @@
+"""A filter belongs to a place in a network, which is a name: whatever is put there takes the filter over.
+
+Many tools make modules anew: norms become synchronised or frozen ones, convolutions get adapters or are folded with
+norms. They register what they made under the name of what was there, and torch tells when that happens; `inherit`
+listens. Where a tool leaves no such trace, the guard notices (`_guard`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from torch import Tensor, nn
+from torch.fx import Proxy
+from torch.nn.modules.module import register_module_module_registration_hook
+
+from ..dataflow import pair
+from ._hooks import CHILD, FilterInput, FilterOutput, TracedAsLeaf, run
+
+Side = Literal["input", "output"]
+
+
+class Attachment(NamedTuple):
+    """How a filter is held.
+
+    Attributes:
+        side: Which end of its module it filters.
+        had_stride: It filters the input of the module that had the stride.
+    """
+
+    side: Side
+    had_stride: bool = False
+
+
+class FilteredBatchNorm2d(TracedAsLeaf, nn.BatchNorm2d):
+    """A `BatchNorm2d` whose output is filtered: no plain one, so that fusion does not fold it into a convolution."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise maps of shape `(N, C, H, W)`."""
+        return run(self, input) if isinstance(input, Proxy) else super().forward(input)
+
+
+def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
+    """Let a module filter its first input or its output, as its child `antialias`.
+
+    At the input of the module that had the stride, the filter runs after the user's hooks, elsewhere before them, so
+    that they keep seeing maps of the size they saw.
+    """
+    layer.attachment = attachment
+    if owner._modules.get(CHILD) is not layer:
+        owner.add_module(CHILD, layer)
+    if attachment.side == "input":
+        owner.register_forward_pre_hook(FilterInput(attachment.had_stride), prepend=not attachment.had_stride)
+        return
+    owner.register_forward_hook(FilterOutput(), prepend=True)
+    if type(owner) is nn.BatchNorm2d:
+        owner.__class__ = FilteredBatchNorm2d
+
+
+def detach(owner: Any) -> None:
+    """Take the filter of a module away."""
+    owner._modules.pop(CHILD, None)
+    remove_hooks(owner._forward_pre_hooks, FilterInput)
+    remove_hooks(owner._forward_hooks, FilterOutput)
+    if type(owner) is FilteredBatchNorm2d:
+        owner.__class__ = nn.BatchNorm2d  # type: ignore[assignment]
+
+
+def remove_hooks(hooks: dict[int, Any], *kinds: type, keep: int = 0) -> None:
+    """Remove hooks of these kinds, all but the first few."""
+    for key in [key for key, hook in hooks.items() if isinstance(hook, kinds)][keep:]:
+        del hooks[key]
+
+
+def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
+    """Let a module that is registered under the name of a filtered one take its filter over.
+
+    It does not where the filter goes on running: inside a wrapper, or in a copy. An adapter that computes something
+    beside the layer it wraps (`base_layer`, as in PEFT) gets the filter, so that both read the same map. A layer with
+    another stride in place of the one that had the stride brings a subsampling of its own.
+    """
+    modules = parent.__dict__.get("_modules") or {}
+    old = modules[name] if name in modules else None  # noqa: SIM401  # a scripted module's have no get
+    if old is None or module is None or old is module or CHILD not in old._modules:
+        return
+    layer: Any = module._modules[CHILD] if CHILD in module._modules else old._modules[CHILD]
+    if (held := getattr(layer, "attachment", None)) is None:
+        return
+    kind: type = FilterInput if held.side == "input" else FilterOutput
+    hooks: dict[int, Any] = module._forward_pre_hooks if held.side == "input" else module._forward_hooks
+    if CHILD in module._modules and any(isinstance(hook, kind) for hook in hooks.values()):
+        remove_hooks(hooks, kind, keep=1)  # fusion moves hooks to a copy that has them already
+        return
+    adapts = getattr(module, "base_layer", None) is old or getattr(old, "base_layer", None) is module
+    if adapts:
+        detach(old)
+    elif any(inner is old for inner in module.modules()):
+        return
+    had_stride = held.had_stride or (held.side == "output" and hasattr(old, "stride"))
+    if adapts or not had_stride or pair(getattr(module, "stride", 0)) == pair(old.stride):
+        attach(module, layer, held)
+
+
+register_module_module_registration_hook(inherit)
