@@ -33,6 +33,24 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> str:
     return "sized_networks"
 
 
+@pytest.fixture
+def segmenters(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a module whose callables make segmenters that need sides of multiples of 8 and of 12."""
+
+    def needing(multiple: int) -> nn.Module:
+        model = nn.Conv2d(3, 21, 1)
+        model.requires_divisible_input_shape = True  # type: ignore[assignment]
+        model.encoder = nn.Module()
+        model.encoder.output_stride = multiple  # type: ignore[assignment]
+        return model
+
+    module = ModuleType("segmenters")
+    module.one = lambda: needing(8)  # type: ignore[attr-defined]
+    module.two = lambda: needing(12)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "segmenters", module)
+    return "segmenters"
+
+
 def test_networks_of_different_sizes_are_refused_before_any_is_measured(
     networks: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +82,35 @@ def test_a_frozen_network_has_a_cost(networks: str, tmp_path: Path) -> None:
     cost = Evaluation.read(written).cost
     assert cost is not None
     assert cost.memory == 1
+
+
+def test_segmenters_that_need_different_multiples_are_refused_before_any_is_measured(
+    segmenters: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = [f"{segmenters}:one", f"{segmenters}:two"]
+    words = ["evaluate", *names, "--task", "semantic", "--data", "scenes", "--length", "12", "--accelerator", "cpu"]
+    words += ["--no-cost", "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(_evaluate, "measure", lambda *_, **__: pytest.fail("it was measured"))
+        with pytest.raises(SystemExit, match="2"):
+            main(words)
+        assert capsys.readouterr().err.startswith(
+            "antialias: the networks take heights and widths that are different multiples: segmenters:one of 8, "
+            "segmenters:two of 12. Show them the same with --multiple 24"
+        )
+        with pytest.raises(SystemExit, match="2"):
+            main([*words, "--multiple", "16"])
+        assert "--multiple 16 does not fit: segmenters:one of 8, segmenters:two of 12" in capsys.readouterr().err
+    main([*words, "--multiple", "24"])
+    assert "Difference from segmenters:one" in " ".join(capsys.readouterr().out.split())
+    written = [Evaluation.read(path) for path in sorted(tmp_path.glob("*.json"))]
+    assert [each.scores["segmentation_consistency"].protocol["multiple"] for each in written] == [24, 24]
+    for name in names:
+        main(["evaluate", name, *words[3:]])
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", *map(str, sorted(tmp_path.glob("*.json")))])
+    assert "Measure them again with `antialias evaluate --multiple 24`" in capsys.readouterr().err
 
 
 def test_of_a_run_s_file_only_the_data_are_taken(networks: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from torch import nn
 
 from antialias.models import build
-from antialias.results import Comparison, Evaluation, EvaluationConfig, cost_of, terminal
+from antialias.results import Comparison, Evaluation, EvaluationConfig, common_multiple, cost_of, terminal
 from antialias.tasks import evaluate as measure
 from antialias.tasks import is_main_process, measure_flips, process_group
 
@@ -41,7 +41,8 @@ class EvaluationOptions(EvaluationConfig):
         """Return on what all networks are measured.
 
         Raises:
-            ValueError: They are meant for inputs of different sizes, and no window is given.
+            ValueError: They are meant for inputs of different sizes and no window is given, or they are segmenters that
+                need different multiples and none is given.
         """
         sides = {name: input_side(network) for name, network in networks.items()}
         if self.window is None and len(set(sides.values())) > 1:
@@ -50,6 +51,8 @@ class EvaluationOptions(EvaluationConfig):
                 f"the networks are meant for inputs of different sizes, in pixels: {listed}. Give them one, such as "
                 f"--window {min(sides.values())}, so that their scores can be compared, or evaluate them one by one."
             )
+        if self.task == "semantic":
+            common_multiple(networks, self.multiple)
         return EvaluationConfig.of({**vars(self), "window": self.window or next(iter(sides.values()))})
 
 

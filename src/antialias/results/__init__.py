@@ -2,8 +2,9 @@
 
 An `Evaluation` holds one network's `Score`s, what they were measured on (`EvaluationConfig`), what the network takes
 (`Cost`) and how it was trained, if it was. A `Comparison` groups evaluations into an `Entry` a network, whose runs are
-its seeds, and pairs them with the first; it answers a `Table`, `Line`s and a `Verdict`. Tables become Markdown, LaTeX
-and CSV here; pages are drawn by `antialias.report`. Read `_evaluation`, `_table`, `_comparison`, `_verdict`.
+its seeds, and pairs them with the first; from it come a `Table`, `Line`s and a `Verdict`. Every score and cost has one
+name, listed in `_columns`. Tables become text and CSV in `tables`; pages are drawn by `antialias.report`. Read
+`_evaluation`, `_comparison` and `_verdict` in this order.
 """
 
 from __future__ import annotations
@@ -18,29 +19,31 @@ from ._columns import score_columns as score_columns
 from ._comparison import Comparison as Comparison
 from ._comparison import Entry as Entry
 from ._config import EvaluationConfig as EvaluationConfig
+from ._config import common_multiple as common_multiple
 from ._cost import Cost as Cost
 from ._cost import cost_of as cost_of
 from ._cost import cost_of_classifier as cost_of_classifier
 from ._cost import side_for as side_for
-from ._csv import lines_csv as lines_csv
-from ._csv import table_csv as table_csv
 from ._evaluation import Evaluation as Evaluation
 from ._evaluation import filter_words as filter_words
-from ._table import Cell as Cell
-from ._table import Column as Column
-from ._table import Line as Line
-from ._table import Row as Row
-from ._table import Table as Table
-from ._table import Value as Value
-from ._text import latex as latex
-from ._text import markdown as markdown
-from ._text import terminal as terminal
-from ._text import words as words
 from ._verdict import KeyFigure as KeyFigure
 from ._verdict import Verdict as Verdict
 from ._verdict import difference_sentence as difference_sentence
 from ._verdict import key_figures as key_figures
 from ._verdict import verdict as verdict
+from .tables import Cell as Cell
+from .tables import Column as Column
+from .tables import Line as Line
+from .tables import Row as Row
+from .tables import Table as Table
+from .tables import Value as Value
+from .tables import latex as latex
+from .tables import lines_csv as lines_csv
+from .tables import markdown as markdown
+from .tables import number as number
+from .tables import table_csv as table_csv
+from .tables import terminal as terminal
+from .tables import words as words
 
 __all__ = [
     "Cell",
@@ -58,6 +61,7 @@ __all__ = [
     "Value",
     "Verdict",
     "classifier_scores",
+    "common_multiple",
     "cost_columns",
     "cost_of",
     "cost_of_classifier",
@@ -68,6 +72,7 @@ __all__ = [
     "latex",
     "lines_csv",
     "markdown",
+    "number",
     "plain",
     "score_columns",
     "side_for",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ._cost import Cost
-from ._table import Column
+from .tables import Column
 
 _SCORES = {
     key: Column(key=key, title=title, better=better, note=note)

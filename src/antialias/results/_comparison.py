@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,7 +16,7 @@ from antialias.metrics import Score, average, difference
 from ._columns import cost_columns, score_columns
 from ._cost import Cost
 from ._evaluation import Evaluation
-from ._table import Line, Table, Value
+from .tables import Line, Table, Value
 
 _NOT_THE_METHOD = ("seed", "out", "accelerator", "devices", "num_nodes", "strategy", "workers", "checkpoint_every")
 """Settings in which the runs of one entry may differ."""
@@ -77,7 +78,7 @@ class Comparison:
         """Group evaluations: trainings that differ in their seed alone are one entry.
 
         Raises:
-            ValueError: There is none, or they are not of one task on the same pictures.
+            ValueError: There is none, or they are not of one task on the same pictures, shown alike.
         """
         if not evaluations:
             raise ValueError("there is nothing to compare. Give one run or more.")
@@ -89,6 +90,19 @@ class Comparison:
                         f"{name}={here!r} and {name}={there!r} are not measured alike. "
                         "Compare runs of one task on the same pictures."
                     )
+        multiples = [
+            (evaluation.model, score.protocol["multiple"])
+            for evaluation in evaluations
+            for score in evaluation.scores.values()
+            if "multiple" in score.protocol
+        ]
+        if len({multiple for _, multiple in multiples}) > 1:
+            listed = ", ".join(f"{multiple} of {model}" for model, multiple in dict.fromkeys(multiples))
+            common = math.lcm(*(multiple for _, multiple in multiples))
+            raise ValueError(
+                f"the networks were shown heights and widths that are different multiples: {listed}. Measure them "
+                f"again with `antialias evaluate --multiple {common}`."
+            )
         groups: dict[tuple[Any, ...], list[Evaluation]] = {}
         for evaluation in evaluations:
             method = (evaluation.model, *sorted((name, repr(value)) for name, value in _settings(evaluation).items()))

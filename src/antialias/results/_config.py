@@ -2,11 +2,14 @@
 
 # No postponed annotations: the command line reads these from classes that inherit them in other modules.
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from types import UnionType
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+from antialias.metrics import Model, side_multiple_of
 
 OnBroken = Literal["stop", "skip"]
 
@@ -21,6 +24,8 @@ class EvaluationConfig:
         size: Shorter side of the images as read, in pixels. `None` is the task's own: a quarter more than the window
             for classification, as they are for masks.
         window: Side of the windows that a classifier sees, in pixels.
+        multiple: For semantic segmentation: heights and widths that the network sees are multiples of this, so that
+            networks with different needs see the same crops; what the network needs if `None`.
         test_length: Number of generated test images; the data set's own default if `None`.
         batch_size: Images a batch, on each device, where the scores do not choose it themselves.
         on_broken: What a file that cannot be used does: `"stop"`, or be listed and left out: `"skip"`.
@@ -40,13 +45,14 @@ class EvaluationConfig:
     data: str = "scenes"
     size: int | None = None
     window: int = 64
+    multiple: int | None = None
     test_length: int | None = None
     batch_size: int = 64
     on_broken: OnBroken = "stop"
     masked_classes: str | None = None
     detection_score: float = 0.5
 
-    at_least: ClassVar[Mapping[str, float]] = {"window": 1, "batch_size": 1, "detection_score": 0}
+    at_least: ClassVar[Mapping[str, float]] = {"window": 1, "multiple": 1, "batch_size": 1, "detection_score": 0}
     """The least value that a setting may have; 1e-12 stands for anything above 0."""
 
     def __post_init__(self) -> None:
@@ -100,6 +106,33 @@ class EvaluationConfig:
         return EvaluationConfig(
             **{field.name: values[field.name] for field in fields(EvaluationConfig) if field.name in values}
         )
+
+
+def common_multiple(networks: Mapping[str, Model], multiple: int | None = None) -> int | None:
+    """Check that segmenters can be shown the same heights and widths, and return the multiple of all of them.
+
+    Args:
+        networks: The segmenters, by name.
+        multiple: What the user wants; `None` leaves it to the networks.
+
+    Raises:
+        ValueError: The networks need different multiples and none is wanted, or the wanted one fits not all.
+
+    Example:
+        >>> common_multiple({"one": lambda images: images}, 16)
+        16
+    """
+    needs = {name: side_multiple_of(model) for name, model in networks.items()}
+    common = math.lcm(*needs.values())
+    listed = ", ".join(f"{name} of {need}" for name, need in needs.items())
+    if multiple is None and len(set(needs.values())) > 1:
+        raise ValueError(
+            f"the networks take heights and widths that are different multiples: {listed}. Show them the same with "
+            f"--multiple {common}, so that their scores can be compared, or evaluate them one by one."
+        )
+    if multiple is not None and multiple % common:
+        raise ValueError(f"--multiple {multiple} does not fit: {listed}. Use --multiple {common}.")
+    return multiple
 
 
 @cache

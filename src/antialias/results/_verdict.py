@@ -9,7 +9,7 @@ from antialias.metrics import Score
 
 from ._columns import score_columns
 from ._comparison import Comparison, Entry
-from ._table import Cell, Column
+from .tables import Cell, Column
 
 _STEADINESS = {
     "top1_change": ("changes its answer on", "of one-pixel moves"),

@@ -11,11 +11,11 @@ from antialias.report.page._layout import (
     WIDTH,
     bars,
     interval_note,
-    number,
     panels,
     ramp,
     round_ticks,
 )
+from antialias.report.page._render import shown
 from antialias.results import Cell, Column, Line, Row, Table
 
 
@@ -69,9 +69,9 @@ def test_bars_share_their_column_and_skip_bare_numbers() -> None:
 
 
 def test_numbers_follow_their_columns_unit() -> None:
-    assert number(0.1234, Column(key="a", title="A")) == "12.3"
-    assert number(1234.5, Column(key="a", title="A", unit="ms", digits=0)) == "1,234"
-    assert number(None, Column(key="a", title="A")) == "–"
+    assert shown(0.1234, Column(key="a", title="A")) == "12.3"
+    assert shown(1234.5, Column(key="a", title="A", unit="ms", digits=0)) == "1,234"
+    assert shown(None, Column(key="a", title="A")) == "–"
 
 
 def test_note_without_intervals_is_empty() -> None:

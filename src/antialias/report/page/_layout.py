@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from antialias.results import Cell, Column, KeyFigure, Line, Table
+from antialias.results import Cell, Line, Table
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
@@ -156,15 +156,6 @@ def bars(table: Table) -> tuple[tuple[Bar | None, ...], ...]:
             ]
         )
     return tuple(zip(*columns, strict=True))
-
-
-def number(value: float | None, column: Column | KeyFigure) -> str:
-    """Write a number in its column's unit, without the unit.
-
-    >>> number(0.8483, Column(key="top1", title="Accuracy"))
-    '84.8'
-    """
-    return "–" if value is None else f"{value * (100 if column.unit == '%' else 1):,.{column.digits}f}"
 
 
 def interval_note(cells: Sequence[Cell]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from antialias._extras import require
 from antialias.report._report import Report, Reproduction
-from antialias.results import lines_csv, table_csv
+from antialias.results import Column, KeyFigure, lines_csv, number, table_csv
 
 from . import _layout
 
@@ -38,6 +38,7 @@ def render(report: Report) -> str:
         figures=_layout,
         panels=_layout.panels(report.curves) if report.curves else (),
         bars=_layout.bars,
+        number=shown,
         cells=lambda table: [cell for row in table.rows for cell in row.cells],
         curve_cells=[cell for line in report.curves for cell in line.cells],
         panel_networks=list(dict.fromkeys(line.network for line in report.curves)),
@@ -69,6 +70,16 @@ def write(report: Report, path: str | Path) -> Path:
     for name, text in tables_of(report).items():
         page.with_name(f"{page.stem}-{name}.csv").write_text(text, encoding="utf-8")
     return page
+
+
+def shown(value: float | None, column: Column | KeyFigure) -> str:
+    """Write a number in its column's unit, without the unit.
+
+    Example:
+        >>> shown(0.8483, Column(key="top1", title="Accuracy"))
+        '84.8'
+    """
+    return "–" if value is None else number(value, column.unit, column.digits)
 
 
 def tables_of(report: Report) -> dict[str, str]:

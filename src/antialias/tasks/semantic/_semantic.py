@@ -78,7 +78,8 @@ def _evaluate_part(
 ) -> dict[str, Measurement]:
     images, batch_size = WholeMasks.range(data, indices), min(config.batch_size, _BATCH_SIZE)
     with expect_classes(model, len(data.classes)):
-        return measure_segmenter(model, images, batch_size=batch_size, first=indices.start)
+        multiple = config.multiple
+        return measure_segmenter(model, images, multiple=multiple, batch_size=batch_size, first=indices.start)
 
 
 def _derive(measured: dict[str, Measurement]) -> dict[str, Score]:

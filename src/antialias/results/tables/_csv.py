@@ -15,7 +15,7 @@ def table_csv(table: Table) -> str:
     """Return a table as CSV text in long form: one score a line, shares without a unit.
 
     Example:
-        >>> from antialias.results import Column
+        >>> from antialias.results.tables import Column
         >>> print(table_csv(Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})))
         network,measure,value,low,high,level,images,text,unit,runs
         plain,top1,0.848,,,,,,,

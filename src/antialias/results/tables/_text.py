@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from antialias._terminal import table_text
 
-from ._table import Cell, Column, Table
+from ._table import Cell, Column, Table, number
 
 _SIDE_BY_SIDE = 4
 """Networks that a terminal shows side by side at most, where they fit."""
@@ -35,7 +35,8 @@ def words(cell: Cell, column: Column) -> str:
     """
     if cell.value is None:
         return cell.text or "–"
-    value, *interval = (_number(x, column) for x in (cell.value, cell.low, cell.high) if x is not None)
+    numbers = (cell.value, cell.low, cell.high)
+    value, *interval = (number(x, column.unit, column.digits) for x in numbers if x is not None)
     return f"{value} ({' to '.join(interval)})" if interval else value
 
 
@@ -54,7 +55,7 @@ def terminal(table: Table, width: int | None = None) -> str:
     """
     names = [f"{row.network}\n{row.note}" if row.note else row.network for row in table.rows]
     return table_text(
-        ["network", *map(_heading, table.columns)],
+        ["network", *(column.heading for column in table.columns)],
         [[name, *map(words, row.cells, table.columns)] for name, row in zip(names, table.rows, strict=True)],
         title=table.caption,
         note=table.note,
@@ -73,7 +74,11 @@ def markdown(table: Table) -> str:
         | plain | 84.8 |
         <BLANKLINE>
     """
-    rows = [["network", *map(_heading, table.columns)], ["---", *["---:"] * len(table.columns)], *_rows(table, _piped)]
+    rows = [
+        ["network", *(column.heading for column in table.columns)],
+        ["---", *["---:"] * len(table.columns)],
+        *_rows(table, lambda text: text.replace("|", r"\|")),
+    ]
     lines = [f"| {' | '.join(row)} |" if row[0] != "---" else f"|{'|'.join(row)}|" for row in rows]
     caption = [table.caption, ""] if table.caption else []
     return "\n".join([*caption, *lines]) + "\n"
@@ -93,7 +98,7 @@ def latex(table: Table) -> str:
         \end{tabular}
         <BLANKLINE>
     """
-    heading = ["network", *(_escaped(_heading(column)) for column in table.columns)]
+    heading = ["network", *(_escaped(column.heading) for column in table.columns)]
     body = [" & ".join(row) + r" \\" for row in _rows(table, _escaped)]
     caption = [f"% {table.caption}"] if table.caption else []
     begin, end = rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\end{tabular}"
@@ -108,17 +113,5 @@ def _rows(table: Table, safe: Callable[[str], str]) -> list[list[str]]:
     ]
 
 
-def _heading(column: Column) -> str:
-    return f"{column.title}, {column.unit}" if column.unit else column.title
-
-
-def _piped(text: str) -> str:
-    return text.replace("|", r"\|")
-
-
 def _escaped(text: str) -> str:
     return "".join(_ESCAPES.get(letter, letter) for letter in text)
-
-
-def _number(value: float, column: Column) -> str:
-    return f"{value * (100 if column.unit == '%' else 1):,.{column.digits}f}"

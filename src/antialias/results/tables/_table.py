@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from antialias.metrics import Curve, Score, average
-
-from ._codec import plain
+from antialias.results._codec import plain
 
 Value: TypeAlias = "Cell | Score | Sequence[Score] | float | int | str | None"
 
@@ -57,27 +56,19 @@ class Cell:
         if isinstance(value, str):
             return cls(text=value)
         if isinstance(value, Score):
-            return _from_score(value)
+            low, high = value.interval
+            return cls(
+                value=plain(float(value.value)),
+                low=plain(float(low)),
+                high=plain(float(high)),
+                level=value.level,
+                images=value.images,
+                name=value.name,
+                protocol=plain(value.protocol),
+            )
         if isinstance(value, Sequence):
-            return _over_seeds(value)
+            return replace(cls.of(average(value)), runs=tuple(score.value for score in value))
         return cls(value=plain(value if value is None else float(value)))
-
-
-def _from_score(score: Score) -> Cell:
-    low, high = score.interval
-    return Cell(
-        value=plain(float(score.value)),
-        low=plain(float(low)),
-        high=plain(float(high)),
-        level=score.level,
-        images=score.images,
-        name=score.name,
-        protocol=plain(score.protocol),
-    )
-
-
-def _over_seeds(scores: Sequence[Score]) -> Cell:
-    return replace(_from_score(average(scores)), runs=tuple(score.value for score in scores))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +94,21 @@ class Column:
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower", ""):
             raise ValueError(f"better={self.better!r} is unknown. Use 'higher', 'lower', or '' where neither is.")
+
+    @property
+    def heading(self) -> str:
+        """Title and unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+
+def number(value: float, unit: str, digits: int) -> str:
+    """Write a number in a unit, without the unit; shares become percent.
+
+    Example:
+        >>> number(0.8483, "%", 1), number(1234.5, "ms", 0)
+        ('84.8', '1,234')
+    """
+    return f"{value * (100 if unit == '%' else 1):,.{digits}f}"
 
 
 @dataclass(frozen=True, kw_only=True)
