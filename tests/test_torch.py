@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
+import pytest
 import torch
+from torch import nn
 
 from antialias import _torch
 
@@ -39,3 +43,78 @@ def test_modes_are_left_for_a_while():
 
 def test_leaves_of_nested_arguments():
     assert _torch.tree_leaves(((1, [2]), {"a": (3,)}, None)) == [1, 2, 3, None]
+
+
+def test_norms_and_convolutions_have_a_class_in_common():
+    norms = (nn.BatchNorm1d(2), nn.BatchNorm2d(2), nn.BatchNorm3d(2), nn.SyncBatchNorm(2))
+    assert all(isinstance(norm, _torch.BatchNorm) for norm in norms)
+    assert not isinstance(nn.GroupNorm(1, 2), _torch.BatchNorm)
+    convolutions = (nn.Conv1d(2, 2, 1), nn.Conv2d(2, 2, 1), nn.ConvTranspose2d(2, 2, 1))
+    assert all(isinstance(convolution, _torch.Convolution) for convolution in convolutions)
+    assert not isinstance(nn.Linear(2, 2), _torch.Convolution)
+
+
+@pytest.mark.parametrize("kind", ["forward", "forward_pre", "full_backward", "full_backward_pre"])
+def test_hooks_of_every_kind_are_noticed(kind):
+    module = nn.BatchNorm2d(2)
+    assert not _torch.has_hooks(module)
+    handle = getattr(module, f"register_{kind}_hook")(lambda *_: None)
+    assert _torch.has_hooks(module)
+    handle.remove()
+    assert not _torch.has_hooks(module)
+
+
+def test_intermediate_layers_are_those_of_the_network():
+    network = nn.Sequential(OrderedDict(a=nn.Conv2d(3, 4, 1), b=nn.ReLU(), c=nn.Conv2d(4, 5, 1), d=nn.Conv2d(5, 6, 1)))
+    layers, x = _torch.intermediate_layers(network, {"b": "0", "c": "1"}), torch.randn(1, 3, 4, 4)
+    assert list(layers.state_dict()) == ["a.weight", "a.bias", "c.weight", "c.bias"]
+    maps = layers(x)
+    assert list(maps) == ["0", "1"]
+    assert torch.equal(maps["0"], network.a(x).relu())
+    assert torch.equal(maps["1"], network.c(maps["0"]))
+
+
+def test_values_of_one_type_are_mapped():
+    assert _torch.tree_map_only(int, lambda n: n + 1, (1, ["a", {"b": 2}])) == (2, ["a", {"b": 3}])
+
+
+def test_functions_are_run_without_those_who_watch_them():
+    seen = []
+
+    class Watched(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append(func)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    x = torch.ones(2).as_subclass(Watched)
+    with _torch.DisableTorchFunction():
+        torch.exp(x)
+    assert seen == []
+    torch.exp(x)
+    assert seen == [torch.exp]
+
+
+class Hook:
+    def __call__(self, *_):
+        raise AssertionError
+
+
+def test_hooks_of_a_class_are_removed_and_others_stay():
+    module, calls = nn.ReLU(), []
+    module.register_forward_hook(Hook())
+    module.register_forward_pre_hook(Hook())
+    module.register_forward_hook(lambda *_: calls.append(1))
+    _torch.remove_hooks(module, Hook)
+    module(torch.ones(1))
+    assert calls == [1]
+
+
+def test_own_buffers_can_be_put_back():
+    module = nn.Sequential(nn.BatchNorm2d(2))
+    before = module[0].running_mean
+    assert not _torch.own_buffers(module)
+    module[0].running_mean = torch.ones(2)
+    _torch.own_buffers(module[0])["running_mean"] = before
+    assert module[0].running_mean is before
+    assert module.state_dict()["0.running_mean"] is not None

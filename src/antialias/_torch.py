@@ -6,13 +6,35 @@ to follow.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
+from torch import nn
+from torch._C import DisableTorchFunction as DisableTorchFunction
 from torch._C import _are_functorch_transforms_active as _is_transformed
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+from torch.nn.modules.conv import _ConvNd as Convolution
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
 from torch.utils._python_dispatch import _disable_current_modes as without_modes
 from torch.utils._pytree import tree_leaves as tree_leaves
+from torch.utils._pytree import tree_map_only as tree_map_only
 
-__all__ = ["TorchDispatchMode", "is_in_functorch", "schema_name", "tree_leaves", "without_modes"]
+__all__ = [
+    "BatchNorm",
+    "Convolution",
+    "DisableTorchFunction",
+    "TorchDispatchMode",
+    "has_hooks",
+    "intermediate_layers",
+    "is_in_functorch",
+    "own_buffers",
+    "remove_hooks",
+    "schema_name",
+    "tree_leaves",
+    "tree_map_only",
+    "without_modes",
+]
 
 
 def is_in_functorch() -> bool:
@@ -23,3 +45,35 @@ def is_in_functorch() -> bool:
 def schema_name(operation: torch._ops.OpOverload) -> str:
     """Return the name under which an operation is registered, such as `"aten::exp.out"`."""
     return operation._schema.name
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Say whether somebody wants to see or change what a module reads or gives, so that it has to run by itself."""
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
+
+
+def remove_hooks(module: nn.Module, kind: type) -> None:
+    """Remove the forward hooks and forward pre-hooks of a class from a module."""
+    for hooks in (module._forward_hooks, module._forward_pre_hooks):
+        for key in [key for key, hook in hooks.items() if isinstance(hook, kind)]:
+            del hooks[key]
+
+
+def own_buffers(module: nn.Module) -> dict[str, torch.Tensor | None]:
+    """Return the buffers of a module itself, as the dictionary in which they can be put back."""
+    return module._buffers
+
+
+def intermediate_layers(network: nn.Module, names: Mapping[str, str]) -> nn.Module:
+    """Return the part of a network up to the last of some children, which gives their maps, as torchvision does.
+
+    Args:
+        network: Whose children run one after the other.
+        names: Of the children, each with the name of its map.
+    """
+    from torchvision.models._utils import IntermediateLayerGetter  # only where torchvision is there
+
+    getter: Any = IntermediateLayerGetter
+    return getter(network, dict(names))

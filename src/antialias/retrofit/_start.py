@@ -8,8 +8,8 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from antialias._torch import BatchNorm
 from antialias.nn import AdaptiveBlurPool2d, FrozenBatchNorm2d
 from antialias.ops import binomial
 
@@ -91,13 +91,13 @@ def match_statistics_(network: nn.Module, original: nn.Module, forward: Callable
         {
             name: module
             for name, module in model.named_modules()
-            if isinstance(module, _BatchNorm) and module.running_mean is not None
+            if isinstance(module, BatchNorm) and module.running_mean is not None
         }
         for model in (network, original)
     )
     before: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def correct_(norm: _BatchNorm, x: Tensor, name: str) -> None:
+    def correct_(norm: BatchNorm, x: Tensor, name: str) -> None:
         """Choose statistics under which `x` is normalised to what the original normalises its map to."""
         (mean_was, variance_was), (mean, variance) = before[name], _moments(x)
         ratio = (variance / variance_was).clamp(1 / _LARGEST_CORRECTION, _LARGEST_CORRECTION)
@@ -118,14 +118,14 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     return channels.mean(1), channels.var(1, correction=0).clamp(min=1e-8)
 
 
-def _take_statistics_(norm: _BatchNorm, x: Tensor) -> None:
+def _take_statistics_(norm: BatchNorm, x: Tensor) -> None:
     mean, variance = _moments(x)
     norm.running_mean.copy_(mean)  # type: ignore[union-attr]
     norm.running_var.copy_(variance)  # type: ignore[union-attr]
 
 
 @contextmanager
-def _hooks(actions: Mapping[nn.Module, Callable[[_BatchNorm, Tensor], None]]) -> Iterator[None]:
+def _hooks(actions: Mapping[nn.Module, Callable[[BatchNorm, Tensor], None]]) -> Iterator[None]:
     """Call `action(norm, input)` before each norm runs, so that what follows sees its effect."""
     handles = [
         norm.register_forward_pre_hook(lambda module, inputs, action=action: action(module, inputs[0]))

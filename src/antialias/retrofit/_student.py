@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from antialias._torch import BatchNorm
 from antialias.metrics import normalization_of
 from antialias.nn import AdaptiveBlurPool2d
 
@@ -47,7 +47,7 @@ class Student:
         filters = _parameters_of(self.network, AdaptiveBlurPool2d)
         chosen = {
             "all": list(self.network.parameters()),
-            "norms": _parameters_of(self.network, _BatchNorm),
+            "norms": _parameters_of(self.network, BatchNorm),
             "filters": [],
         }
         within = {id(parameter) for parameter in filters}

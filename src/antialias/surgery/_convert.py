@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
+from antialias._torch import tree_leaves
 from antialias.nn import Adaptive, Filter
 
 from ._conversion import Conversion, apply

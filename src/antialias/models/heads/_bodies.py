@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 from torchvision.models import get_model
-from torchvision.models._utils import IntermediateLayerGetter
 
 from antialias._extras import require
+from antialias._torch import intermediate_layers
 from antialias.metrics import normalization_of
 from antialias.models.backbones import TinyResNet
 
@@ -48,7 +48,7 @@ def tiny_body(output_stride: int = 32) -> tuple[nn.Module, tuple[int, ...], Any]
         output_stride: Pixels a sample of the last map; what would subsample further is dilated.
     """
     net = TinyResNet(output_stride=output_stride)
-    body = IntermediateLayerGetter(net, {f"layer{i + 1}": str(i) for i in range(4)})
+    body = intermediate_layers(net, {f"layer{i + 1}": str(i) for i in range(4)})
     return body, (16, 32, 64, 128), net.normalization
 
 
@@ -67,7 +67,7 @@ def dilated_body(backbone: str, pretrained: bool) -> tuple[nn.Module, tuple[int,
         if library == "torchvision":
             weights = "DEFAULT" if pretrained else None
             net: Any = get_model(name, weights=weights, replace_stride_with_dilation=[False, True, True])
-            body = IntermediateLayerGetter(net, {"layer3": "0", "layer4": "1"})
+            body = intermediate_layers(net, {"layer3": "0", "layer4": "1"})
             return body, (net.fc.in_features // 2, net.fc.in_features), normalization_of(net)
         options = {"features_only": True, "output_stride": OUTPUT_STRIDE, "out_indices": (-2, -1)}
         body = require("timm", extra="tasks").create_model(name, pretrained=pretrained, **options)
@@ -106,7 +106,7 @@ def pyramid_body(backbone: str, pretrained: bool) -> tuple[nn.Module, tuple[int,
         raise ValueError(
             f"backbone='torchvision:{name}' has no maps of strides 4, 8, 16 and 32 one after the other. Use timm:NAME."
         )
-    getter = IntermediateLayerGetter(body, {layer: str(i) for i, (layer, _) in enumerate(layers)})
+    getter = intermediate_layers(body, {layer: str(i) for i, (layer, _) in enumerate(layers)})
     return getter, tuple(channels for _, channels in layers)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from antialias._torch import has_hooks
 from antialias.nn._checks import check_channels, check_odd, check_one_of, per_dimension
 from antialias.ops import Normalized, PaddingMode, check_padding_mode
 
@@ -104,7 +105,7 @@ class Predictor(nn.Module):
         """Predict from maps: in one go where the norm's statistics are fixed, so that it costs no pass."""
         norm = self.bn
         fixed = isinstance(norm, FrozenBatchNorm2d) or (type(norm) is nn.BatchNorm2d and not norm.training)
-        if not fixed or _is_hooked(norm):
+        if not fixed or has_hooks(norm):
             return norm(self.conv(x))
         whole = norm.affine and norm.running_mean is not None and isinstance(self.conv, PaddedConv2d | SeparableConv2d)
         return self.conv(x, norm) if whole else norm(self.conv(x))
@@ -112,7 +113,7 @@ class Predictor(nn.Module):
     def predict_with_source(self, x: Tensor) -> tuple[Tensor, Normalized | None]:
         """Predict from maps; where the norm took this batch's statistics, return also what it normalised."""
         norm = self.bn
-        if type(norm) is not nn.BatchNorm2d or not norm.training or not norm.affine or _is_hooked(norm):
+        if type(norm) is not nn.BatchNorm2d or not norm.training or not norm.affine or has_hooks(norm):
             return self.predict(x), None  # also for the norms that tools put here
         mean, variance, momentum, batches = norm.running_mean, norm.running_var, norm.momentum, norm.num_batches_tracked
         if mean is None or batches is None or momentum is None:
@@ -129,8 +130,3 @@ class Predictor(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Predict from maps `(N, C, H, W)`."""
         return self.predict(x)
-
-
-def _is_hooked(norm: nn.Module) -> bool:
-    """Whether somebody wants to see or change what a norm reads or gives, so that it has to run by itself."""
-    return bool(norm._forward_hooks or norm._forward_pre_hooks or norm._backward_hooks or norm._backward_pre_hooks)

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from antialias._torch import TorchDispatchMode, own_buffers, tree_leaves, tree_map_only
 
 from ._graph import Call, Graph, Op, Value
 
@@ -141,7 +141,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
     buffers = [
         (module, key, buffer, buffer.detach().clone())
         for module in model.modules()
-        for key, buffer in module._buffers.items()
+        for key, buffer in own_buffers(module).items()
         if buffer is not None
     ]
     with fork_rng(), torch.inference_mode(False), torch.no_grad():
@@ -153,6 +153,6 @@ def untouched(model: nn.Module) -> Iterator[None]:
             for module, mode in modes:
                 module.training = mode
             for module, key, buffer, before in buffers:
-                module._buffers[key] = buffer
+                own_buffers(module)[key] = buffer
                 if not buffer.is_meta and not torch.equal(buffer, before):
                     buffer.copy_(before)

@@ -11,6 +11,8 @@ from torch.fx import Proxy
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from antialias._torch import DisableTorchFunction
+
 from ._hooks import run
 from ._pools import stride1_avg_pool2d, stride1_max_pool2d
 
@@ -70,7 +72,7 @@ class _PassThroughFilters(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _AT_STRIDE_1 and (filter_ := self._next(POOL)) is not None:
-            with torch._C.DisableTorchFunction():
+            with DisableTorchFunction():
                 kwargs = {key: value for key, value in (kwargs or {}).items() if key != "return_indices"}
                 if args and isinstance(args[0], Proxy):
                     return run(filter_, args[0].tracer.create_proxy("call_function", _AT_STRIDE_1[func], args, kwargs))

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from antialias._torch import Convolution
 from antialias.nn import LAYERS
 
 from ..dataflow import Call, Graph, Op, Value, follow, pair
@@ -171,7 +172,7 @@ def _folding(op: Op) -> Candidate | None:
 
 
 def _convolution(op: Op, graph: Graph) -> Candidate | None:
-    strides, module = tuple(op.settings["stride"]), _module_of(op, nn.modules.conv._ConvNd)
+    strides, module = tuple(op.settings["stride"]), _module_of(op, Convolution)
     if max(strides) == 1:
         return None
     name = op.module_name if module is not None else f"{op.module_name}:conv"
