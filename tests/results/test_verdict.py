@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from antialias.metrics import Score
-from antialias.results import Comparison, Entry, Evaluation, verdict
+from antialias.results import Comparison, Entry, Evaluation, terminal, verdict
 
 
 def compared(key: str, **networks: tuple[float, float]) -> Comparison:
@@ -75,3 +76,19 @@ def test_where_nothing_says_how_steady_networks_are_the_differences_are_the_head
     assert said is not None
     assert said.headline == "other against plain: better in accuracy"
     assert verdict(compared("my_score", plain=(0.8, 0.8))) is None
+
+
+def test_scores_that_are_no_shares_keep_their_unit() -> None:
+    def measured(name: str, error: float) -> Entry:
+        values = error + 0.01 * (torch.arange(50) % 5)
+        scores = {"dense_error": Score.from_images("error", values, unit="pixels")}
+        return Entry(name, (Evaluation(model=name, config=None, scores=scores),))
+
+    comparison = Comparison((measured("plain", 2.0), measured("adaptive", 1.5)))
+    said = verdict(comparison)
+    assert said is not None
+    assert said.headline == "adaptive against plain: better in dense error"
+    assert "dense error −0.50 (−0.50 to −0.50) pixels" in said.points[0]
+    assert (said.key_figures[0].unit, said.key_figures[0].before.value) == ("pixels", pytest.approx(2.02))
+    assert "2.02" in terminal(comparison.table(caption=""))
+    assert "Dense error, pixels" in terminal(comparison.table(caption=""))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ._cost import Cost
@@ -50,8 +50,12 @@ _FEW = 1e9
 """Multiply-adds that need more decimals."""
 
 
-def score_columns(keys: Iterable[str]) -> tuple[Column, ...]:
+def score_columns(keys: Iterable[str], units: Mapping[str, str] | None = None) -> tuple[Column, ...]:
     """Return the columns of scores, in the order in which they are first named; unknown ones are named by their key.
+
+    Args:
+        keys: Names of scores.
+        units: What those that are no shares are counted in, such as `"pixels"`.
 
     Example:
         >>> [column.title for column in score_columns(["top1_change", "mask_ap_unmasked", "my_score"])]
@@ -65,8 +69,10 @@ def score_columns(keys: Iterable[str]) -> tuple[Column, ...]:
         elif name in _SCORES and side in _SIDES:
             columns.append(replace(_SCORES[name], key=key, title=f"{_SCORES[name].title}, {side} classes"))
         else:
-            better = "lower" if key.endswith("change") else "higher"
+            better = "lower" if key.endswith(("change", "error")) else "higher"
             columns.append(Column(key=key, title=key.replace("_", " ").capitalize(), better=better))
+        if key in (units or {}):
+            columns[-1] = replace(columns[-1], unit=(units or {})[key], digits=2)
     return tuple(columns)
 
 

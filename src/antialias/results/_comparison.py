@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,7 +17,7 @@ from antialias.metrics import Score, average, difference
 from ._columns import cost_columns, score_columns
 from ._cost import Cost
 from ._evaluation import Evaluation
-from .tables import Line, Table, Value
+from .tables import Column, Line, Table, Value
 
 _NOT_THE_METHOD = ("seed", "out", "accelerator", "devices", "num_nodes", "strategy", "workers", "checkpoint_every")
 """Settings in which the runs of one entry may differ."""
@@ -163,12 +164,17 @@ class Comparison:
                 if (value := getattr(costs[entry.name], column.key)) is not None:
                     row[column.key] = value / unit
         return Table.of(
-            (*score_columns(shown), *columns),
+            (*self.columns(shown), *columns),
             rows,
             caption=self.caption() if caption is None else caption,
             note=note,
             notes={entry.name: f"{len(entry.runs)} seeds" for entry in self.entries if len(entry.runs) > 1},
         )
+
+    def columns(self, keys: Sequence[str]) -> tuple[Column, ...]:
+        """Return the columns of scores, in the units in which they were measured."""
+        scores = {key: score for entry in self.entries for run in entry.runs for key, score in run.scores.items()}
+        return score_columns(keys, {key: score.unit for key, score in scores.items() if score.unit != "percent"})
 
     def differences(self) -> Table | None:
         """Return the others' scores minus the baseline's, paired by picture; `None` if there are no others."""
@@ -177,19 +183,28 @@ class Comparison:
         }
         keys = [key for key in self.keys if any(key in row for row in rows.values())]
         caption = f"Difference from {self.baseline.name}, in points, paired by picture"
-        return Table.of(score_columns(keys), rows, caption=caption) if rows else None
+        return Table.of(self.columns(keys), rows, caption=caption) if rows else None
 
-    def differences_of(self, other: Entry) -> Iterator[tuple[str, Score]]:
-        """Yield each score of an entry minus the baseline's, paired by picture, where some count in both.
+    def differences_of(self, other: Entry) -> dict[str, Score]:
+        """Return each score of an entry minus the baseline's, paired by picture, where some count in both.
 
         With unequal numbers of seeds, those compare that both have.
         """
-        count = min(len(other.runs), len(self.baseline.runs))
-        one, base = (Entry(entry.name, entry.runs[:count]) for entry in (other, self.baseline))
-        for key in other.keys:
-            runs = (*other.runs, *self.baseline.runs)
-            if key in self.baseline.keys and _share_images([run.scores[key] for run in runs]):
-                yield key, difference(one.score(key), base.score(key))
+        return self._differences[other.name]
+
+    @cached_property
+    def _differences(self) -> dict[str, dict[str, Score]]:
+        differences: dict[str, dict[str, Score]] = {}
+        for other in self.entries[1:]:
+            count = min(len(other.runs), len(self.baseline.runs))
+            one, base = (Entry(entry.name, entry.runs[:count]) for entry in (other, self.baseline))
+            runs, keys = (*other.runs, *self.baseline.runs), [key for key in other.keys if key in self.baseline.keys]
+            differences[other.name] = {
+                key: difference(one.score(key), base.score(key))
+                for key in keys
+                if _share_images([run.scores[key] for run in runs])
+            }
+        return differences
 
     def curves(self) -> tuple[Line, ...]:
         """Return flip rates against the distance, where they were measured, direction by direction."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from antialias.metrics import Score
 
-from ._columns import score_columns
 from ._comparison import Comparison, Entry
 from .tables import Cell, Column
 
@@ -58,15 +57,18 @@ def verdict(comparison: Comparison) -> Verdict | None:
     baseline, *others = comparison.entries
     key = next((key for key in _STEADINESS if all(key in entry.keys for entry in comparison.entries)), None)
     if key is None:
-        best = others[-1] if others else baseline
+        if not others:
+            return None
+        best = others[-1]
         headline = measurable_differences(comparison, best)
     else:
-        (column,), (verb, moves) = score_columns([key]), _STEADINESS[key]
+        (column,), (verb, moves) = comparison.columns([key]), _STEADINESS[key]
         sign = -1 if column.better == "lower" else 1
         best = max(others, key=lambda entry: sign * entry.score(key).value, default=baseline)
         before, after = (f"{100 * entry.score(key).value:.1f} %" for entry in (baseline, best))
-        gains = [sign * bound for bound in dict(comparison.differences_of(best))[key].interval]
-        if best is baseline:
+        gain = None if best is baseline else comparison.differences_of(best)[key]
+        gains = [sign * bound for bound in gain.interval] if gain else [0.0]
+        if gain is None:
             headline = f"{baseline.name} {verb} {before} {moves}"
         elif min(gains) > 0:
             headline = f"{best.name} {verb} {after} {moves}, {baseline.name} {verb.split()[-1]} {before}"
@@ -75,7 +77,7 @@ def verdict(comparison: Comparison) -> Verdict | None:
         else:
             headline = f"No network is measurably steadier than {baseline.name} on these pictures"
     if best is baseline:
-        return None if key is None else Verdict(headline=headline)
+        return Verdict(headline=headline)
     keys = dict.fromkeys(name for name in (key, *best.keys) if name in baseline.keys)
     return Verdict(
         headline=headline,
@@ -87,9 +89,10 @@ def verdict(comparison: Comparison) -> Verdict | None:
 def measurable_differences(comparison: Comparison, other: Entry, keys: Sequence[str] | None = None) -> str:
     """Say in which scores (all by default) a network is better and worse than the baseline: intervals exclude zero."""
     titles: dict[str, list[str]] = {"better": [], "worse": []}
-    for key, gain in comparison.differences_of(other):
-        (column,), (low, high) = score_columns([key]), gain.interval
-        if (keys is None or key in keys) and column.better and (low > 0 or high < 0):
+    gains = comparison.differences_of(other)
+    for column in comparison.columns([key for key in gains if keys is None or key in keys]):
+        low, high = gains[column.key].interval
+        if column.better and (low > 0 or high < 0):
             titles["better" if (low > 0) == (column.better == "higher") else "worse"].append(_in_words(column))
     sides = ", ".join(f"{side} in {_listed(names)}" for side, names in titles.items() if names)
     return f"{other.name} against {comparison.baseline.name}: {sides or 'no measurable difference'}"
@@ -97,9 +100,9 @@ def measurable_differences(comparison: Comparison, other: Entry, keys: Sequence[
 
 def difference_sentence(comparison: Comparison, other: Entry, keys: Sequence[str] | None = None) -> str:
     """Say how a network differs from the baseline, score by score (all by default), with paired intervals."""
-    gains = {key: gain for key, gain in comparison.differences_of(other) if keys is None or key in keys}
+    gains = {key: gain for key, gain in comparison.differences_of(other).items() if keys is None or key in keys}
     levels = {f"{gain.level:.0%}" for gain in gains.values()}
-    parts = [f"{_in_words(column)} {points(gains[column.key])}" for column in score_columns(gains)]
+    parts = [f"{_in_words(column)} {points(gains[column.key])}" for column in comparison.columns(list(gains))]
     intervals = f"with {_listed(sorted(levels))} intervals over paired pictures"
     return f"{measurable_differences(comparison, other, keys)}; in points, {intervals}, {_listed(parts)}."
 
@@ -120,20 +123,26 @@ def key_figures(comparison: Comparison, other: Entry, keys: Sequence[str], suffi
             before=Cell.of(before.score(column.key)),
             after=Cell.of(after.score(column.key)),
             names=(before.name, after.name),
+            unit=column.unit,
+            digits=column.digits,
         )
-        for column in score_columns(keys)
+        for column in comparison.columns(keys)
     )
 
 
 def points(score: Score) -> str:
-    """Write a difference with its interval, in points.
+    """Write a difference with its interval: of shares in points, else in the score's unit.
 
     Example:
         >>> points(Score("difference in accuracy", -0.01, (-0.025, 0.005), 100))
         '−1.0 (−2.5 to +0.5)'
+        >>> points(Score("difference in error", 0.25, (0.125, 0.5), 100, unit="pixels"))
+        '+0.25 (+0.12 to +0.50) pixels'
     """
-    value, low, high = (f"{100 * number:+.1f}".replace("-", "−") for number in (score.value, *score.interval))
-    return f"{value} ({low} to {high})"
+    numbers = (score.value, *score.interval)
+    shares = score.unit == "percent"
+    value, low, high = (f"{100 * n:+.1f}" if shares else f"{n:+.2f}" for n in numbers)
+    return f"{value} ({low} to {high}){'' if shares else f' {score.unit}'}".replace("-", "−")
 
 
 def _listed(parts: Sequence[str]) -> str:
