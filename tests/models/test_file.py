@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from antialias.models import TinyResNet, build, load, save
+from antialias.models import TinyResNet, build, class_names, load, name_classes_, save
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.surgery import conversion_of, convert_
 
@@ -264,3 +265,28 @@ def test_a_filter_that_json_cannot_say_is_refused_when_it_is_saved(tmp_path: Pat
     with pytest.raises(ValueError, match=r"the conversion of TinyResNet cannot be written \(.*Tensor.*\). Use filter"):
         save(model, tmp_path / "m.safetensors")
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_the_names_of_the_classes_survive(tmp_path: Path) -> None:
+    network = build("antialias:TinyResNet", num_classes=2)
+    save(network, tmp_path / "unnamed.safetensors")
+    name_classes_(network, ["cat", "dog"])
+    save(network, tmp_path / "named.safetensors")
+    assert class_names(load(tmp_path / "unnamed.safetensors")) is None
+    assert class_names(load(tmp_path / "named.safetensors")) == ("cat", "dog")
+
+
+def test_networks_name_their_classes_in_several_ways() -> None:
+    for attribute, value in (
+        ("classes", ["cat", "dog"]),
+        ("class_names", ("cat", "dog")),
+        ("pretrained_cfg", {"label_names": ["cat", "dog"]}),
+        ("config", SimpleNamespace(id2label={1: "dog", 0: "cat"})),
+    ):
+        network = nn.Linear(2, 2)
+        assert class_names(network) is None
+        setattr(network, attribute, value)
+        assert class_names(network) == ("cat", "dog"), attribute
+    network.classes = 2  # type: ignore[assignment]
+    network.config = None  # type: ignore[assignment]
+    assert class_names(network) is None

@@ -15,7 +15,7 @@ from antialias.models import TinyResNet, load
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.results import Evaluation
 from antialias.surgery import conversion_of
-from antialias.tasks import TrainConfig, evaluate, fit, network, train_
+from antialias.tasks import TrainConfig, evaluate, fit, network, task_named, train_
 from antialias.tasks._network import load_weights_, normalizer_of
 from antialias.tasks.training._optimizer import build_optimizer, build_schedule
 
@@ -162,10 +162,12 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path: Path) -> None:
     assert again["accuracy"].value == run.scores["accuracy"].value
 
 
-def test_a_network_of_other_classes_is_refused() -> None:
-    model = TinyResNet(num_classes=7)
+def test_a_network_of_other_classes_is_named_and_given_no_accuracy() -> None:
+    model, task = TinyResNet(num_classes=7), task_named("classification")
+    with pytest.warns(UserWarning, match="the network has 7 outputs, the data 20 classes, so no accuracy is measured"):
+        assert list(evaluate(model, SMALL)) == ["consistency", "top1_change"]
     with pytest.raises(ValueError, match="the network has 7 outputs, the data 20 classes. Use equal numbers."):
-        evaluate(model, SMALL)
+        task.evaluate(model, task.open(SMALL, "test"), SMALL)
     assert not model._forward_hooks
 
 

@@ -2,12 +2,14 @@
 
 `_build.py` turns a name into a network: that of a file (`files/`), or of a library (`libraries/`). This package's own
 networks are classifiers (`backbones/`), and what detects and segments on them (`heads/`). `_origin.py` is how a network
-remembers its name.
+remembers its name, `_class_names.py` how it remembers its classes.
 """
 
 from __future__ import annotations
 
 from ._build import build as build
+from ._class_names import class_names as class_names
+from ._class_names import name_classes_ as name_classes_
 from .backbones import TinyResNet as TinyResNet
 from .backbones import freeze_as_ as freeze_as_
 from .backbones import imagenet_labels as imagenet_labels
@@ -15,4 +17,14 @@ from .files import load as load
 from .files import read_weights as read_weights
 from .files import save as save
 
-__all__ = ["TinyResNet", "build", "freeze_as_", "imagenet_labels", "load", "read_weights", "save"]
+__all__ = [
+    "TinyResNet",
+    "build",
+    "class_names",
+    "freeze_as_",
+    "imagenet_labels",
+    "load",
+    "name_classes_",
+    "read_weights",
+    "save",
+]

@@ -15,6 +15,7 @@ from antialias.surgery import Placement
 
 Schedule = Literal["onecycle", "poly", "step", "constant"]
 Crop = Literal["window", "resized"]
+OnClassMismatch = Literal["stop", "warn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class TrainConfig(EvaluationConfig):
         scales: Smallest and largest factor by which training images with masks are scaled; the task's own if `None`:
             0.5 and 2 for semantic, 0.8 and 1.25 for instance segmentation.
         train_length: Number of generated training images; the data set's own default if `None`.
+        on_class_mismatch: What a class that only one split has does: `"stop"` before anything is trained, or `"warn"`:
+            what the network does not learn is left out of the tests, and in the end no accuracy is measured.
         seed: Start values, order, augmentation and dropout.
         precision: Lightning's word, such as `"32-true"`, `"16-mixed"` or `"bf16-mixed"`.
         channels_last: Memory format of the network, which trains about a third faster so.
@@ -99,6 +102,7 @@ class TrainConfig(EvaluationConfig):
     crop: Crop = "window"
     scales: tuple[float, float] | None = None
     train_length: int | None = None
+    on_class_mismatch: OnClassMismatch = "stop"
     seed: int = 0
     precision: str = "32-true"
     channels_last: bool = True

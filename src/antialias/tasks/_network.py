@@ -44,7 +44,7 @@ def network(config: TrainConfig, num_classes: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         if name.endswith(".safetensors"):
-            model = load(name)
+            model = load(name).train()
         else:
             model = build(name, num_classes)
             if config.weights == "default":
@@ -99,8 +99,13 @@ def load_weights_(model: nn.Module, state: dict[str, Tensor], source: str) -> No
 
 
 @contextmanager
-def expect_classes(model: nn.Module, classes: int, whose: str = "the data") -> Iterator[None]:
+def expect_classes(model: nn.Module, classes: int | None, whose: str = "the data") -> Iterator[None]:
     """Refuse a network that answers in other classes than the data has, whose scores would mean nothing.
+
+    Args:
+        model: The network.
+        classes: How many the data has; any number will do if `None`.
+        whose: What a message calls the data.
 
     Raises:
         ValueError: An output has another number of classes.
@@ -108,7 +113,7 @@ def expect_classes(model: nn.Module, classes: int, whose: str = "the data") -> I
 
     def check(_: nn.Module, __: Any, output: Any) -> None:
         logits = output["out"] if isinstance(output, Mapping) else output
-        if logits.shape[1] != classes:
+        if classes is not None and logits.shape[1] != classes:
             raise ValueError(
                 f"the network has {logits.shape[1]} outputs, {whose} {classes} classes. Use equal numbers."
             )

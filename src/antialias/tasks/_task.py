@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,12 @@ class Batches(Protocol):
     def __getitem__(self, index: int) -> tuple[Any, Any]: ...
 
 
+class OpenSplit(Protocol):
+    """What opens a split of the data."""
+
+    def __call__(self, config: EvaluationConfig, split: str, classes: Sequence[str] | None = None) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Task:
     """Hold everything in which tasks differ; the training loop and the commands know nothing else of them.
@@ -39,7 +45,8 @@ class Task:
         name: What `EvaluationConfig.task` says.
         monitor: What `metric` measures, such as `"accuracy"`: the best checkpoint's criterion, higher is better.
         default_model: What is trained where no network is named.
-        open: `(config, split) -> data`, `split` being `"train"` or `"test"`; `data` has `classes` and a length.
+        open: `(config, split, classes=None) -> data`, `split` being `"train"` or `"test"`, `classes` an order of their
+            names that holds, such as a network's; `data` has `classes` and a length.
         outputs: `(data) -> int`, the number of classes the network must have.
         training_batches: `(data, config, epoch) -> Batches` of augmented `(images, targets)`.
         test_batches: `(data, config) -> Batches` of `(images, targets)`.
@@ -57,7 +64,7 @@ class Task:
     name: str
     monitor: str
     default_model: str
-    open: Callable[[EvaluationConfig, str], Any]
+    open: OpenSplit
     outputs: Callable[[Any], int]
     training_batches: Callable[[Any, TrainConfig, int], Batches]
     test_batches: Callable[[Any, EvaluationConfig], Batches]

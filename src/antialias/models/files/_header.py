@@ -20,6 +20,7 @@ class Header:
         conversion: What `Conversion.to_dict` returned.
         ties: `{other name: first name}` of tensors that are stored once.
         channels_last: Its weights are laid out so.
+        classes: Names of its classes in the order of its outputs.
     """
 
     name: str | None
@@ -27,6 +28,7 @@ class Header:
     conversion: dict[str, Any] | None
     ties: dict[str, str]
     channels_last: bool
+    classes: list[str] | None = None  # files before it have none
 
     def to_json(self) -> str:
         """Return the text that goes into the file."""
@@ -40,7 +42,7 @@ class Header:
             ValueError: It is no such text, or of another format.
         """
         try:
-            values = json.loads(text)
+            values: dict[str, Any] = {"classes": None, **json.loads(text)}
             if values["format"] != FORMAT:
                 raise ValueError(
                     f"{path} has format {values['format']}, this release reads {FORMAT}. Use a newer antialias."
@@ -54,6 +56,7 @@ class Header:
             "conversion": (dict, type(None)),
             "ties": dict,
             "channels_last": bool,
+            "classes": (list, type(None)),
         }
         for name, kind in expected.items():
             value = getattr(header, name)
@@ -61,6 +64,8 @@ class Header:
                 raise unreadable(path, f"{name} is {value!r}")
         if not all(isinstance(name, str) for name in header.ties.values()):
             raise unreadable(path, f"ties is {header.ties!r}")
+        if not all(isinstance(name, str) for name in header.classes or []):
+            raise unreadable(path, f"classes is {header.classes!r}")
         if header.num_classes is not None and header.num_classes < 1:
             raise unreadable(path, f"num_classes is {header.num_classes}")
         return header

@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from antialias.models._class_names import class_names, name_classes_
 from antialias.models._origin import LIBRARIES, Origin, origin_of
 from antialias.models.backbones import freeze_as_
 from antialias.models.libraries import build_architecture
@@ -53,13 +54,14 @@ def save(model: nn.Module, path: str | Path) -> None:
         else:
             first[id(tensor)] = name
             tensors[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-    origin, conversion = origin_of(model), conversion_of(model)
+    origin, conversion, names = origin_of(model), conversion_of(model), class_names(model)
     header = Header(
         name=None if origin is None else origin.name,
         num_classes=None if origin is None else origin.num_classes,
         conversion=None if conversion is None else conversion.to_dict(),
         ties=ties,
         channels_last=any(_is_channels_last(parameter) for parameter in model.parameters()),
+        classes=None if names is None else list(names),
     )
     try:
         metadata = {_KEY: header.to_json()}
@@ -114,6 +116,8 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
         setattr(model.get_submodule(owner), attribute, getattr(model.get_submodule(source), source_attribute))
     if header.channels_last:  # other kernels run then, which round otherwise
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if header.classes:
+        name_classes_(model, header.classes)
     return model.eval()
 
 

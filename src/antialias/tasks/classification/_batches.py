@@ -59,6 +59,8 @@ def crop_windows(images: Tensor, top: Tensor, left: Tensor, window: int, hflip: 
 class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
     """Serve the central windows of a data set in order, whole batches at a time.
 
+    Images of classes that nobody learns, which have the last numbers, are left out.
+
     Args:
         data: ClassificationDataset images.
         config: Says the sizes.
@@ -67,11 +69,14 @@ class CentralBatches(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, data: ClassificationDataset, config: EvaluationConfig) -> None:
         self.data, self.config = data, config
         self.parts = torch.arange(len(data)).split(4 * config.batch_size)
+        mismatch = getattr(data, "class_mismatch", None)
+        self.known = len(data.classes) - (0 if mismatch is None else len(mismatch.unknown))
 
     def __len__(self) -> int:
         return len(self.parts)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         images, labels = self.data.labelled(self.parts[index])
+        images, labels = images[labels < self.known], labels[labels < self.known]
         corner = torch.full((len(images),), (self.config.image_side - self.config.window) // 2)
         return crop_windows(images, corner, corner, self.config.window, corner < 0), labels

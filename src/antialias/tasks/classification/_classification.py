@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def open_split(config: EvaluationConfig, split: str) -> ClassificationDataset | VideoFrames:
+def open_split(
+    config: EvaluationConfig, split: str, classes: Sequence[str] | None = None
+) -> ClassificationDataset | VideoFrames:
     """Open one split, in memory where that takes 2 GiB at most and crops are not taken from whole files."""
     side, length = config.image_side, config.length(split)
-    data = open_data(config.data, split, size=side, length=length, on_broken=config.on_broken)
+    data = open_data(config.data, split, size=side, length=length, on_broken=config.on_broken, classes=classes)
     if isinstance(data, VideoFrames) or len(data) * 3 * side**2 > MEMORY_LIMIT:
         return data
     resized = split == "train" and isinstance(config, TrainConfig) and config.crop == "resized"

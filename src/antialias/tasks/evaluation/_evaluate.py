@@ -14,6 +14,7 @@ from antialias.results import EvaluationConfig
 
 from .._process_group import all_gather, is_main_process, rank, world_size
 from .._task import Task, task_named
+from ._classes import open_test
 from ._partial_scores import PartialScores, fingerprint
 
 
@@ -24,6 +25,9 @@ def evaluate(
 
     Classifiers are measured in parts of 512 images, segmenters and detectors in parts of 32, which the processes of a
     process group share. The scores are those of the whole at once, to the last bit.
+
+    Classes are numbered as the network names them, if it does (`models.class_names`). Images without labels, or with
+    other classes than the network's, give a warning and every score that needs none.
 
     Args:
         model: The network; its own normalisation is applied.
@@ -37,10 +41,10 @@ def evaluate(
         semantic segmentation; each task has its own.
 
     Raises:
-        ValueError: The network has another number of classes than the data, or `partial` holds parts of other scores.
+        ValueError: `partial` holds parts of other scores.
     """
     task = task_named(config.task)
-    return evaluate_data(model, task, task.open(config, "test"), config, partial=partial, progress=progress)
+    return evaluate_data(model, task, open_test(task, config, model), config, partial=partial, progress=progress)
 
 
 def evaluate_data(
@@ -90,4 +94,4 @@ def measure_flips(model: nn.Module, config: EvaluationConfig) -> Curve:
     task = task_named(config.task)
     if task.measure_flips is None:
         raise ValueError(f"task={task.name!r} has no single answer a picture that could flip. Use classification.")
-    return task.measure_flips(model, task.open(config, "test"), config)
+    return task.measure_flips(model, open_test(task, config, model), config)

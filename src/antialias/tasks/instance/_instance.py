@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 
-def _open(config: EvaluationConfig, split: str) -> DetectionDataset:
+def open_split(config: EvaluationConfig, split: str, classes: Sequence[str] | None = None) -> DetectionDataset:
     """Open one split; scenes are drawn once and held in memory. Only what is learnt from is without some masks."""
-    how = {"size": config.size, "length": config.length(split), "on_broken": config.on_broken}
+    how = {"size": config.size, "length": config.length(split), "on_broken": config.on_broken, "classes": classes}
     data = open_data(config.data, split, want="instances", **how)
     data = in_memory(data, "instances") if isinstance(data, Scenes) else data
     if split != "train" or config.masked_classes is None:
@@ -29,8 +30,12 @@ def _open(config: EvaluationConfig, split: str) -> DetectionDataset:
     return PartiallySupervised(data, ClassSplit.read(config.masked_classes, data.classes))
 
 
-def _loss(model: nn.Module, images: list[Tensor], targets: list[Target]) -> Tensor:
-    """Return the sum of the detector's losses; one that would take boxes for masks is refused."""
+def loss(model: nn.Module, images: list[Tensor], targets: list[Target]) -> Tensor:
+    """Return the sum of the detector's losses.
+
+    Raises:
+        ValueError: Only some masks are to be learnt, and the detector would take the boxes of the others for masks.
+    """
     heads = getattr(model, "roi_heads", None)
     if any("has_mask" in target for target in targets) and not getattr(heads, "learns_masks_partly", False):
         raise ValueError(
@@ -40,11 +45,13 @@ def _loss(model: nn.Module, images: list[Tensor], targets: list[Target]) -> Tens
     return torch.stack(list(model(images, targets).values())).sum()
 
 
-def _predict(model: nn.Module, images: list[Tensor]) -> list[Target]:
+def predict(model: nn.Module, images: list[Tensor]) -> list[Target]:
+    """Return the detections of each image."""
     return model(images)
 
 
-def _metric(_: int) -> Metric:
+def metric(_: int) -> Metric:
+    """Return the average precision of masks."""
     require("torchmetrics", extra="tasks")
     from antialias.metrics import AveragePrecision
 
@@ -56,13 +63,13 @@ register_task(
         name="instance",
         monitor="mask_ap",
         default_model="antialias:TinyMaskRCNN",
-        open=_open,
+        open=open_split,
         outputs=lambda data: len(data.classes) + 1,
         training_batches=ObjectBatches,
         test_batches=WholeObjects,
-        loss=_loss,
-        predict=_predict,
-        metric=_metric,
+        loss=loss,
+        predict=predict,
+        metric=metric,
         evaluate_part=evaluate_part,
         derive=derive,
         part=32,

@@ -43,21 +43,21 @@ def evaluate_part(
         indices: Which of the images.
 
     Returns:
-        Average precision and consistency of masks and boxes, of all classes and of each group.
+        Average precision and consistency of masks and boxes, of all classes and of each group; of images without
+        classes consistency alone.
 
     Raises:
         ValueError: The network detects a class that the data have not.
     """
+    images = WholeObjects.range(data, indices)
+    how: Any = {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
+    if not data.classes:
+        measured = measure_detector(model, images, first=indices.start, **how)
+        return {name: one for name, one in measured.items() if name.endswith("_consistency")}
     groups = _class_groups(data, config)
     with _expect_labels(model, len(data.classes)):
-        measured = measure_detector(
-            model,
-            WholeObjects.range(data, indices),
-            {group.suffix: group.labels for group in groups},
-            same=SameInstance(score=config.detection_score),
-            batch_size=config.batch_size,
-            first=indices.start,
-        )
+        labels = {group.suffix: group.labels for group in groups}
+        measured = measure_detector(model, images, labels, first=indices.start, **how)
     words = {name: group.words for group in groups for name in measured if name.endswith(group.suffix)}
     return {name: replace(one, name=one.name + words[name]) for name, one in measured.items()}
 

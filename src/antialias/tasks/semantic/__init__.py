@@ -1,7 +1,7 @@
 """Semantic segmentation: a class for each pixel.
 
-`_semantic.py` opens the data, defines the loss and the scores, and registers the task; `_batches.py` augments what is
-learnt from and serves what is tested on.
+Read `_semantic.py` first: how the data are opened, the loss, and the task that is registered. `_batches.py` augments
+what is learnt from and serves what is tested on, and `_scores.py` says what is measured.
 """
 
 from . import _semantic as _semantic  # registers itself

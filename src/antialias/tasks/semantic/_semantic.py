@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,30 +12,28 @@ from torch import Tensor, nn
 from antialias._conventions import IGNORED
 from antialias._extras import require
 from antialias.data import SegmentationDataset, in_memory, open_data
-from antialias.metrics import LabelMaps, Measurement, Score, measure_segmenter
+from antialias.metrics import LabelMaps
 from antialias.results import EvaluationConfig
 
-from .._network import expect_classes
 from .._task import Task, register_task
 from ..batches import MEMORY_LIMIT
 from ._batches import MaskBatches, WholeMasks
+from ._scores import derive, evaluate_part
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
 
 _AUXILIARY = 0.4
-_BATCH_SIZE = 8
-"""Whole images in a forward pass of an evaluation, at most; it changes no score."""
 
 
-def _open(config: EvaluationConfig, split: str) -> SegmentationDataset:
+def open_split(config: EvaluationConfig, split: str, classes: Sequence[str] | None = None) -> SegmentationDataset:
     """Open one split, in memory where that takes 2 GiB at most."""
-    how = {"size": config.size, "length": config.length(split), "on_broken": config.on_broken}
+    how = {"size": config.size, "length": config.length(split), "on_broken": config.on_broken, "classes": classes}
     data = open_data(config.data, split, want="semantic", **how)
     return in_memory(data, "semantic") if 4 * data.pixels <= MEMORY_LIMIT else data
 
 
-def _loss(model: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
+def loss(model: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
     """Return the cross entropy of the pixels with a class, and 0.4 of an auxiliary head's."""
     inputs = LabelMaps(model).inputs(images)
     (height, width), sides = masks.shape[-2:], inputs.shape[-2:]
@@ -53,7 +51,7 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return total / (target != IGNORED).sum().clamp(min=1)
 
 
-def _predict(model: nn.Module, images: list[Tensor]) -> list[Tensor]:
+def predict(model: nn.Module, images: list[Tensor]) -> list[Tensor]:
     """Return the logits `(K, H, W)` of each image; those of one size go through the network together."""
     adapter = LabelMaps(model)
     by_size: dict[torch.Size, list[int]] = {}
@@ -66,26 +64,12 @@ def _predict(model: nn.Module, images: list[Tensor]) -> list[Tensor]:
     return [logits[index] for index in range(len(images))]
 
 
-def _metric(num_classes: int) -> Metric:
+def metric(num_classes: int) -> Metric:
+    """Return the mean IoU over the data set."""
     require("torchmetrics", extra="tasks")
     from antialias.metrics import DataSetMeanIoU
 
     return DataSetMeanIoU(num_classes, interval=False)
-
-
-def _evaluate_part(
-    model: nn.Module, data: SegmentationDataset, config: EvaluationConfig, indices: range
-) -> dict[str, Measurement]:
-    images, batch_size = WholeMasks.range(data, indices), min(config.batch_size, _BATCH_SIZE)
-    with expect_classes(model, len(data.classes)):
-        multiple = config.multiple
-        return measure_segmenter(model, images, multiple=multiple, batch_size=batch_size, first=indices.start)
-
-
-def _derive(measured: dict[str, Measurement]) -> dict[str, Score]:
-    """Return the scores; there is none of correct pixels where no pixel is classified correctly."""
-    optional = "segmentation_consistency_on_correct"
-    return {name: one.score() for name, one in measured.items() if name != optional or not one.empty}
 
 
 register_task(
@@ -93,15 +77,15 @@ register_task(
         name="semantic",
         monitor="mean_iou",
         default_model="antialias:TinyDeepLab",
-        open=_open,
+        open=open_split,
         outputs=lambda data: len(data.classes),
         training_batches=MaskBatches,
         test_batches=WholeMasks,
-        loss=_loss,
-        predict=_predict,
-        metric=_metric,
-        evaluate_part=_evaluate_part,
-        derive=_derive,
+        loss=loss,
+        predict=predict,
+        metric=metric,
+        evaluate_part=evaluate_part,
+        derive=derive,
         part=32,
     )
 )

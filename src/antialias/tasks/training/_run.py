@@ -16,14 +16,14 @@ from torch import nn
 from antialias._conventions import ProgressCallback
 from antialias._extras import require
 from antialias.metrics import Score
-from antialias.models import save
+from antialias.models import class_names, load, name_classes_, save
 from antialias.results import Evaluation, cost_of, filter_words
 
 from .._config import TrainConfig
 from .._network import network
 from .._process_group import is_main_process
 from .._task import Task, task_named
-from ..evaluation import evaluate_data
+from ..evaluation import WithoutClasses, evaluate_data
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -72,16 +72,28 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     Raises:
         FileNotFoundError: `resume` finds no checkpoint.
         ImportError: Lightning is missing; the message names the extra.
+        ValueError: A class is in one split only.
     """
     require("lightning", extra="tasks")
     from ._lightning import TaskData, TrainingModule
 
     task = task_named(config.task)
-    config = replace(config, model=config.model or task.default_model)
+    model_name = config.model or task.default_model
+    config = replace(config, model=model_name)
     out, last = Path(config.out), Path(config.out) / "last.ckpt"
     if resume and not last.is_file():
         raise FileNotFoundError(f"{last} does not exist, so there is nothing to resume. Use resume=False.")
-    train, test = task.open(config, "train"), task.open(config, "test")
+    names = class_names(load(model_name)) if model_name.endswith(".safetensors") else None
+    train, test = task.open(config, "train", names), task.open(config, "test", names)
+    mismatches = [each for data in (train, test) if (each := getattr(data, "class_mismatch", None)) is not None]
+    unknown = [name for each in mismatches for name in each.unknown]
+    if mismatches and (config.on_class_mismatch == "stop" or (names is not None and unknown)):
+        raise ValueError(
+            f"{mismatches[0]} Use one set of classes, or go on all the same with on_class_mismatch='warn' "
+            "(--on-class-mismatch warn), where the network has them."
+        )
+    for each in mismatches:
+        warnings.warn(str(each), stacklevel=2)
     outputs = task.outputs(train)
     with _without_remarks(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = _build_trainer(config, task, progress)
@@ -95,11 +107,14 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     state = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
     model = network(config, outputs)
     model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
+    name_classes_(model, names or train.classes)
     if is_main_process():
         save(model.eval(), out / "model.safetensors")
-    scores = evaluate_data(model.eval().to(device), task, test, config, partial=out / "partial")
+    model = model.eval().to(device)
+    tested = WithoutClasses(test) if unknown else test
+    scores = evaluate_data(model, task, tested, config, partial=out / "partial")
     if is_main_process():
-        name, cost = f"{config.model}, {filter_words(config.filter)}", cost_of(model, config.window)
+        name, cost = f"{model_name}, {filter_words(config.filter)}", cost_of(model, config.window)
         training = config.to_dict()
         Evaluation(model=name, config=config.evaluation, scores=scores, training=training, cost=cost).write(
             out / "scores.json"
