@@ -43,16 +43,16 @@ def table_text(
     width = shutil.get_terminal_size().columns if width is None else width
     upright = [list(headings), *map(list, rows)]
     turned = [list(cells) for cells in zip(*upright, strict=True)]
-    lines = (_grid(turned, width) if transpose else None) or _grid(upright, width)
-    above, below = (_broken(text, width) if text else [] for text in (title, note))
-    return "\n".join([*above, *(lines or _blocks(upright, width) or _paragraphs(upright, width)), *below])
+    lines = (grid(turned, width) if transpose else None) or grid(upright, width)
+    above, below = (break_lines(text, width) if text else [] for text in (title, note))
+    return "\n".join([*above, *(lines or blocks(upright, width) or paragraphs(upright, width)), *below])
 
 
-def _grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
+def grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
     """Return the lines of a table whose first row are the headings, or `None` if it cannot be as narrow as `width`."""
     columns = list(zip(*rows, strict=True))
     widest = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
-    widths = [_least(column) for column in columns]
+    widths = [least_width(column) for column in columns]
     spare = width - sum(widths) - len(_GAP) * (len(widths) - 1)
     if spare < 0:
         return None
@@ -62,7 +62,7 @@ def _grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
         spare -= 1
     lines = []
     for number, row in enumerate(rows):
-        broken = [_broken(cell, size) for cell, size in zip(row, widths, strict=True)]
+        broken = [break_lines(cell, size) for cell, size in zip(row, widths, strict=True)]
         for i in range(max(map(len, broken))):
             first, *others = (cell[i] if i < len(cell) else "" for cell in broken)
             lines.append(_GAP.join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]).rstrip())
@@ -71,51 +71,51 @@ def _grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
     return lines
 
 
-def _blocks(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
+def blocks(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
     """Return the lines of tables below each other with some of the columns each, if two of them fit side by side.
 
     A block is as narrow as its names can be, but breaks no value of a few words.
     """
     names, *columns = zip(*rows, strict=True)
-    free = width - min(max(_least(names), width // 4), max(map(len, names)))
-    blocks: list[list[Sequence[str]]] = []
+    free = width - min(max(least_width(names), width // 4), max(map(len, names)))
+    groups: list[list[Sequence[str]]] = []
     room = 0
     for column in columns:
-        sizes = (len(cell) if len(cell) < width // 3 else _least([cell]) for cell in column[1:])
-        size = len(_GAP) + max(_least(column), *sizes)
+        sizes = (len(cell) if len(cell) < width // 3 else least_width([cell]) for cell in column[1:])
+        size = len(_GAP) + max(least_width(column), *sizes)
         if size > room:
-            blocks.append([names])
+            groups.append([names])
             room = free
-        blocks[-1].append(column)
+        groups[-1].append(column)
         room -= size
-    if len(blocks) > len(columns) // 2:
+    if len(groups) > len(columns) // 2:
         return None
-    grids = [_grid(list(zip(*block, strict=True)), width) for block in blocks]
+    grids = [grid(list(zip(*block, strict=True)), width) for block in groups]
     return [line for grid in grids for line in ["", *(grid or ())]][1:] if all(grids) else None
 
 
-def _least(column: Sequence[str]) -> int:
+def least_width(column: Sequence[str]) -> int:
     """Return how narrow a column can be."""
     return max((len(part) for cell in column for part in _UNBREAKABLE.findall(cell)), default=0)
 
 
-def _paragraphs(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+def paragraphs(rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Return the lines of a table with a paragraph a row, and in it a line a heading."""
     (_, *headings), lines = rows[0], []
-    indent = min(max(map(len, headings)) + 4, width // 2)
+    indent = min(max(map(len, headings), default=0) + 4, width // 2)
     for name, *values in rows[1:]:
-        lines += ["", *_broken(name, width)] if lines else _broken(name, width)
+        lines += ["", *break_lines(name, width)] if lines else break_lines(name, width)
         for heading, value in zip(headings, values, strict=True):
-            left, right = _broken(heading, indent - 4), _broken(value, width - indent)
+            left, right = break_lines(heading, indent - 4), break_lines(value, width - indent)
             for i in range(max(len(left), len(right))):
                 label, text = (column[i] if i < len(column) else "" for column in (left, right))
                 lines.append(f"{_GAP}{label}".ljust(indent) + text if text else f"{_GAP}{label}")
     return lines
 
 
-def _broken(text: str, width: int) -> list[str]:
+def break_lines(text: str, width: int) -> list[str]:
     """Break a text into lines of at most `width` columns, between its unbreakable parts where that is possible."""
-    lines: list[str] = []
+    lines, width = [], max(width, 1)
     for paragraph in text.split("\n"):
         line = ""
         for part in _UNBREAKABLE.findall(paragraph):

@@ -65,6 +65,9 @@ class Report:
         filters: Maps of the predicted filters' variance.
         training: The small networks trained from scratch.
         reproduction: How to get the numbers again.
+
+    Raises:
+        ValueError: It shows nothing.
     """
 
     title: str

@@ -23,7 +23,16 @@ _KEY_FIGURES = 3
 
 @dataclass(frozen=True, kw_only=True)
 class KeyFigure:
-    """Set one measure of two networks side by side, in large figures beside the verdict."""
+    """Set one measure of two networks side by side, in large figures beside the verdict.
+
+    Args:
+        title: What was measured.
+        before: The number of the first network.
+        after: The number of the second.
+        names: Of both networks.
+        unit: As a `Column`'s.
+        digits: Decimals shown.
+    """
 
     title: str
     before: Cell

@@ -18,7 +18,15 @@ from ._image import Image
 
 @dataclass(frozen=True, kw_only=True)
 class SiteMap:
-    """Map one site's filter variance over the picture, row by row; `taps` is the filter's number of weights."""
+    """Map one site's filter variance over the picture.
+
+    Args:
+        site: Name of the site.
+        height: Rows of the map.
+        width: Columns of the map.
+        taps: Number of weights of a filter.
+        values: The variances, row by row.
+    """
 
     site: str
     height: int

@@ -13,7 +13,18 @@ from antialias._extras import require
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """Hold one picture as the page shows it: its name, size in pixels and bytes as a `data:` URI."""
+    """Hold one picture as the page shows it.
+
+    Args:
+        name: What the page calls it.
+        width: In pixels.
+        height: In pixels.
+        data: Its bytes as a `data:` URI.
+        credit: Where it comes from.
+
+    Raises:
+        ValueError: `data` is an address, or no picture.
+    """
 
     name: str
     width: int

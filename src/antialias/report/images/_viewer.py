@@ -53,6 +53,9 @@ class ShiftViewer:
         path: Left and top of the window at each position.
         traces: The predictions, one trace a network.
         truth: The picture's true class, where known.
+
+    Raises:
+        ValueError: There is not one prediction for each position, or the window leaves the picture.
     """
 
     image: Image = field(metadata={"formerly": "picture"})

@@ -39,7 +39,14 @@ def ramp() -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Scale:
-    """Map [low, high] of the data to [start, stop] of the drawing."""
+    """Map numbers of the data to coordinates of the drawing.
+
+    Args:
+        low: Number that lies at `start`.
+        high: Number that lies at `stop`.
+        start: Coordinate in pixels.
+        stop: Coordinate in pixels.
+    """
 
     low: float
     high: float
@@ -54,7 +61,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Dot:
-    """Place one score."""
+    """Place one score.
+
+    Args:
+        x: Coordinate in pixels, to the right.
+        y: Coordinate in pixels, downwards.
+        distance: Of the shift.
+        cell: The score.
+    """
 
     x: float
     y: float
@@ -64,7 +78,14 @@ class Dot:
 
 @dataclass(frozen=True)
 class Path:
-    """Place one network's line and, where there are intervals, the band behind it."""
+    """Place one network's line and, where there are intervals, the band behind it.
+
+    Args:
+        network: Its name.
+        dots: The scores.
+        points: The line, as SVG takes it.
+        band: The outline of the intervals, as SVG takes it.
+    """
 
     network: str
     dots: tuple[Dot, ...]
@@ -90,7 +111,14 @@ class Path:
 
 @dataclass(frozen=True)
 class Panel:
-    """Place everything of one direction: lines and ticks, as `(coordinate, text)`."""
+    """Place everything of one direction.
+
+    Args:
+        direction: Of the shifts.
+        paths: The lines.
+        x_ticks: Coordinate and text of each distance.
+        y_ticks: Coordinate and text of each share.
+    """
 
     direction: str
     paths: tuple[Path, ...]
@@ -100,7 +128,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Bar:
-    """Place a score in its column, in percent of the column's width; `runs` are the seeds."""
+    """Place a score in its column, in percent of the column's width.
+
+    Args:
+        value: The score.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        runs: The seeds.
+    """
 
     value: float
     low: float

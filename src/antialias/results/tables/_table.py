@@ -82,6 +82,9 @@ class Column:
         better: `"higher"`, `"lower"`, or `""` where neither is.
         digits: Decimals shown.
         note: One short line under the heading.
+
+    Raises:
+        ValueError: `better` is unknown.
     """
 
     key: str
@@ -122,7 +125,17 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Compare networks: a row for each, a column for each measure, every score with its interval."""
+    """Compare networks: a row for each, a column for each measure, every score with its interval.
+
+    Args:
+        columns: The columns.
+        rows: The rows, with a cell for each column.
+        caption: One sentence above the table.
+        note: One sentence under it.
+
+    Raises:
+        ValueError: A row has more or fewer cells than there are columns.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
@@ -188,7 +201,17 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """Follow one network's flip rate over the shift's distance, in one direction."""
+    """Follow one network's flip rate over the shift's distance, in one direction.
+
+    Args:
+        network: Its name.
+        direction: Of the shifts.
+        distances: Of the shifts, in pixels.
+        cells: A score for each distance.
+
+    Raises:
+        ValueError: There are not as many scores as distances, or none.
+    """
 
     network: str
     direction: str
