@@ -36,8 +36,11 @@ def rgb_bytes(opened: Any, form: str) -> Tensor:
     """
     transforms = require("torchvision.transforms.v2.functional", extra="tasks")
     if opened.mode != "F" and not opened.mode.startswith("I"):
-        straight = opened.convert("LA") if opened.mode == "La" else opened
-        return transforms.pil_to_tensor(straight.convert("RGB"))
+        if opened.mode == "La":  # premultiplied
+            opened = opened.convert("LA")
+        if opened.mode == "P" and "transparency" in opened.info:  # PIL warns of what it drops
+            opened = opened.convert("RGBA")
+        return transforms.pil_to_tensor(opened.convert("RGB"))
     inverted = opened.format == "TIFF" and opened.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     numbers = _numbers(opened)
     if opened.mode == "F":
