@@ -18,7 +18,7 @@ from torch.nn.utils import fusion, parametrizations, prune
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from antialias.nn import LAYERS, Adaptive, Filter, Fixed, Polyphase
-from antialias.surgery import convert_
+from antialias.surgery import convert_, inspect
 
 X = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
 
@@ -302,3 +302,25 @@ def test_another_pool_in_place_of_a_filtered_one_brings_its_own_subsampling() ->
     assert runs(model) == 6
     model.maxpool = nn.Identity()
     assert runs(model) == 6
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["fastvit_t8", "repvgg_a0", "levit_128s", "mobileone_s0"])
+def test_branches_that_become_one_convolution_keep_their_filter_behind_the_sum(name: str) -> None:
+    torch.manual_seed(0)
+    model = with_statistics(timm.create_model(name, num_classes=5).eval())
+    x = torch.rand(1, *((3, 224, 224) if "levit" in name else (3, 64, 64)))
+    plain = model(x)
+    done = convert_(model, Adaptive(init="paper"), example=x)
+    expected, deployed = model(x), timm.utils.reparameterize_model(copy.deepcopy(model))
+    assert runs(deployed, x) == len(done.filters())
+    torch.testing.assert_close(deployed(x), expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    assert torch.equal(done.revert_()(x), plain)
+
+
+def test_one_filter_serves_the_branches_of_a_sum() -> None:
+    plan = inspect(timm.create_model("repvgg_a0").eval(), X)
+    branches = [site for site in plan.changed if site.name.startswith("stages.0.0")]
+    assert {site.place for site in branches} == {"output of stages.0.0"}
+    assert [site.parameters > 0 for site in branches].count(True) == 1
+    assert all(site.macs > 0 for site in branches)

@@ -80,9 +80,10 @@ def test_layers_that_resize_are_named() -> None:
         lambda x: F.interpolate(x, scale_factor=2),
         lambda x: F.pixel_shuffle(x, 2),
         lambda x: x.view(1, 2, 4, 32, 32).transpose(1, 2).reshape(1, 8, 32, 32),
+        lambda x: x.view(1, 2, 4, 32, 32).permute(0, 3, 4, 1, 2).reshape(1, -1, 4),
         lambda x: x.permute(0, 2, 3, 1).view(1, 4, 8, 4, 8, 8).permute(0, 1, 3, 2, 4, 5).reshape(-1, 8, 8, 8),
     ],
-    ids=["upsampling", "pixel shuffle", "channel shuffle", "windows of attention"],
+    ids=["upsampling", "pixel shuffle", "channel shuffle", "anchors", "windows of attention"],
 )
 def test_what_keeps_positions_is_not(function: Callable[[Tensor], Tensor]) -> None:
     assert sites(Between(function)) == []

@@ -31,21 +31,22 @@ class Step:
     activated: bool
 
 
-def follow(value: Value) -> list[Step]:
-    """List the values after `value` that hold all that is later read of it, as far as all is pointwise in space.
+def follow(*values: Value) -> list[Step]:
+    """List the values after `values` that hold all that is later read of them, as far as all is pointwise in space.
 
-    A filter and a subsampling at any of them leave the strided map what it was, whatever lies between.
+    A filter and a subsampling at any of them leave the strided maps what they were, whatever lies between. A single
+    value is the first of its own list; of several, the list begins where they have become one.
     """
-    steps = [Step(value, False)]
-    while (cut := _next_cut(value)) is not None:
-        value, bends = cut
-        steps.append(Step(value, steps[-1].activated or bends))
+    steps = [Step(values[0], False)] if len(values) == 1 else []
+    while (cut := _next_cut(*values)) is not None:
+        values, bends = cut[:1], cut[1]
+        steps.append(Step(values[0], bends or (bool(steps) and steps[-1].activated)))
     return steps
 
 
-def _next_cut(start: Value) -> tuple[Value, bool] | None:
+def _next_cut(*start: Value) -> tuple[Value, bool] | None:
     """Find the nearest later value through which everything read of `start` passes, and whether the way there bends."""
-    inside, done, bends = {start}, set[Op](), False
+    inside, done, bends = set(start), set[Op](), False
     while waiting := {op for value in inside for op in value.consumers} - done:
         op = min(waiting, key=lambda op: op.index)
         if not is_pointwise(op) or not inside.issuperset(op.inputs):

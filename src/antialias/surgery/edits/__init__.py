@@ -18,10 +18,12 @@ from ._edits import Stride1Pool as Stride1Pool
 from ._edits import WrapBorders as WrapBorders
 from ._edits import edit_from_dict as edit_from_dict
 from ._hooks import CHILD as CHILD
+from ._hooks import CropToPhase as CropToPhase
 from ._places import Side as Side
 
 __all__ = [
     "CHILD",
+    "CropToPhase",
     "Edit",
     "FilterEdit",
     "Insert",

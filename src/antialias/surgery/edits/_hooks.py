@@ -10,6 +10,8 @@ from torch.fx import Proxy
 
 from antialias.ops import pad
 
+from ..dataflow import pair
+
 CHILD = "antialias"
 
 
@@ -102,7 +104,7 @@ class CropToPhase:
     stride: tuple[int, int]
 
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
-        kernel, dilation = module.kernel_size, getattr(module, "dilation", (1, 1))
+        kernel, dilation = pair(module.kernel_size), pair(getattr(module, "dilation", 1))
         rows, columns = (
             same_padding(size, kernel[i], 1, dilation[i]) // 2
             - same_padding(size, kernel[i], self.stride[i], dilation[i]) // 2

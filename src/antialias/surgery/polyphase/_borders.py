@@ -29,7 +29,7 @@ def circular_borders(graph: Graph, attributes: Mapping[str, Mapping[str, Any]]) 
     edits: list[Edit] = []
     notes: list[str] = []
     for name, module in _windowed_layers(graph).items():
-        if "Same" in type(module).__name__:
+        if _pads_itself(module, graph):
             notes.append(f"{name} pads its input itself, with zeros")
             continue
         kernel, dilation = pair(getattr(module, "kernel_size", 1)), pair(getattr(module, "dilation", 1))
@@ -61,6 +61,14 @@ def _windowed_layers(graph: Graph) -> dict[str, Any]:
         if isinstance(call.module, _WINDOWED) and call.name and not in_filter:
             layers.setdefault(call.name, call.module)
     return layers
+
+
+def _pads_itself(module: nn.Module, graph: Graph) -> bool:
+    """Whether a layer pads in its forward, and not by torch's own padding modes."""
+    if getattr(module, "padding_mode", "zeros") != "zeros":
+        return False
+    calls = graph.calls_of(module)
+    return any(op.name in _PADDINGS for call in calls for op in graph.ops[call.first : call.last])
 
 
 def _why_not_closed(op: Op) -> str:

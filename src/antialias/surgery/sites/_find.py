@@ -155,15 +155,18 @@ def _folding(op: Op) -> Candidate | None:
     after = op.output.shape
     if len(before) != 4 or before[0] != after[0]:
         return None
-    channels, rows = (1, 2) if after[1] > before[1] and len(after) == 4 else (3, 1)
-    if len(after) == 3:
-        channels, folded = (1 if after[2] % before[1] == 0 else 3), after[2]
-        fold = folded // before[channels]
+    for channels, rows in ((1, 2), (3, 1)):
+        positions, fold = (
+            before[rows] * before[rows + 1],
+            after[-1 if len(after) == 3 else channels] // before[channels],
+        )
         strides = (math.isqrt(fold),) * 2
+        if len(after) == 4 and after[rows] and after[rows + 1]:
+            strides = (before[rows] // after[rows], before[rows + 1] // after[rows + 1])
+        kept = after[1] if len(after) == 3 else after[rows] * after[rows + 1]
+        if fold > 1 and math.prod(strides) == fold and kept * fold == positions:
+            break
     else:
-        strides = tuple(before[d] // after[d] for d in (rows, rows + 1))
-        fold = after[channels] // before[channels]
-    if fold <= 1 or math.prod(strides) != fold:
         return None
     module = _module_of(op, nn.PixelUnshuffle)
     name = op.module_name if module is not None else f"{op.module_name}:{op.name.removeprefix('_unsafe_')}"

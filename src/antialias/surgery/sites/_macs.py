@@ -14,19 +14,20 @@ from ..dataflow import pair
 from ._find import Candidate
 
 
-def added_macs(candidate: Candidate, layers: Sequence[nn.Module]) -> int:
+def added_macs(candidate: Candidate, layers: Sequence[nn.Module], dense: bool) -> int:
     """Return the multiply-adds of the filters of a site, and of its convolutions at the positions they now add.
 
     Args:
         candidate: What subsamples.
-        layers: Its filters, one for each call of its module or one for all.
+        layers: Its filters, one for each call of its module or one for all; none if another site has them.
+        dense: The convolution computes all positions, which the filter behind it then samples.
     """
     macs = 0
-    each = list(layers) if len(layers) == len(candidate.ops) else [layers[0]] * len(candidate.ops)
-    for op, layer in zip(candidate.ops, each, strict=True):
+    for n, op in enumerate(candidate.ops):
         kept = math.prod(op.output.shape[2:]) * op.output.shape[0]
-        macs += kept * _macs_per_kept(layer)
-        if op.name == "convolution" and candidate.kind in ("stem", "convolution"):
+        if layers:
+            macs += kept * _macs_per_kept(layers[n] if len(layers) == len(candidate.ops) else layers[0])
+        if op.name == "convolution" and dense:
             kernel, s = op.weight.shape[2:], op.settings
             sizes = [
                 size + 2 * pad - dilation * (k - 1)

@@ -14,6 +14,8 @@ from ..edits import Side
 from ._find import Candidate
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_FOLDS = ("fuse", "reparameterize", "switch_to_deploy")
+"""Methods by which tools fold a module's branches and norms into one convolution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,26 +54,38 @@ class Place:
     why: str
 
 
-def place(candidate: Candidate, graph: Graph, taken: frozenset[str] = frozenset()) -> Place | None:
+def place(
+    candidate: Candidate, graph: Graph, taken: frozenset[str] = frozenset(), beside: Sequence[Candidate] = ()
+) -> Place | None:
     """Find the place of a filter, or return `None` if none can be proven.
+
+    A place outside of modules that can be folded comes first: folding makes such a module anew from what it holds.
 
     Args:
         candidate: What subsamples.
         graph: The observed dataflow.
         taken: Names of modules that already hold a filter.
+        beside: Branches that are added to the candidate's before anything bends; one filter behind the sum serves all.
     """
     call = candidate.call
-    if candidate.kind in ("shortcut", "dilated shortcut"):
-        ports = [Port(op.call, "input", op.input) for op in candidate.ops if op.call and op.call.input is op.input]
-        if len(ports) == len(graph.calls_of(call.module)) and call.name not in taken:
-            return Place((ports[0],), "before the 1x1 convolution, where it costs least and does the same")
-    chains = [follow(op.output) for op in candidate.ops]
+    chains = [follow(*(one.ops[n].output for one in (candidate, *beside))) for n in range(len(candidate.ops))]
     if "pool" not in candidate.kind:
         chains = [[s for s in chain if s.activated] + [s for s in chain[::-1] if not s.activated] for chain in chains]
-    for steps in zip(*chains, strict=False):
-        if chosen := _assign([step.value for step in steps], graph, taken):
-            return Place(chosen, _why(candidate, steps[0]))
+    for folds in (foldable_around(candidate), None) if foldable_around(candidate) else (None,):
+        if candidate.kind in ("shortcut", "dilated shortcut") and folds is None and not beside:
+            ports = [Port(op.call, "input", op.input) for op in candidate.ops if op.call and op.call.input is op.input]
+            if len(ports) == len(graph.calls_of(call.module)) and call.name not in taken:
+                return Place((ports[0],), "before the 1x1 convolution, where it costs least and does the same")
+        for steps in zip(*chains, strict=False):
+            if chosen := _assign([step.value for step in steps], graph, taken, folds):
+                return Place(chosen, _why(candidate, steps[0]))
     return None
+
+
+def foldable_around(candidate: Candidate) -> Call | None:
+    """Return the outermost call around a candidate of a module that can be folded, the network itself apart."""
+    calls = [call for call in candidate.call.chain() if call.parent is not None]
+    return next((call for call in calls[::-1] if any(hasattr(call.module, name) for name in _FOLDS)), None)
 
 
 def _why(candidate: Candidate, chosen: Step) -> str:
@@ -86,9 +100,11 @@ def _why(candidate: Candidate, chosen: Step) -> str:
     return f"{here}: no activation follows in the same branch"
 
 
-def _assign(values: Sequence[Value], graph: Graph, taken: frozenset[str]) -> tuple[Port, ...]:
+def _assign(values: Sequence[Value], graph: Graph, taken: frozenset[str], outside: Call | None) -> tuple[Port, ...]:
     """Give each value one port; a module's port counts only if all its calls belong to these values."""
     options = [[port for port in _ports(value, graph) if port.owner not in taken] for value in values]
+    if outside is not None:
+        options = [[port for port in ports if outside not in [*port.call.chain()][1:]] for ports in options]
     assigned: dict[int, Port] = {}
     for index, ports in enumerate(options):
         if index in assigned:

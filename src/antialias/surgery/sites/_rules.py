@@ -17,8 +17,8 @@ from ..dataflow import Graph, Op, pair
 from ..edits import CHILD, Edit, FilterEdit, Insert, Patch
 from ._find import Candidate
 from ._macs import added_macs
-from ._place import place
-from ._stride1 import at_stride_1, why_not_at_stride_1
+from ._place import foldable_around, place
+from ._stride1 import at_stride_1, folded_at_stride_1, why_not_at_stride_1
 
 Where = str | Sequence[str] | Callable[[Site], bool] | None
 _FUNCTIONAL = ("max_pool2d_with_indices", "avg_pool2d")
@@ -72,18 +72,20 @@ class Rules:
 def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: nn.Module) -> tuple[Site, ...]:
     """Decide what becomes of each candidate: one site for each, in their order."""
     taken = {name for name, module in model.named_modules() if CHILD in module._modules}
-    sites: list[Site] = []
+    sites: dict[Candidate, Site] = {}
     for candidate in candidates:
         site = _as_it_is(candidate)
+        if candidate in sites:
+            continue
         if reason := rules.why_not(candidate, site):
-            site = dataclasses.replace(site, reason=reason)
-        elif candidate.module is not None:
-            site = _filter_module(candidate, site, graph, rules, model, taken)
+            sites[candidate] = dataclasses.replace(site, reason=reason)
+        elif candidate.module is None:
+            sites[candidate] = _filter_function(candidate, site, graph, rules, model)
         else:
-            site = _filter_function(candidate, site, graph, rules, model)
-        taken.update(edit.module for edit in site.edits if isinstance(edit, Insert))
-        sites.append(site)
-    return tuple(sites)
+            beside = _branches_beside(candidate, candidates, graph, rules)
+            sites |= _filter_module(candidate, beside, graph, rules, model, frozenset(taken))
+        taken.update(edit.module for edit in sites[candidate].edits if isinstance(edit, Insert))
+    return tuple(sites[candidate] for candidate in candidates)
 
 
 def uncalled(model: nn.Module, graph: Graph) -> Iterator[Site]:
@@ -127,15 +129,42 @@ def _as_it_is(candidate: Candidate) -> Site:
     )
 
 
+def _branches_beside(
+    candidate: Candidate, candidates: Sequence[Candidate], graph: Graph, rules: Rules
+) -> list[Candidate]:
+    """List other branches of a module that can be folded into one convolution, which then has one stride."""
+    if (folds := foldable_around(candidate)) is None or max(candidate.stride) == 1:
+        return []
+    return [
+        other
+        for other in candidates
+        if other is not candidate
+        and other.module is not None
+        and (other.stride, len(other.ops)) == (candidate.stride, len(candidate.ops))
+        and foldable_around(other) is folds
+        and not (rules.why_not(other, _as_it_is(other)) or why_not_at_stride_1(other, graph))
+    ]
+
+
 def _filter_module(
-    candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module, taken: set[str]
-) -> Site:
+    candidate: Candidate,
+    beside: Sequence[Candidate],
+    graph: Graph,
+    rules: Rules,
+    model: nn.Module,
+    taken: frozenset[str],
+) -> dict[Candidate, Site]:
+    """Give a layer its filter, and the branches beside it where one filter behind their sum serves all."""
+    site = _as_it_is(candidate)
     if reason := why_not_at_stride_1(candidate, graph):
-        return dataclasses.replace(site, reason=reason)
-    if (spot := place(candidate, graph, frozenset(taken))) is None:
+        return {candidate: dataclasses.replace(site, reason=reason)}
+    spot = place(candidate, graph, taken, beside)
+    if spot is None and beside:
+        beside, spot = (), place(candidate, graph, taken)
+    if spot is None:
         calls = len(graph.calls_of(candidate.call.module))
         reason = f"no place reaches all readers of its output exactly once (called {calls} times)"
-        return dataclasses.replace(site, reason=reason)
+        return {candidate: dataclasses.replace(site, reason=reason)}
     filters = [
         Insert(
             module=port.owner,
@@ -149,9 +178,22 @@ def _filter_module(
         for port in spot.ports
     ]
     circular = rules.filter.phase is not None and rules.filter.padding_mode == "circular"
+    where = ", ".join(map(str, spot.ports))
     # The filter first: hooks are prepended, and a layer crops to its old phase before its output is filtered.
     edits = [*filters, *at_stride_1(candidate, rules.placement, circular)]
-    return _filtered(site, candidate, edits, ", ".join(map(str, spot.ports)), spot.why, rules.filter)
+    if (fold := foldable_around(candidate)) is not None and all(port.call.name == fold.name for port in spot.ports):
+        edits += folded_at_stride_1(fold, candidate.stride)
+    sites = {candidate: _filtered(site, candidate, edits, where, spot.why, rules.filter)}
+    for branch in beside:
+        sites[branch] = dataclasses.replace(
+            _as_it_is(branch),
+            action="filter",
+            place=where,
+            reason=f"added to {candidate.name}: the filter behind the sum serves both",
+            edits=tuple(at_stride_1(branch, rules.placement, circular)),
+            macs=added_macs(branch, (), dense=True),
+        )
+    return sites
 
 
 def _filter_function(candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module) -> Site:
@@ -206,7 +248,7 @@ def _filtered(site: Site, candidate: Candidate, edits: Sequence[Edit], spot: str
         reason=why,
         edits=tuple(edits),
         parameters=sum(p.numel() for layer in layers for p in layer.parameters()),
-        macs=added_macs(candidate, layers),
+        macs=added_macs(candidate, layers, dense=not any(isinstance(e, Insert) and e.had_stride for e in filters)),
     )
 
 

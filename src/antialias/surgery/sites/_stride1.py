@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Literal
 
+import torch
 from torch import nn
 
-from ..dataflow import Graph, pair
-from ..edits import Edit, KeepPhase, SetAttributes, Stride1Pool
+from ..dataflow import Call, Graph, pair
+from ..edits import CropToPhase, Edit, KeepPhase, SetAttributes, Stride1Pool
 from ._find import Candidate
+
+_TORCH_FORWARDS = (nn.Conv2d.forward, nn.MaxPool2d.forward, nn.AvgPool2d.forward)
 
 
 def why_not_at_stride_1(candidate: Candidate, graph: Graph) -> str:
@@ -18,9 +22,11 @@ def why_not_at_stride_1(candidate: Candidate, graph: Graph) -> str:
         return f"{type(module).__name__} does not do the same in each of its calls"
     if max(candidate.stride) > 1 and pair(module.stride) != candidate.stride:
         return f"its stride {module.stride} is not the stride {candidate.stride} it runs with"
-    own_forward = type(module).forward not in (nn.MaxPool2d.forward, nn.AvgPool2d.forward)
+    own_forward = type(module).forward not in _TORCH_FORWARDS
     if "pool" in candidate.kind and module.ceil_mode and own_forward:
         return f"ceil_mode in a forward of {type(module).__name__}'s own"
+    if max(candidate.stride) > 1 and padding_of(module) == "unknown":
+        return f"{type(module).__name__} computes other positions at stride 1 than those between its own"
     return ""
 
 
@@ -47,16 +53,50 @@ def at_stride_1(candidate: Candidate, placement: str, circular: bool) -> list[Ed
     if "pool" in kind and module.ceil_mode:
         flat = SetAttributes(module=name, attributes={"stride": 1, "ceil_mode": False})
         return [flat if circular else Stride1Pool(module=name)]
-    follows = _pads_for_stride(candidate)
-    if slides and not follows:
+    if slides:
         return [Stride1Pool(module=name)]
     at_1 = SetAttributes(module=name, attributes={"stride": 1 if isinstance(module.stride, int) else (1, 1)})
-    return [at_1, KeepPhase(module=name, stride=stride)] if follows else [at_1]
+    return [at_1, KeepPhase(module=name, stride=stride)] if padding_of(module) == "same" else [at_1]
 
 
-def _pads_for_stride(candidate: Candidate) -> bool:
-    """Whether the layer pads by its stride; timm's "same" layers say so in their name."""
-    pad = candidate.op.input.producer
-    inside = candidate.call.holds(pad) and pad is not None and pad.name == "constant_pad_nd"
-    unpadded = not max(pair(getattr(candidate.module, "padding", 0)))
-    return "Same" in type(candidate.module).__name__ and (inside or unpadded)
+def folded_at_stride_1(call: Call, stride: tuple[int, int]) -> list[Edit]:
+    """Plan for a module that is folded into one convolution later, with a stride that it notes itself."""
+    own = getattr(call.module, "stride", None)
+    if not call.name or not isinstance(own, int | tuple) or pair(own) != stride or max(stride) == 1:
+        return []
+    return [SetAttributes(module=call.name, attributes={"stride": 1 if isinstance(own, int) else (1, 1)})]
+
+
+@torch.no_grad()
+def padding_of(module: Any) -> Literal["its own", "same", "unknown"]:
+    """Return how a layer's padding depends on its stride, from what it does with noise at several sizes.
+
+    `"its own"`: not at all, so that stride 1 computes the positions in between. `"same"`: as TensorFlow's padding does,
+    which starts elsewhere at stride 1. Layers with a forward of torch itself need not be tried.
+    """
+    kind = type(module)
+    if kind.forward in _TORCH_FORWARDS and getattr(kind, "_conv_forward", None) in (None, nn.Conv2d._conv_forward):
+        return "its own"
+    twin = copy.deepcopy(module).eval()
+    if any(tensor.is_meta for tensor in twin.state_dict().values()):
+        twin = twin.to_empty(device="cpu")
+        for parameter in twin.parameters():
+            nn.init.normal_(parameter)
+    like = next(twin.parameters(), torch.empty(0))
+    stride, at_1 = pair(module.stride), 1 if isinstance(module.stride, int) else (1, 1)
+    least = max(pair(getattr(module, "dilation", 1))) * max(pair(module.kernel_size)) + 2 * max(stride)
+    paddings: list[Literal["its own", "same"]] = ["its own", "same"]
+    for size in range(least, least + max(stride) + 1):
+        noise = torch.randn(1, getattr(module, "in_channels", 2), size, size + 1, generator=torch.Generator())
+        twin.stride, x = module.stride, noise.to(like)
+        strided = kind.forward(twin, x)
+        twin.stride = at_1
+        dense = kind.forward(twin, x)
+        maps = {"its own": dense, "same": CropToPhase(stride)(twin, (x,), dense)}
+        kept = {padding: y[:, :, :: stride[0], :: stride[1]] for padding, y in maps.items()}
+        paddings = [
+            padding
+            for padding in paddings
+            if kept[padding].shape == strided.shape and torch.allclose(kept[padding], strided, rtol=1e-2, atol=1e-3)
+        ]
+    return paddings[0] if paddings else "unknown"
