@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import socket
@@ -144,6 +145,25 @@ def test_what_was_measured_before_a_crash_is_not_measured_again(
     monkeypatch.undo()
     assert scores == evaluate(model, small)
     assert not partial.exists()
+
+
+def test_parts_of_an_earlier_version_are_refused(
+    small: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _in_parts_of(10, monkeypatch)
+    model, partial = network(small, 20).eval(), tmp_path / "partial"
+
+    def crash(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, small, partial=partial, progress=crash)
+    part = partial / "part-000000.json"
+    stored = json.loads(part.read_text())
+    stored["scores"] = {"accuracy": Score.from_images("accuracy", torch.ones(10)).to_dict(per_image=True)}
+    part.write_text(json.dumps(stored))
+    with pytest.raises(ValueError, match="part-000000.json: 'accuracy' was measured by an earlier version.*Remove"):
+        evaluate(model, small, partial=partial)
 
 
 def test_devices_are_asked_for_by_name() -> None:

@@ -5,7 +5,7 @@ moves them. `_adapter` shows them to a network, whose answer is one of class sco
 values. `_loop` keeps a row of every image. A `Measurement` (`_measurement`) holds the rows with their protocol and
 joins those of several processes. Its `score()` is a `Score` (`_score`), whose interval `_bootstrap` makes.
 
-What is measured of each kind of answer is in `classification/`, `segmentation/` and `detection/`.
+What is measured of each kind of answer is in `classification/`, `segmentation/`, `detection/` and `dense/`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from antialias.metrics.classification import shift_averaged_answers as shift_ave
 from antialias.metrics.classification import top1_change as top1_change
 from antialias.metrics.classification import video_accuracy as video_accuracy
 from antialias.metrics.classification import worst_of_grid as worst_of_grid
+from antialias.metrics.dense import dense_consistency as dense_consistency
 from antialias.metrics.detection import NothingDetected as NothingDetected
 from antialias.metrics.detection import SameInstance as SameInstance
 from antialias.metrics.detection import average_precision as average_precision
@@ -109,6 +110,7 @@ __all__ = [
     "average_precision",
     "circular_consistency",
     "consistency",
+    "dense_consistency",
     "difference",
     "evaluating",
     "flip_rate",

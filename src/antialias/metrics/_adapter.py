@@ -126,7 +126,11 @@ class Adapter:
         return inputs
 
     def answer(self, pixels: Tensor) -> Any:
-        """Return the answers to pixels `(N, C, H, W)`, one an image, checked."""
+        """Return the answers to pixels `(N, C, H, W)`, one an image, checked.
+
+        Raises:
+            NotImplementedError: This is no kind of answer.
+        """
         raise NotImplementedError
 
     def __call__(self, pixels: Tensor) -> Any:
@@ -146,7 +150,11 @@ class Adapter:
 
     @staticmethod
     def within(answer: Any, corner: Sequence[int], size: Sequence[int]) -> Any:
-        """Return what the answer to an image says of the window of `size` (height, width) at `corner` (y, x)."""
+        """Return what the answer to an image says of the window of `size` (height, width) at `corner` (y, x).
+
+        Raises:
+            NotImplementedError: This is no kind of answer.
+        """
         raise NotImplementedError
 
 

@@ -112,7 +112,13 @@ def resampled_statistic(
 ) -> Tensor:
     """Return a statistic of how often each picture was drawn, `(B, images)` to `(B,)`, for every resample.
 
-    The resamples depend on `images` and `seed` alone, so two statistics of the same pictures are paired.
+    The resamples depend on `images` and `seed` alone, so two statistics of the same images are paired.
+
+    Args:
+        statistic: Turns how often each image counts into the score of each row.
+        images: How many images there are.
+        resamples: How many resamples.
+        seed: Chooses them.
     """
     generator = torch.Generator().manual_seed(seed)
     rows = max(1, _CHUNK // images)

@@ -145,6 +145,9 @@ class Statistic(NamedTuple):
             pooled: Turns rows into a function from how often each of N images counts, `(B, N)`, to the score of each
                 of the B resamples, NaN where there is none; and N.
             lacking: What no image has if there is none, such as `"an object"`.
+
+        Raises:
+            ValueError: The score is asked for and there is none.
         """
 
         def value(measurement: Measurement) -> float:

@@ -83,7 +83,8 @@ class Score:
             unit: What the values are counted in.
 
         Raises:
-            ValueError: No image counts, only one does and it is no share, or `level` is not between 0 and 1.
+            ValueError: No image counts, only one does and it is no share, a share is not in [0, 1], or `level` is not
+                between 0 and 1.
 
         Example:
             >>> print(Score.from_images("error", torch.arange(20) / 4, unit="pixels"))
@@ -95,6 +96,11 @@ class Score:
         if not len(counted):
             raise ValueError(f"{name}: none of {len(per_image)} pictures counts. Add pictures that do.")
         if unit == PERCENT:
+            if not 0 <= float(counted.min()) <= float(counted.max()) <= 1:
+                raise ValueError(
+                    f"{name}: shares from {float(counted.min()):g} to {float(counted.max()):g} are not in [0, 1]. "
+                    "Use shares, or say what they are counted in: unit=."
+                )
             low, high, method = interval_of_mean(counted, level)
         else:
             low, high, method = interval_of_amounts(counted, level)
@@ -107,7 +113,14 @@ class Score:
     def from_pictures(
         cls, name: str, per_image: Tensor, protocol: Mapping[str, Any] | None = None, level: float = 0.95
     ) -> Score:
-        """Call `from_images`, which this was called until version 0.2."""
+        """Call `from_images`, by the name that it had.
+
+        Args:
+            name: As there, and so are the others.
+            per_image: Values of the images.
+            protocol: Every free choice.
+            level: Confidence level.
+        """
         warnings.warn("Score.from_pictures is deprecated. Use Score.from_images.", DeprecationWarning, stacklevel=2)
         return cls.from_images(name, per_image, protocol, level)
 
@@ -366,7 +379,11 @@ def _check_has_images(score: Score) -> None:
 
 
 def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1)."""
+    """Refuse a confidence level outside (0, 1).
+
+    Raises:
+        ValueError: It is.
+    """
     if not 0 < level < 1:
         raise ValueError(f"level={level} is not between 0 and 1. Use level=0.95.")
 

@@ -53,8 +53,14 @@ class ScoreMetric(Metric):
         return ()
 
     def keep(self, rows: Tensor, counts: Tensor | None = None) -> None:
-        """Add rows `(N, *row_shape)`; those of images whose `counts` `(N,)` is false become NaN."""
+        """Add rows `(N, *row_shape)`; those of images whose `counts` `(N,)` is false become NaN.
+
+        Raises:
+            ValueError: `counts` is not one an image.
+        """
         if counts is not None:
+            if counts.shape != rows.shape[:1]:
+                raise ValueError(f"counts are {tuple(counts.shape)} for {len(rows)} pictures. Pass one an image, (N,).")
             rows = torch.where(counts.to(rows.device).bool(), rows, torch.nan)
         # Flat, because torchmetrics gathers a process without images as an empty vector.
         self.rows.append(rows.flatten().to(self.device))
@@ -62,8 +68,8 @@ class ScoreMetric(Metric):
     def measurement(self) -> Measurement:
         """Return what was measured since the last reset, in all processes while they are synchronised."""
         # Synchronised states arrive concatenated, local ones as a list.
-        kept = [self.rows] if isinstance(self.rows, Tensor) else self.rows
-        rows = torch.cat([torch.empty(0), *(part.cpu() for part in kept)]).view(-1, *self.row_shape)
+        parts = [self.rows] if isinstance(self.rows, Tensor) else self.rows
+        rows = torch.cat([torch.empty(0), *(part.cpu() for part in parts)]).view(-1, *self.row_shape)
         return Measurement(self.name, rows, self.protocol, self.level, self.statistic)
 
     def compute(self) -> Any:

@@ -96,7 +96,7 @@ def test_each_network_gets_its_own_normalisation(noise: Tensor) -> None:
 
 
 def test_both_networks_are_given_back_in_their_mode(network: nn.Module, noise: Tensor) -> None:
-    reference = nn.Sequential(nn.Dropout(0.5), nn.AdaptiveAvgPool2d(1), nn.Flatten()).train()
+    reference = nn.Sequential(nn.Dropout(0.5), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5)).train()
     agreement(network.train(), reference, noise)
     assert network.training
     assert all(module.training for module in reference.modules())

@@ -188,7 +188,7 @@ def test_the_protocol_says_how_the_step_was_made(constant: Model, noise: Tensor,
             {"shift": "embed", "size": 25},
             r"size=25 and 8 steps do not fit a frame of 32 pixels\. Use size=24 or",
         ),
-        ({"shift": "scale", "pairs": 40}, r"size=16 and 40 steps do not fit .* Use larger pictures or fewer passes\."),
+        ({"shift": "scale", "passes": 40}, r"size=16 and 40 steps do not fit .* Use larger pictures or fewer passes\."),
     ],
 )
 def test_steps_that_do_not_fit_are_refused(

@@ -102,5 +102,5 @@ def test_the_object_is_the_function_whatever_the_batches() -> None:
     found = metric.compute()
     assert (found.name, found.value, found.interval) == (expected.name, expected.value, expected.interval)
     assert found.per_image.tolist() == expected.per_image.tolist()
-    with pytest.raises(ValueError, match=r"truths have shape \(6, 3\) for 5 logits, 6 videos and 3 groups. Use"):
+    with pytest.raises(ValueError, match=r"there are 5 logits and 6 videos. Pass one of each a frame"):
         metric.update(_says(frames[:5]), truths, videos)

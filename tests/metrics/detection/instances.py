@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,3 +58,52 @@ def _picture(number: int, generator: torch.Generator) -> tuple[dict[str, Tensor]
         "image_id": torch.tensor(3 * number + 5),
     }
     return output, target
+
+
+def _xywh(box: Tensor) -> list[float]:
+    x1, y1, x2, y2 = box.tolist()
+    return [x1, y1, x2 - x1, y2 - y1]
+
+
+def pycocotools_values(outputs: Any, targets: Any, kind: str) -> tuple[float, float]:
+    """Return AP and AP50 as pycocotools computes them."""
+    from pycocotools import mask as rle
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    def encoded(mask: Tensor) -> Any:
+        return rle.encode(np.asfortranarray(mask.numpy().astype(np.uint8)))
+
+    objects = [
+        {
+            "image_id": number,
+            "category_id": int(target["labels"][i]),
+            "bbox": _xywh(target["boxes"][i]),
+            "area": float(target["masks"][i].sum()),
+            "iscrowd": int(target["iscrowd"][i]),
+            "segmentation": encoded(target["masks"][i]),
+        }
+        for number, target in enumerate(targets)
+        for i in range(len(target["labels"]))
+    ]
+    found = [
+        {"image_id": number, "category_id": int(output["labels"][i]), "score": float(output["scores"][i])}
+        | ({"bbox": _xywh(output["boxes"][i])} if kind == "box" else {"segmentation": encoded(output["masks"][i])})
+        for number, output in enumerate(outputs)
+        for i in range(len(output["labels"]))
+    ]
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": i, "height": SIZE, "width": SIZE} for i in range(len(targets))],
+        "categories": [{"id": i, "name": str(i)} for i in range(1, CLASSES + 1)],
+        "annotations": [{"id": i + 1, **one} for i, one in enumerate(objects)],
+    }
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its arrays and numpy 2
+        truth.createIndex()
+        judge = COCOeval(truth, truth.loadRes(found), {"mask": "segm", "box": "bbox"}[kind])
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return judge.stats[0], judge.stats[1]

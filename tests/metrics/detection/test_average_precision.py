@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import runpy
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from antialias.metrics import (
     AveragePrecision,
@@ -26,56 +22,9 @@ from antialias.metrics.detection._average_precision import iou_thresholds, match
 from antialias.metrics.detection._instances import pairwise_iou
 
 _INSTANCES = runpy.run_path(str(Path(__file__).with_name("instances.py")))
-random_pictures, SIZE, CLASSES = (_INSTANCES[name] for name in ("random_pictures", "SIZE", "CLASSES"))
-
-
-def _xywh(box: Tensor) -> list[float]:
-    x1, y1, x2, y2 = box.tolist()
-    return [x1, y1, x2 - x1, y2 - y1]
-
-
-def _reference(outputs: Any, targets: Any, kind: str) -> tuple[float, float]:
-    """Return AP and AP50 as pycocotools computes them."""
-    from pycocotools import mask as rle
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
-    def encoded(mask: Tensor) -> Any:
-        return rle.encode(np.asfortranarray(mask.numpy().astype(np.uint8)))
-
-    objects = [
-        {
-            "image_id": number,
-            "category_id": int(target["labels"][i]),
-            "bbox": _xywh(target["boxes"][i]),
-            "area": float(target["masks"][i].sum()),
-            "iscrowd": int(target["iscrowd"][i]),
-            "segmentation": encoded(target["masks"][i]),
-        }
-        for number, target in enumerate(targets)
-        for i in range(len(target["labels"]))
-    ]
-    found = [
-        {"image_id": number, "category_id": int(output["labels"][i]), "score": float(output["scores"][i])}
-        | ({"bbox": _xywh(output["boxes"][i])} if kind == "box" else {"segmentation": encoded(output["masks"][i])})
-        for number, output in enumerate(outputs)
-        for i in range(len(output["labels"]))
-    ]
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        "images": [{"id": i, "height": SIZE, "width": SIZE} for i in range(len(targets))],
-        "categories": [{"id": i, "name": str(i)} for i in range(1, CLASSES + 1)],
-        "annotations": [{"id": i + 1, **one} for i, one in enumerate(objects)],
-    }
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its arrays and numpy 2
-        truth.createIndex()
-        judge = COCOeval(truth, truth.loadRes(found), {"mask": "segm", "box": "bbox"}[kind])
-        judge.evaluate()
-        judge.accumulate()
-        judge.summarize()
-    return judge.stats[0], judge.stats[1]
+random_pictures, pycocotools_values, SIZE = (
+    _INSTANCES[name] for name in ("random_pictures", "pycocotools_values", "SIZE")
+)
 
 
 @pytest.mark.parametrize("kind", ["mask", "box"])
@@ -83,7 +32,7 @@ def test_the_value_is_pycocotools(kind: Any) -> None:
     for seed in range(8):
         outputs, targets = random_pictures(seed)
         ours = [average_precision(outputs, targets, kind, at=at).value for at in (None, 0.5)]
-        assert ours == pytest.approx(_reference(outputs, targets, kind), abs=1e-12)
+        assert ours == pytest.approx(pycocotools_values(outputs, targets, kind), abs=1e-12)
 
 
 def test_of_two_objects_equally_near_the_last_is_found() -> None:
@@ -99,7 +48,7 @@ def test_of_two_objects_equally_near_the_last_is_found() -> None:
         "scores": torch.tensor([0.9, 0.8]),
     }
     ours = average_precision([output], [target], "box", at=0.5).value
-    assert ours == pytest.approx(_reference([output], [target], "box")[1], abs=1e-12)
+    assert ours == pytest.approx(pycocotools_values([output], [target], "box")[1], abs=1e-12)
     assert ours == pytest.approx(51 / 101)
 
 

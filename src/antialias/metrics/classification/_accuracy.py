@@ -105,8 +105,8 @@ def agreement(
         other = ClassScores.of(reference, batch_size=asked.batch_size, normalize=reference_normalize)
         shows.append(Show(other, _frames(shifts, window, seed)))
 
-        def row(sample: Sample, logits: Tensor, seen: Tensor) -> Tensor:
-            return same_answer(logits, _averaged(seen).to(logits.device))
+        def row(sample: Sample, logits: Tensor, judged: Tensor) -> Tensor:
+            return same_answer(logits, _averaged(judged).to(logits.device))
 
         judge, normalisation = "with the reference on the central window", [other.normalization.protocol]
         if shifts:

@@ -185,7 +185,17 @@ def top1_change(
     seed: int = 0,
     **options: Unpack[Options],
 ) -> Score:
-    """Measure P(top-1 change): see `one_pixel_changes`, which gives both scores for the price of one."""
+    """Measure P(top-1 change): see `one_pixel_changes`, which gives both scores for the price of one.
+
+    Args:
+        model: As in `one_pixel_changes`, and so are the others.
+        images: What is shown.
+        shift: How the image moves.
+        passes: Steps per image.
+        size: Side of the window or of the shrunken image.
+        seed: Chooses the place.
+        **options: See `Options`.
+    """
     scores = one_pixel_changes(model, images, shift=shift, passes=passes, size=size, seed=seed, **options)
     return scores.top1_change
 
@@ -201,7 +211,17 @@ def mean_absolute_change(
     seed: int = 0,
     **options: Unpack[Options],
 ) -> Score:
-    """Measure mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one."""
+    """Measure mean absolute change of confidence: see `one_pixel_changes`, which gives both for the price of one.
+
+    Args:
+        model: As in `one_pixel_changes`, and so are the others.
+        images: What is shown.
+        shift: How the image moves.
+        passes: Steps per image.
+        size: Side of the window or of the shrunken image.
+        seed: Chooses the place.
+        **options: See `Options`.
+    """
     scores = one_pixel_changes(model, images, shift=shift, passes=passes, size=size, seed=seed, **options)
     return scores.mean_absolute_change
 
@@ -212,7 +232,16 @@ def one_pixel_frames(
 ) -> Tensor:
     """Make the frames of `one_pixel_changes` from `(N, C, H, W)`: `(N, passes + 1, C, h, w)`.
 
-    `first` is the number of the first picture within its data set.
+    Args:
+        images: Pixels in [0, 1].
+        shift: As in `one_pixel_changes`, and so are `passes`, `size` and `seed`.
+        passes: Steps per image.
+        size: Side of the window or of the shrunken image.
+        seed: Chooses the place.
+        first: Number of the first image within its data set.
+
+    Raises:
+        ValueError: The steps do not fit the images.
 
     Example:
         >>> import torch

@@ -44,8 +44,12 @@ def correct(logits: Tensor, labels: Tensor, top: int = 1) -> Tensor:
     """Return 1 where the label `(N,)` is among the `top` first of `(N, K)`, else 0: `(N,)`.
 
     Raises:
-        ValueError: The network has no class of a label, or a logit is no number.
+        ValueError: The network has no class of a label, labels are not one an image, or a logit is no number.
     """
+    if labels.shape != logits.shape[:1]:
+        raise ValueError(f"labels are {tuple(labels.shape)} for logits {tuple(logits.shape)}. Pass one class an image.")
+    if labels.is_floating_point() and not torch.equal(labels, labels.round()):
+        raise ValueError(f"labels are {labels.dtype} and not whole. Use whole classes from 0.")
     labels, best, classes = labels.to(logits.device), top1(logits), logits.shape[-1]
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         wrong = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
@@ -59,7 +63,16 @@ def correct(logits: Tensor, labels: Tensor, top: int = 1) -> Tensor:
 
 
 def same_answer(logits: Tensor, reference: Tensor) -> Tensor:
-    """Return 1 where logits `(N, K)` and the reference's probabilities or logits `(N, K)` share their top-1: `(N,)`."""
+    """Return 1 where logits `(N, K)` and the reference's probabilities or logits `(N, K)` share their top-1: `(N,)`.
+
+    Raises:
+        ValueError: They are not of equally many images and classes, or one is no number.
+    """
+    if logits.shape != reference.shape:
+        raise ValueError(
+            f"the network answers {tuple(logits.shape)} and the reference {tuple(reference.shape)}. Compare "
+            "networks of the same classes."
+        )
     return (top1(logits) == top1(reference)).float()
 
 

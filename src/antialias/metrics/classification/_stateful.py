@@ -13,7 +13,7 @@ from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Curve
 from antialias.metrics._stateful import ScoreMetric
 from antialias.metrics.classification import _formulas
-from antialias.metrics.classification._video import by_video, grouped_answer
+from antialias.metrics.classification._video import by_video, checked_truths, grouped_answer
 
 
 class _PairMetric(ScoreMetric):
@@ -213,11 +213,9 @@ class VideoAccuracy(ScoreMetric):
         Raises:
             ValueError: `groups` do not fit the logits, or the shapes each other.
         """
-        if not len(logits) == len(truths) == len(videos) or truths.shape[1:] != (len(self.groups),):
-            raise ValueError(
-                f"truths have shape {tuple(truths.shape)} for {len(logits)} logits, {len(videos)} videos and "
-                f"{len(self.groups)} groups. Use (frames, groups)."
-            )
+        if len(logits) != len(videos):
+            raise ValueError(f"there are {len(logits)} logits and {len(videos)} videos. Pass one of each a frame.")
+        truths = checked_truths(truths, len(videos), len(self.groups))
         right = truths.gather(1, grouped_answer(logits, self.groups).to(truths.device)[:, None])[:, 0]
         values = torch.where(truths.any(1), right.float(), torch.nan)
         self.keep(torch.stack([videos.to(values).float(), values], 1))

@@ -83,17 +83,16 @@ def video_accuracy(
     Source: Shankar et al., "Do Image Classifiers Generalize Across Time?", arXiv 1906.02168, for the classes; Zou et
         al., BMVC 2020, for the frames.
     """
-    if not len(truths) == len(videos) or truths.shape[1:] != (len(groups),):
-        raise ValueError(
-            f"truths have shape {tuple(truths.shape)} for {len(videos)} frames and {len(groups)} groups. Use "
-            "(frames, groups)."
-        )
+    truths = checked_truths(truths, len(videos), len(groups))
     adapter = ClassScores.of(model, **options)
 
     def row(sample: Sample, logits: Tensor) -> Tensor:
-        return truths[sample.index - adapter.first, grouped_answer(logits, groups).cpu()]
+        place = min(sample.index - adapter.first, len(truths) - 1)
+        return truths[place, grouped_answer(logits, groups).cpu()]
 
     measured = measure(frames, [Show(adapter, lambda sample: centre_of(sample, window))], row)
+    if len(measured.rows) != len(truths):
+        raise ValueError(f"there are {len(measured.rows)} frames and truths of {len(truths)}. Pass one of each.")
     values = torch.where(truths.any(1), measured.rows.float(), torch.nan)
     view = "whole pictures" if window is None else f"central windows of {window} pixels"
     said = {"unit": "video", "classes": [list(group) for group in groups], "view": view}
@@ -101,6 +100,27 @@ def video_accuracy(
     return about(measured, "accuracy on videos", words, by_video(values, videos), **said).score()
 
 
+def checked_truths(truths: Tensor, frames: int, groups: int) -> Tensor:
+    """Return the classes of each frame's objects `(F, G)` as `bool`.
+
+    Raises:
+        ValueError: They are of another shape, or something else than 0 and 1.
+    """
+    if truths.shape != (frames, groups):
+        raise ValueError(
+            f"truths have shape {tuple(truths.shape)} for {frames} frames and {groups} groups. Use (frames, groups)."
+        )
+    if truths.dtype != torch.bool and not bool(torch.isin(truths, torch.tensor([0, 1]).to(truths)).all()):
+        raise ValueError(f"truths hold {truths.amin().item()} to {truths.amax().item()}. Use bool, or 0 and 1.")
+    return truths.bool()
+
+
 def by_video(values: Tensor, videos: Tensor) -> Tensor:
-    """Return each video's mean over the frames that count, NaN where none does."""
+    """Return each video's mean over the frames that count, NaN where none does.
+
+    Raises:
+        ValueError: A video's number is below 0.
+    """
+    if len(videos) and int(videos.min()) < 0:
+        raise ValueError(f"a frame is of video {int(videos.min())}. Number videos from 0.")
     return torch.stack([values[videos == number].nanmean() for number in range(int(videos.max()) + 1)])

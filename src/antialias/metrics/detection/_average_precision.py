@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -61,19 +62,30 @@ def average_precision(
     Source: Lin et al., "Microsoft COCO", ECCV 2014; cocodataset.org/#detection-eval.
     """
     thresholds = iou_thresholds(at)
-    rows = [
-        match(output, {**target, "image_id": torch.tensor(number)}, kind, thresholds)
-        for number, (output, target) in enumerate(zip(outputs, targets, strict=True))
-    ]
+    rows = []
+    for number, (output, target) in enumerate(itertools.zip_longest(outputs, targets)):
+        if output is None or target is None:
+            raise ValueError(f"there are {number} {'outputs' if output is None else 'targets'} only. Pass one of each.")
+        rows.append(match(output, {**target, "image_id": torch.tensor(number)}, kind, thresholds))
     return of_rows(precision_name(kind, at), rows, at, level, protocol).score()
 
 
 def match(output: Detections, target: Detections, kind: Kind, thresholds: Tensor) -> Tensor:
     """Match the detections of one image with its objects: all of it that average precision needs.
 
+    Args:
+        output: What a detector says of the image.
+        target: What is there, with its `image_id`.
+        kind: `"mask"` or `"box"`.
+        thresholds: `(T,)` least IoU of a match.
+
     Returns:
         `(1 + G + D, 4 + T)` `float64`, where ids are exact to 2^53: the image's id, whether the row is of the image, an
         object or a detection, its class, its score, and what it is at each threshold. Crowds have no row.
+
+    Raises:
+        TypeError: A column holds no numbers.
+        ValueError: Output and target do not fit each other.
     """
     size = size_of(target) or size_of(output)
     output = checked_instances(output, "output", kind, size)
@@ -96,8 +108,8 @@ def match(output: Detections, target: Detections, kind: Kind, thresholds: Tensor
     rows = torch.zeros(1 + len(objects) + len(best), 4 + len(thresholds), dtype=torch.float64)
     rows[:, 0] = image
     rows[1 : 1 + len(objects), 1], rows[1 : 1 + len(objects), 2] = OBJECT, objects.double()
-    found = rows[1 + len(objects) :]
-    found[:, 1], found[:, 2], found[:, 3], found[:, 4:] = DETECTION, classes, scores[best], outcomes
+    best_rows = rows[1 + len(objects) :]
+    best_rows[:, 1], best_rows[:, 2], best_rows[:, 3], best_rows[:, 4:] = DETECTION, classes, scores[best], outcomes
     return rows
 
 
@@ -117,11 +129,11 @@ def statistic_of(rows: Tensor) -> tuple[Callable[[Tensor], Tensor], int]:
     Raises:
         ValueError: Two images have one id.
     """
-    images, seen = rows[rows[:, 1] == IMAGE, 0].unique(return_counts=True)
-    if (seen > 1).any():
-        twice = int(images[seen > 1][0])
+    images, times = rows[rows[:, 1] == IMAGE, 0].unique(return_counts=True)
+    if (times > 1).any():
+        twice = int(images[times > 1][0])
         raise ValueError(
-            f"image_id={twice} was seen {int(seen.max())} times. Give every picture an id and show it once."
+            f"image_id={twice} was seen {int(times.max())} times. Give every picture an id and show it once."
         )
     objects, detections = rows[rows[:, 1] == OBJECT], rows[rows[:, 1] == DETECTION]
     classes = []

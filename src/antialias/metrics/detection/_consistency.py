@@ -124,7 +124,17 @@ def measure_pairs(
     seed: int,
     same: SameInstance,
 ) -> list[Measurement]:
-    """Measure each image's share of consistent instances `(N,)`, NaN where none counts, of each group."""
+    """Measure each image's share of consistent instances `(N,)`, NaN where none counts, of each group.
+
+    Args:
+        adapter: The detector.
+        images: What is shown of it.
+        groups: What is scored of its answers, each by itself.
+        passes: Pairs of crops per image.
+        crop: Height and width of a crop, as a share of the image's.
+        seed: Chooses the places.
+        same: When two instances are the same one.
+    """
     check_positive(passes=passes)
 
     def crops(sample: Sample) -> Crops:
@@ -135,9 +145,9 @@ def measure_pairs(
         corners = cut.corners.unflatten(0, (-1, 2))
         shares = []
         for kind, labels in groups:
-            seen = [likely(answer, same.score, kind, cut.size) for answer in answers]
-            seen = seen if labels is None else [of_classes(one, labels) for one in seen]
-            shares.append(consistent_share(seen[::2], seen[1::2], corners, cut.size, kind, same))
+            instances = [likely(answer, same.score, kind, cut.size) for answer in answers]
+            instances = instances if labels is None else [of_classes(one, labels) for one in instances]
+            shares.append(consistent_share(instances[::2], instances[1::2], corners, cut.size, kind, same))
         return torch.stack(shares)[None]
 
     measured = measure(images, [Show(adapter, lambda sample: crops(sample).frames)], row)
@@ -207,10 +217,17 @@ def instance_crops(image: Tensor, *, passes: int = 5, crop: float = 0.875, seed:
 
 
 def likely(output: Detections, least: float, kind: Kind, size: tuple[int, int]) -> Detections:
-    """Return the predictions in a crop of `size` whose score reaches `least`, with boxes in `float64`."""
+    """Return the predictions in a crop whose score reaches `least`, with boxes in `float64`.
+
+    Args:
+        output: What a detector says of the crop.
+        least: Least score.
+        kind: `"mask"` or `"box"`.
+        size: Height and width of the crop.
+    """
     output = checked_instances(output, "output", kind, size)
-    kept = output["scores"] >= least
-    columns = {name: output[name][kept] for name in ("boxes", "labels", "scores", "masks") if name in output}
+    enough = output["scores"] >= least
+    columns = {name: output[name][enough] for name in ("boxes", "labels", "scores", "masks") if name in output}
     return {name: column.double() if name == "boxes" else column for name, column in columns.items()}
 
 

@@ -14,7 +14,7 @@ from antialias.metrics._loop import Show, measure
 from antialias.metrics._measurement import Measurement
 from antialias.metrics.detection._average_precision import iou_thresholds, match, of_rows, precision_name
 from antialias.metrics.detection._consistency import Group, SameInstance, measure_pairs
-from antialias.metrics.detection._instances import KINDS, Detections, Kind, of_classes
+from antialias.metrics.detection._instances import KINDS, Detections, Kind, checked_instances, of_classes
 from antialias.metrics.detection._worst_shift import targets_of
 from antialias.metrics.inputs._images import Images, Sample
 
@@ -73,10 +73,12 @@ def measure_detector(
     matched_sets = [(suffix, labels, kind) for suffix, labels in sets.items() for kind in KINDS]
 
     def row(sample: Sample, answers: Sequence[Detections]) -> Tensor:
+        size = (sample.pixels.shape[-2], sample.pixels.shape[-1])
+        output = checked_instances(answers[0], "output", "mask", size)
         target, tables = targets_of(sample, "mask"), []
         for number, (_, labels, kind) in enumerate(matched_sets):
-            seen, there = (one if labels is None else of_classes(one, labels) for one in (answers[0], target))
-            table = match(seen, there, kind, iou_thresholds())
+            detections, objects = (one if labels is None else of_classes(one, labels) for one in (output, target))
+            table = match(detections, objects, kind, iou_thresholds())
             tables.append(torch.cat([torch.full_like(table[:, :1], number), table], 1))
         return torch.cat(tables)
 

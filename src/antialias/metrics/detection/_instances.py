@@ -74,7 +74,7 @@ def _whole(values: Any, name: str, role: str) -> Tensor:
     column = _numbers(values, name, role)
     if column.is_floating_point() and not torch.equal(column, column.round()):
         raise ValueError(f"{name} of the {role} are {column.tolist()}. Use whole numbers.")
-    return column.reshape(0).long() if not column.numel() else column.long()
+    return column.long()
 
 
 def _numbers(values: Any, name: str, role: str) -> Tensor:
@@ -82,7 +82,9 @@ def _numbers(values: Any, name: str, role: str) -> Tensor:
         column = torch.as_tensor(values).cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} of the {role} are {values!r}, which are no numbers. Use a tensor.") from error
-    if name != "boxes" and column.numel() and column.ndim != 1:
+    if name != "boxes" and not column.numel():
+        return column.reshape(0)
+    if name != "boxes" and column.ndim != 1:
         raise ValueError(f"{name} of the {role} have shape {tuple(column.shape)}. Use one number an instance, (M,).")
     if column.is_floating_point() and not bool(column.isfinite().all()):
         raise ValueError(f"{name} of the {role} are NaN or infinite. Check the model and its precision.")
@@ -93,19 +95,21 @@ def _masks(values: Any, role: str, size: tuple[int, int] | None) -> Tensor:
     masks = torch.as_tensor(values).cpu()
     if masks.ndim == 4 and masks.shape[1] == 1:
         masks = masks[:, 0]
-    if not masks.numel() and masks.ndim < 3:
+    if not masks.numel():
         return masks.new_zeros(0, *(size or (0, 0)))
     if masks.ndim != 3:
         raise ValueError(f"masks of the {role} have shape {tuple(masks.shape)}. Use (M, H, W) or (M, 1, H, W).")
-    if masks.is_floating_point() and bool(masks.isnan().any()):
-        raise ValueError(f"masks of the {role} are NaN. Check the model and its precision.")
+    if masks.is_floating_point() and masks.numel():
+        low, high = (float(bound) for bound in masks.aminmax())
+        if not -1e-3 <= low <= high <= 1 + 1e-3:
+            raise ValueError(f"masks of the {role} hold {low:g} to {high:g}. Use bool, or probabilities in [0, 1].")
     return masks
 
 
 def size_of(values: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return height and width of the image that masks are of, `None` where they do not say."""
+    """Return height and width of the image that masks are of, `None` where there are none."""
     masks = values.get("masks")
-    if not isinstance(masks, Tensor) or masks.ndim < 3:
+    if not isinstance(masks, Tensor) or masks.ndim < 3 or not masks.numel():
         return None
     return masks.shape[-2], masks.shape[-1]
 
@@ -120,8 +124,8 @@ def of_classes(values: Detections, labels: Collection[int]) -> Detections:
         >>> of_classes({"labels": torch.tensor([3, 1, 2]), "image_id": torch.tensor(7)}, (1, 3))
         {'labels': tensor([3, 1]), 'image_id': tensor(7)}
     """
-    kept = torch.isin(values["labels"], torch.tensor(list(labels), device=values["labels"].device))
-    return {name: column[kept] if column.ndim else column for name, column in values.items()}
+    own = torch.isin(values["labels"], torch.tensor(list(labels), device=values["labels"].device))
+    return {name: column[own] if column.ndim else column for name, column in values.items()}
 
 
 def regions(values: Detections, kind: Kind) -> Tensor:

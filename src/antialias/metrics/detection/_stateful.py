@@ -130,8 +130,8 @@ class InstanceConsistency(ScoreMetric):
             raise ValueError(
                 f"{len(outputs)} outputs and {len(corners)} corners make no pairs. Use two a pair of each."
             )
-        seen = [likely(output, self.same.score, self.kind, size) for output in outputs]
-        pairs = (seen[::2], seen[1::2], corners.unflatten(0, (-1, 2)), size)
+        instances = [likely(output, self.same.score, self.kind, size) for output in outputs]
+        pairs = (instances[::2], instances[1::2], corners.unflatten(0, (-1, 2)), size)
         self.keep(consistent_share(*pairs, self.kind, self.same)[None])
 
     def measurement(self) -> Measurement:

@@ -8,6 +8,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from antialias._renamed import renamed_keywords
 from antialias.metrics._adapter import Instances, Model, Options, check_positive
 from antialias.metrics._loop import Show, measure
 from antialias.metrics._score import Score
@@ -19,6 +20,7 @@ DISTANCES = (1, 2, 5, 10, 20)
 _DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
+@renamed_keywords(pictures="images")
 def worst_shift_average_precision(
     model: Model,
     images: Iterable[tuple[Tensor, Detections]],
@@ -87,6 +89,9 @@ def worst_name(kind: Kind, at: float | None) -> str:
 def shifts_of(side: int, distances: Sequence[int] | None) -> list[tuple[int, int]]:
     """Return the shifts (y, x), the shortest first.
 
+    Raises:
+        ValueError: They leave no window.
+
     Example:
         >>> shifts_of(32, None)
         [(0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (2, 0), (-2, 0)]
@@ -111,13 +116,13 @@ def shifted(image: Tensor, target: Detections, y: int, x: int, free: int) -> tup
         free: What the window leaves free on each side if it is not moved.
     """
     corner, size = (free + y, free + x), [side - 2 * free for side in image.shape[-2:]]
-    seen = Instances.within(target, corner, size)
-    kept = (seen["boxes"][:, 2:] > seen["boxes"][:, :2]).all(dim=1)
+    left = Instances.within(target, corner, size)
+    visible = (left["boxes"][:, 2:] > left["boxes"][:, :2]).all(dim=1)
     if "masks" in target:
-        kept = kept & seen["masks"].flatten(1).any(dim=1)
+        visible = visible & left["masks"].flatten(1).any(dim=1)
     window = image[:, corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]
     each = ("boxes", "labels", "masks", "iscrowd")
-    return window, {name: seen[name][kept] for name in each if name in seen}
+    return window, {name: left[name][visible] for name in each if name in left}
 
 
 def worst_shift_windows(
@@ -141,8 +146,8 @@ def worst_shift_windows(
     """
     shifts = shifts_of(min(image.shape[-2:]), distances)
     free = max(abs(y) + abs(x) for y, x in shifts)
-    shown = [shifted(image, target, y, x, free) for y, x in shifts]
-    return [frame for frame, _ in shown], [seen for _, seen in shown]
+    windows = [shifted(image, target, y, x, free) for y, x in shifts]
+    return [window for window, _ in windows], [target for _, target in windows]
 
 
 def worst_match(
@@ -158,8 +163,8 @@ def worst_match(
         number: Of the image.
     """
     matched = [
-        match(output, {**seen, "image_id": torch.tensor(place)}, kind, thresholds)
-        for place, (output, seen) in enumerate(zip(outputs, targets, strict=True))
+        match(output, {**target, "image_id": torch.tensor(place)}, kind, thresholds)
+        for place, (output, target) in enumerate(zip(outputs, targets, strict=True))
     ]
     precision = statistic_of(torch.cat(matched))[0](torch.eye(len(matched), dtype=torch.int64))
     worst = matched[int(precision.nan_to_num(torch.inf).argmin())].clone()

@@ -38,23 +38,28 @@ class Sample(NamedTuple):
         """The image's class, `None` where nothing is said of it or something else than a class.
 
         Raises:
+            TypeError: It is no number.
             ValueError: It is not whole.
         """
         if self.target is None or isinstance(self.target, Mapping):
             return None
-        target = torch.as_tensor(self.target)
+        try:
+            target = torch.as_tensor(self.target)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"picture {self.index} has label {self.target!r}. Use the class's number.") from error
         if target.numel() != 1:
             return None
-        if float(target) != int(target):
-            raise ValueError(f"picture {self.index} has label {float(target):g}. Use whole numbers from 0.")
-        return int(target)
+        label = float(target)
+        if label != label or label != round(label):
+            raise ValueError(f"picture {self.index} has label {label:g}. Use whole numbers from 0.")
+        return int(label)
 
     @property
     def label_map(self) -> Tensor:
         """The classes `(H, W)` of the image's pixels.
 
         Raises:
-            ValueError: There are none, they are of another size, or not whole.
+            ValueError: There are none, or they are of another size.
         """
         target, (height, width) = self.target, self.pixels.shape[-2:]
         if not isinstance(target, Tensor) or target.ndim < 2:
@@ -65,9 +70,7 @@ class Sample(NamedTuple):
                 f"picture {self.index} is {height}x{width} and its mask {'x'.join(map(str, target.shape))}. "
                 "Use one class a pixel."
             )
-        if target.is_floating_point() and not torch.equal(target, target.round()):
-            raise ValueError(f"picture {self.index} has a mask of {target.dtype} that is not whole. Use whole classes.")
-        return target.long()
+        return target
 
 
 class ImageStream:

@@ -85,8 +85,8 @@ class Normalization:
     def _of_model(cls, normalize: str, model: Callable[[Tensor], Any]) -> Normalization:
         if normalize != "model":
             raise ValueError(f'normalize="{normalize}" is unknown. Use "model", (mean, std), a function or None.')
-        found, source = _find(model)
-        return cls(_unchanged, {"source": "none"}) if found is None else cls._of_values(found, source)
+        values, source = _find(model)
+        return cls(_unchanged, {"source": "none"}) if values is None else cls._of_values(values, source)
 
     @classmethod
     def _of_values(cls, values: MeanStd, source: str) -> Normalization:

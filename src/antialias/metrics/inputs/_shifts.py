@@ -27,12 +27,26 @@ def generator_for(seed: int, index: int) -> torch.Generator:
 
 
 def random_offsets(limit: int, count: int, *, seed: int, index: int) -> Tensor:
-    """Return `(count, 2)` integer offsets (y, x) from {0..limit-1}^2 for picture `index`; a prefix stays a prefix."""
+    """Return `(count, 2)` integer offsets (y, x) from {0..limit-1}^2 for an image; a prefix stays a prefix.
+
+    Args:
+        limit: Bound of the offsets.
+        count: How many.
+        seed: Chooses them.
+        index: Number of the image within its data set.
+    """
     return torch.randint(limit, (count, 2), generator=generator_for(seed, index))
 
 
 def random_fractions(limit: int, count: int, *, seed: int, index: int) -> Tensor:
-    """Return `(count, 2)` real offsets (y, x) from [0, limit)^2 for picture `index`; a prefix stays a prefix."""
+    """Return `(count, 2)` real offsets (y, x) from [0, limit)^2 for an image; a prefix stays a prefix.
+
+    Args:
+        limit: Bound of the offsets.
+        count: How many.
+        seed: Chooses them.
+        index: Number of the image within its data set.
+    """
     return limit * torch.rand((count, 2), generator=generator_for(seed, index), dtype=torch.float64)
 
 
@@ -110,7 +124,14 @@ def window_pairs(
 ) -> Tensor:
     """Cut random pairs of windows, as `consistency` does: `(N, passes, 2, C, window, window)`.
 
-    Arguments as in `windows`, of which these are the first `2 * passes`.
+    They are the first `2 * passes` of `windows`.
+
+    Args:
+        images: Images of one size, `(N, C, H, W)`.
+        passes: Pairs per image.
+        window: Side in pixels; default 7/8 of the shorter side, rounded down.
+        seed: Chooses the offsets.
+        first: Number of the first image of this batch within its data set.
 
     Example:
         >>> import torch
@@ -120,9 +141,9 @@ def window_pairs(
     return windows(images, 2 * passes, window=window, seed=seed, first=first).unflatten(1, (passes, 2))
 
 
-def slide(picture: Tensor, offsets: Tensor, window: int) -> Tensor:
-    """Cut from one picture `(C, H, W)` the windows at all offsets `(F, 2)`: `(F, C, window, window)`."""
-    return crop(picture.expand(len(offsets), -1, -1, -1), offsets, window)
+def slide(image: Tensor, offsets: Tensor, window: int) -> Tensor:
+    """Cut from one image `(C, H, W)` the windows at all offsets `(F, 2)`: `(F, C, window, window)`."""
+    return crop(image.expand(len(offsets), -1, -1, -1), offsets, window)
 
 
 def circular(images: Tensor, offsets: Tensor) -> Tensor:

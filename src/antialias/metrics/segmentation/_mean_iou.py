@@ -6,6 +6,7 @@ from typing import Unpack
 
 from torch import Tensor
 
+from antialias._renamed import renamed_keywords
 from antialias.metrics._adapter import LabelMaps, Model, Options
 from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._measurement import Measurement
@@ -14,6 +15,7 @@ from antialias.metrics.inputs._images import Images, Sample
 from antialias.metrics.segmentation._overlaps import IGNORED, overlaps, truth_of
 
 
+@renamed_keywords(pictures="images")
 def mean_iou(model: Model, images: Images, **options: Unpack[Options]) -> Score:
     """Measure data-set mean IoU: the number without which no consistency of a segmenter means anything.
 

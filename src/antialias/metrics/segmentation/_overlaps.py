@@ -22,15 +22,17 @@ def checked_map(labels: Tensor, num_classes: int, whose: str) -> Tensor:
         whose: What the map is of, such as `"picture 3"`.
 
     Raises:
-        ValueError: A label is out of range.
+        ValueError: A label is out of range or not whole.
     """
+    if labels.is_floating_point() and not torch.equal(labels, labels.round()):
+        raise ValueError(f"{whose} is of {labels.dtype} and not whole. Use whole classes from 0.")
     known = labels[labels != IGNORED]
     if known.numel() and not 0 <= int(known.min()) <= int(known.max()) < num_classes:
         raise ValueError(
             f"{whose} has pixels of classes {int(known.min())} to {int(known.max())}, the network "
             f"{num_classes} outputs. Use classes from 0, and {IGNORED} for what does not count."
         )
-    return labels
+    return labels.long()
 
 
 def truth_of(sample: Sample, adapter: LabelMaps) -> Tensor:
@@ -50,8 +52,8 @@ def overlaps(predicted: Tensor, truth: Tensor, num_classes: int) -> Tensor:
         tensor([[1, 1],
                 [1, 1]])
     """
-    seen = truth != IGNORED
-    first, second = predicted[seen].long(), truth[seen].long()
+    counted = truth != IGNORED
+    first, second = predicted[counted].long(), truth[counted].long()
     both, a, b = (part.bincount(minlength=num_classes) for part in (first[first == second], first, second))
     return torch.stack([both, a + b - both])
 
@@ -89,17 +91,27 @@ def overlap_shares(maps: Tensor, corners: Tensor, truth: Tensor | None = None) -
         corners: `(2 P, 2)` where the crops were cut, y and x.
         truth: Classes `(H, W)` of the whole image: then those pixels count that the first crop classifies as there,
             and a pair without any is NaN.
+
+    Raises:
+        ValueError: Two crops do not overlap, or leave the truth.
     """
     shares = []
     for first, second, places in zip(maps[::2], maps[1::2], corners.unflatten(0, (-1, 2)), strict=True):
         start = places.amax(0)
         size = (torch.tensor(first.shape) - (start - places.amin(0))).tolist()
+        if min(size) < 1:
+            raise ValueError(f"crops of {tuple(first.shape)} at {places.tolist()} do not overlap. Use crops that do.")
         a, b = (
             LabelMaps.within(one, (start - own).tolist(), size)
             for one, own in zip((first, second), places, strict=True)
         )
         counted = torch.ones_like(a, dtype=torch.bool)
         if truth is not None:
-            counted = a == LabelMaps.within(truth.to(a.device), start.tolist(), size)
+            there = LabelMaps.within(truth.to(a.device), start.tolist(), size)
+            if there.shape != a.shape:
+                raise ValueError(
+                    f"crops at {places.tolist()} leave a mask of {tuple(truth.shape)}. Use the image's mask."
+                )
+            counted = a == there
         shares.append(((a == b) & counted).sum() / counted.sum())
     return torch.stack(shares)

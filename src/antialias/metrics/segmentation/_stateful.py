@@ -63,6 +63,8 @@ class DataSetMeanIoU(ScoreMetric):
             ValueError: The shapes or the number of classes do not fit.
         """
         counts = self._counts(logits, masks)
+        if numbers is not None and len(torch.as_tensor(numbers)) != len(counts):
+            raise ValueError(f"there are {len(numbers)} numbers for {len(counts)} pictures. Pass one for each.")
         numbers = torch.full((len(counts),), -1.0) if numbers is None else torch.as_tensor(numbers)
         self.keep(torch.cat([numbers.to(counts)[:, None], counts], 1).double())
 
@@ -89,8 +91,8 @@ class DataSetMeanIoU(ScoreMetric):
         rows = measured.rows[measured.rows[:, 0].argsort(stable=True)].double()
         numbers, times = rows[rows[:, 0] >= 0, 0].unique(return_counts=True)
         if bool((times > 1).any()):
-            number, seen = int(numbers[times > 1][0]), int(times.max())
-            raise ValueError(f"picture {number} was seen {seen} times. Give every picture a number and show it once.")
+            number, count = int(numbers[times > 1][0]), int(times.max())
+            raise ValueError(f"picture {number} was seen {count} times. Give every picture a number and show it once.")
         return replace(measured, rows=rows[:, 1:].view(-1, 2, self.num_classes))
 
 
