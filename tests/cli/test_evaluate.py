@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 from torch import nn
 
 from antialias.cli import _evaluate, main
@@ -123,3 +125,16 @@ def test_of_a_run_s_file_only_the_data_are_taken(networks: str, tmp_path: Path) 
     (written,) = (tmp_path / "out").glob("*.json")
     assert Evaluation.read(written).config.window == 32
     assert not Path("nowhere").exists()
+
+
+def test_a_warning_is_one_line(tmp_path: Path) -> None:
+    for number in range(4):
+        Image.effect_noise((60, 50), 40 + number).convert("RGB").save(tmp_path / f"{number}.png")
+    code = "from antialias.cli import main; import sys; main(sys.argv[1:])"
+    words = ["evaluate", "antialias:TinyResNet", "--data", f"images:{tmp_path}", "--size", "48", "--window", "32"]
+    process = subprocess.run(
+        [sys.executable, "-c", code, *words, "--no-cost"], capture_output=True, text=True, check=True
+    )
+    assert "consistency" in process.stdout
+    said = f"images:{tmp_path} has no labels for classification, so no accuracy is measured, but stability is."
+    assert process.stderr == f"antialias: {said}\n"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from antialias.cli import main
 from antialias.models import build
 from antialias.nn import Adaptive
 from antialias.surgery import conversion_of
@@ -57,3 +59,12 @@ def test_a_small_recipe_learns_from_the_first_step(path: Path) -> None:
     assert conversion_of(model) is not None
     loss = task.loss(model, *task.training_batches(data, config, 0)[0])
     assert 0 < loss.item() < 20
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_the_command_line_reads_a_recipe_as_python_does(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: list[TrainConfig] = []
+    run = SimpleNamespace(scores={}, files=())
+    monkeypatch.setattr("antialias.cli._train.fit", lambda config, **_: configs.append(config) or run)
+    main(["train", "--config", str(path)])
+    assert configs == [TrainConfig.read(path)]

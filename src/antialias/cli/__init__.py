@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from pathlib import Path
 
 from antialias._extras import require
@@ -22,9 +23,16 @@ VERBS = (
 def main(arguments: list[str] | None = None) -> None:
     """Run `antialias VERB ...`; errors in what the user gave end with one line and exit code 2.
 
+    Warnings are a line each, without the place in the code that they come from.
+
     Args:
         arguments: Words after the program's name; those of the process if `None`.
+
+    Raises:
+        SystemExit: There was an error, or the user interrupted.
     """
+    format_warning = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_: f"antialias: {' '.join(str(message).split())}\n"
     try:
         cyclopts, _rich = (require(module, extra="cli") for module in ("cyclopts", "rich"))
         from ._config_file import read_config_file
@@ -48,6 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("antialias: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
+    finally:
+        warnings.formatwarning = format_warning
 
 
 def description(verb: str) -> str:

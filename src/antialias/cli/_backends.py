@@ -14,6 +14,9 @@ def backends(*, device: str = "cpu", dtype: str = "float32", channels_last: bool
         device: Device of the maps, such as cpu or cuda.
         dtype: Type of the maps, such as float32 or bfloat16.
         channels_last: The maps are in channels_last memory format.
+
+    Raises:
+        ValueError: `dtype` is no type of torch's.
     """
     if not isinstance(kind := getattr(torch, dtype, None), torch.dtype):
         raise ValueError(f"dtype={dtype} is unknown. Use a torch type such as float32 or bfloat16.")

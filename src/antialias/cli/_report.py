@@ -46,7 +46,7 @@ def report(
     chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
     loader = DataLoader(LabelledImages(*opened.labelled(chosen), opened.classes), batch_size=32)
     with progress_bar("Measuring") as progress:
-        made = measure(
+        page = measure(
             networks,
             loader,
             class_names=opened.classes,
@@ -55,5 +55,5 @@ def report(
             command=" ".join(["antialias", *sys.argv[1:]]),
             progress=progress,
         )
-    print(made.verdict.headline if made.verdict else made.title)
-    print(f"Wrote {write(made, out)}")
+    print(page.verdict.headline if page.verdict else page.title)
+    print(f"Wrote {write(page, out)}")

@@ -19,7 +19,7 @@ def split(data: str, masked: Literal["voc"] | int, /, *, out: Path, seed: int = 
         reverse: Write the other direction: the classes of which `masked` has none.
     """
     classes = open_data(data, "test", want="instances").classes
-    made = ClassSplit.of(classes, masked, seed)
-    made = made.reversed() if reverse else made
-    made.write(out)
-    print(f"Wrote {out}: masks of {len(made.masked)} classes, boxes only of {len(made.unmasked)}.")
+    chosen = ClassSplit.of(classes, masked, seed)
+    chosen = chosen.reversed() if reverse else chosen
+    chosen.write(out)
+    print(f"Wrote {out}: masks of {len(chosen.masked)} classes, boxes only of {len(chosen.unmasked)}.")

@@ -72,6 +72,10 @@ def open_test(task: Task, config: EvaluationConfig, model: nn.Module) -> Any:
 
     Returns:
         The data; without classes, and with a warning, where their labels cannot be compared with the network's answers.
+
+    Raises:
+        FileNotFoundError: There are no images.
+        ValueError: The data are unknown, or a file of theirs cannot be read.
     """
     names = class_names(model)
     try:
