@@ -65,11 +65,11 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
                     if images.is_cuda:
                         torch.cuda.synchronize()
                     seconds.append(time.perf_counter() - start)
-        kept = [_kept_bytes(network, images) for network in (plain, model)]
-        if not kept[0]:  # all of the plain network is frozen: what would be kept if nothing were
-            kept = [_kept_bytes(network, images, thawed=True) for network in (plain, model)]
+        saved = [_saved_bytes(network, images) for network in (plain, model)]
+        if not saved[0]:  # all of the plain network is frozen: what would be kept if nothing were
+            saved = [_saved_bytes(network, images, thawed=True) for network in (plain, model)]
     before, after = (statistics.median(seconds[1:]) for seconds in times)
-    return Cost(parameters=plan.parameters, macs=plan.macs, time=after / before, memory=kept[1] / kept[0])
+    return Cost(parameters=plan.parameters, macs=plan.macs, time=after / before, memory=saved[1] / saved[0])
 
 
 def cost_of_classifier(model: Model, image: Tensor, normalize: Normalize = "model") -> Cost:
@@ -105,7 +105,7 @@ def side_for(model: nn.Module, window: int) -> int:
     return -(-window // multiple) * multiple
 
 
-def _kept_bytes(model: nn.Module, images: Tensor, *, thawed: bool = False) -> int:
+def _saved_bytes(model: nn.Module, images: Tensor, *, thawed: bool = False) -> int:
     storages: dict[int, int] = {}
     own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     frozen = [parameter for parameter in model.parameters() if thawed and not parameter.requires_grad]
@@ -120,7 +120,7 @@ def _kept_bytes(model: nn.Module, images: Tensor, *, thawed: bool = False) -> in
         for parameter in frozen:
             parameter.requires_grad_(True)
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            _kept = model(images)  # held until the end, else an address could be counted for two maps
+            _output = model(images)  # held until the end, else an address could be counted for two maps
     finally:
         for parameter in frozen:
             parameter.requires_grad_(False)
