@@ -270,3 +270,30 @@ def test_training_on_one_value_a_channel_is_refused_and_changes_nothing():
 def test_input_that_does_not_fit():
     with pytest.raises(ValueError, match=r"shape \(1, 3, 8, 8\), but this layer filters 8 channels. Pass \(N, 8, H, W"):
         AdaptiveBlurPool2d(8)(torch.zeros(1, 3, 8, 8))
+
+
+def test_a_frozen_norm_stays_frozen_when_norms_are_synchronised():
+    layer = AdaptiveBlurPool2d(8, frozen_norm=True, init="paper")
+    randomized(layer)
+    x, before = torch.randn(2, 8, 8, 8), copy.deepcopy(layer.state_dict())
+    expected = layer(x)
+    layer = nn.SyncBatchNorm.convert_sync_batchnorm(layer).train()
+    assert type(layer.bn) is FrozenBatchNorm2d
+    assert torch.equal(layer(x), expected)
+    assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
+
+
+def test_a_frozen_norm_is_torchs_in_evaluation_and_reads_its_state():
+    theirs, ours = nn.BatchNorm2d(8).eval(), FrozenBatchNorm2d(8)
+    for value in (theirs.weight, theirs.bias, theirs.running_mean, theirs.running_var):
+        nn.init.uniform_(value, 0.5, 2)
+    state = theirs.state_dict()
+    ours.load_state_dict(state)
+    assert list(ours.state_dict()) == list(state)
+    x = torch.randn(2, 8, 4, 4)
+    assert torch.equal(ours.train()(x), theirs(x))
+    older = {name: value for name, value in state.items() if name != "num_batches_tracked"}
+    ours.load_state_dict(older)  # as torch's own norm reads states of releases that did not count
+    with pytest.raises(RuntimeError, match="running_mean"):
+        ours.load_state_dict({"weight": state["weight"]})
+    assert repr(ours) == "FrozenBatchNorm2d(8, eps=1e-05)"
