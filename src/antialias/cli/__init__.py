@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         SystemExit: There was an error, or the user interrupted.
     """
     format_warning = warnings.formatwarning
-    warnings.formatwarning = lambda message, *_: f"antialias: {' '.join(str(message).split())}\n"
+    warnings.formatwarning = _format_warning
     try:
         cyclopts, _rich = (require(module, extra="cli") for module in ("cyclopts", "rich"))
         from ._config_file import read_config_file
@@ -58,6 +58,12 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(130) from None
     finally:
         warnings.formatwarning = format_warning
+
+
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    return f"antialias: {' '.join(str(message).split())}\n"
 
 
 def description(verb: str) -> str:

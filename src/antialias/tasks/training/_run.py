@@ -85,12 +85,12 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
         raise FileNotFoundError(f"{last} does not exist, so there is nothing to resume. Use resume=False.")
     names = class_names(load(model_name)) if model_name.endswith(".safetensors") else None
     train, test = task.open(config, "train", names), task.open(config, "test", names)
-    mismatches = [each for data in (train, test) if (each := getattr(data, "class_mismatch", None)) is not None]
-    unknown = [name for each in mismatches for name in each.unknown]
-    if mismatches and (config.on_class_mismatch == "stop" or (names is not None and unknown)):
+    learns, tests = (getattr(data, "class_mismatch", None) for data in (train, test))
+    mismatches = [each for each in (learns, tests) if each is not None]
+    if mismatches and (config.on_class_mismatch == "stop" or (learns is not None and learns.unknown)):
         raise ValueError(
             f"{mismatches[0]} Use one set of classes, or go on all the same with on_class_mismatch='warn' "
-            "(--on-class-mismatch warn), where the network has them."
+            "(--on-class-mismatch warn), where the network has what it is to learn."
         )
     for each in mismatches:
         warnings.warn(str(each), stacklevel=2)
@@ -111,7 +111,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     if is_main_process():
         save(model.eval(), out / "model.safetensors")
     model = model.eval().to(device)
-    tested = WithoutClasses(test) if unknown else test
+    tested = WithoutClasses(test) if tests is not None and tests.unknown else test
     scores = evaluate_data(model, task, tested, config, partial=out / "partial")
     if is_main_process():
         name, cost = f"{model_name}, {filter_words(config.filter)}", cost_of(model, config.window)
