@@ -18,6 +18,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _CHUNKS = {"label": 128, "semantic": 32, "instances": 32}
+_METHODS = {"semantic": ("segmentations", "segmented"), "instances": ("annotations", "annotated")}
 
 
 @overload
@@ -64,7 +65,15 @@ def in_memory(data: Any, want: str = "label", *, progress: ProgressCallback | No
         return data
     mismatch = getattr(data, "class_mismatch", None)
     parts: list[Any] = []
-    for chunk, part in _in_threads(_reader(data, want), torch.arange(len(data)).split(_CHUNKS[want])):
+    if want == "label":
+        read = data.labelled
+    else:  # at once where the data set can do so faster than one by one
+        several, one = _METHODS[want]
+        read = getattr(data, several, lambda numbers: [getattr(data, one)(number) for number in numbers])
+    for chunk, part in _in_threads(
+        lambda numbers: read(numbers if want == "label" else numbers.tolist()),
+        torch.arange(len(data)).split(_CHUNKS[want]),
+    ):
         parts.append(part)
         if progress is not None:
             progress(int(chunk[-1]) + 1, len(data))
@@ -72,17 +81,8 @@ def in_memory(data: Any, want: str = "label", *, progress: ProgressCallback | No
         images, labels = zip(*parts, strict=True)
         return LabelledImages(torch.cat(images), torch.cat(labels), data.classes, class_mismatch=mismatch)
     items, names = [item for part in parts for item in part], [data.name(index) for index in range(len(data))]
-    held = SegmentedImages if want == "semantic" else AnnotatedImages
-    return held(items, names, data.classes, class_mismatch=mismatch)
-
-
-def _reader(data: Any, want: str) -> Callable[[torch.Tensor], Any]:
-    """Return what reads several images of a data set, at once where the data set can do so faster than one by one."""
-    if want == "label":
-        return data.labelled
-    several = getattr(data, {"semantic": "segmentations", "instances": "annotations"}[want], None)
-    one = getattr(data, {"semantic": "segmented", "instances": "annotated"}[want])
-    return lambda chunk: [one(i) for i in chunk.tolist()] if several is None else several(chunk.tolist())
+    kind = SegmentedImages if want == "semantic" else AnnotatedImages
+    return kind(items, names, data.classes, class_mismatch=mismatch)
 
 
 def _in_threads(read: Callable[[T], R], chunks: Sequence[T]) -> Iterator[tuple[T, R]]:

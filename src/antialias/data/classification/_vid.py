@@ -122,9 +122,9 @@ class VideoFrames:
 
     def truths(self, numbers: Sequence[int]) -> Tensor:
         """Return which classes are in each of these frames `(F, G)` `bool`."""
-        shown = [frame for number in numbers for frame in self._videos[number].frames]
-        truths = torch.zeros(len(shown), len(self.classes), dtype=torch.bool)
-        for row, frame in zip(truths, shown, strict=True):
+        frames = [frame for number in numbers for frame in self._videos[number].frames]
+        truths = torch.zeros(len(frames), len(self.classes), dtype=torch.bool)
+        for row, frame in zip(truths, frames, strict=True):
             row[self._classes_in(frame.annotation)] = True
         return truths
 

@@ -47,12 +47,12 @@ def crowd_of(annotation: Mapping[str, Any]) -> bool | None:
     """Return whether an annotation is of a crowd: 0 or 1, as a number or a text; `None` where it says something else.
 
     Example:
-        >>> [crowd_of({"iscrowd": said}) for said in (1, "0", "no")], crowd_of({})
+        >>> [crowd_of({"iscrowd": field}) for field in (1, "0", "no")], crowd_of({})
         ([True, False, None], False)
     """
-    said = annotation.get("iscrowd", 0)
-    said = said.strip() if isinstance(said, str) else said
-    return next((bool(value) for value in (0, 1) if said in (value, str(value))), None)
+    field = annotation.get("iscrowd", 0)
+    field = field.strip() if isinstance(field, str) else field
+    return next((bool(value) for value in (0, 1) if field in (value, str(value))), None)
 
 
 def why_no_box(box: Sequence[Any], size: tuple[int, int]) -> str | None:

@@ -218,24 +218,6 @@ def _object_frame(objects: _Objects, size: int) -> tuple[Tensor, Tensor, Tensor]
     return cos * dx + sin * dy, (cos * dy - sin * dx) / squeeze, radius * (size * _SUPERSAMPLE)
 
 
-def _strip(draws: Draws, size: int) -> Tensor:
-    """Return `(N, 1, H, W)` coverage of a strip that hides a part of half of the images."""
-    draws = Draws(draws.fork(3).keys[:, None, None])
-    angle, offset, width = draws.uniform(0, 2 * math.pi), draws.uniform(0.08, 0.3), draws.uniform(0.03, 0.09)
-    steps = (torch.arange(size) + 0.5) / size - 0.5
-    across = (angle.cos() * steps + angle.sin() * steps[:, None] - offset).abs() - width
-    return torch.where(draws.chance(0.3), (0.5 - across * size).clamp(0, 1), 0.0)[:, None]
-
-
-def _light(draws: Draws, size: int) -> Tensor:
-    """Return `(N, 3, H, W)` factors: a gain, a gradient and a tint."""
-    draws = Draws(draws.fork(4).keys[:, None, None, None])
-    steps = torch.linspace(-0.5, 0.5, size)
-    light = draws.uniform(0.75, 1.2) + draws.uniform(-0.4, 0.4) * steps + draws.uniform(-0.4, 0.4) * steps[:, None]
-    tint = torch.cat([draws.uniform(0.9, 1.1) for _ in range(3)], dim=1)
-    return light * tint
-
-
 def _draw(draws: Draws, split: str, size: int) -> _Drawn:
     objects = _draw_objects(draws)
     body, ink, shade = _coverage(objects, draws, size)
@@ -246,9 +228,16 @@ def _draw(draws: Draws, split: str, size: int) -> _Drawn:
         strength = objects.texture[:, layer, None, None, None]
         paint = torch.lerp(first, second, ink[:, layer, None]) * (1 + strength * (texture - 0.5))
         images = torch.lerp(images * (1 - shade[:, layer, None]), paint, body[:, layer, None])
-    strip = _strip(draws, size)
-    images = torch.lerp(images, texture.flip(-1), strip)
-    images = images * _light(draws, size)
+    # A strip hides a part of three in ten; a gain, a gradient and a tint light everything.
+    strips, lights = Draws(draws.fork(3).keys[:, None, None]), Draws(draws.fork(4).keys[:, None, None, None])
+    angle, offset, width = strips.uniform(0, 2 * math.pi), strips.uniform(0.08, 0.3), strips.uniform(0.03, 0.09)
+    steps = (torch.arange(size) + 0.5) / size - 0.5
+    across = (angle.cos() * steps + angle.sin() * steps[:, None] - offset).abs() - width
+    strip = torch.where(strips.chance(0.3), (0.5 - across * size).clamp(0, 1), 0.0)[:, None]
+    steps = torch.linspace(-0.5, 0.5, size)
+    light = lights.uniform(0.75, 1.2) + lights.uniform(-0.4, 0.4) * steps + lights.uniform(-0.4, 0.4) * steps[:, None]
+    tint = torch.cat([lights.uniform(0.9, 1.1) for _ in range(3)], dim=1)
+    images = torch.lerp(images, texture.flip(-1), strip) * (light * tint)
     return _Drawn((images.clamp(0, 1) * 255).round().to(torch.uint8), objects.kind, _owner(body, strip[:, 0]))
 
 

@@ -72,7 +72,17 @@ class Cityscapes(MaskFiles):
         on_broken: OnBroken = "stop",
         classes: Sequence[str] | None = None,
     ) -> None:
-        images, masks = _folders(Path(root), split)
+        root = Path(root)
+        if split not in _SPLITS:
+            raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_SPLITS)}.")
+        images, masks = (root / name / _SPLITS[split] for name in ("leftImg8bit", "gtFine"))
+        for folder in (images, masks):
+            if not folder.is_dir():
+                above = folder.parent if folder.parent.is_dir() else root
+                raise FileNotFoundError(
+                    f"{folder} is not there: {above} {contents(above)}. Use cityscapes:DIR with leftImg8bit and gtFine "
+                    "in DIR, and train and val in both."
+                )
         kind = next((kind for kind in _IDS if any(masks.glob(f"*/*_gtFine_{kind}.png"))), None)
         if kind is None:
             raise FileNotFoundError(f"{masks} {contents(masks)}, no CITY/*_gtFine_labelIds.png. Unpack gtFine there.")
@@ -85,21 +95,6 @@ class Cityscapes(MaskFiles):
             for scene in sorted(scenes | _scenes(masks, ending))
         ]
         super().__init__(files, tuple(_LEARNT), _IDS[kind], order=classes, size=size, on_broken=on_broken)
-
-
-def _folders(root: Path, split: str) -> tuple[Path, Path]:
-    """Return the images' and the masks' folders of a split."""
-    if split not in _SPLITS:
-        raise ValueError(f"split={split!r} is unknown. Use one of: {', '.join(_SPLITS)}.")
-    for name in ("leftImg8bit", "gtFine"):
-        folder = root / name / _SPLITS[split]
-        if not folder.is_dir():
-            above = next(place for place in (folder.parent, root) if place.is_dir() or place == root)
-            raise FileNotFoundError(
-                f"{folder} is not there: {above} {contents(above)}. Use cityscapes:DIR with leftImg8bit and gtFine in "
-                "DIR, and train and val in both."
-            )
-    return root / "leftImg8bit" / _SPLITS[split], root / "gtFine" / _SPLITS[split]
 
 
 def _scenes(folder: Path, ending: str) -> set[str]:

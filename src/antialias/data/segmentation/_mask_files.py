@@ -98,13 +98,15 @@ class MaskFiles:
         """
         files = self.files[index]
         image, mask = read_image(files.image), self._classes_in(files.mask)
-        if _shape(image) != _shape(mask):
-            raise _other_size(files, _shape(image), _shape(mask))
+        if image.shape[-2:] != mask.shape:
+            raise _other_size(files, image.shape[-2:], mask.shape)
         return (image, mask) if self.size is None else resize(image, mask, self.size / min(mask.shape))
 
     def check(self) -> list[Fault]:
         """Decode every image and mask, and stop or leave out as `on_broken` says; opening decodes the masks only."""
-        faults = faults_in(self.files, lambda files: self._faults_of(files, lambda file: _shape(read_image(file))))
+        faults = faults_in(
+            self.files, lambda files: self._faults_of(files, lambda file: tuple(read_image(file).shape[-2:]))
+        )
         self._leave_out(faults)
         return faults
 
@@ -113,10 +115,10 @@ class MaskFiles:
     ) -> Iterator[Fault]:
         size, mask = value_or_fault(size_of, files.image), value_or_fault(self._classes_in, files.mask)
         if isinstance(mask, Tensor):
-            self._sizes[files.mask] = _shape(mask)
+            self._sizes[files.mask] = tuple(mask.shape)
         yield from (one for one in (size, mask) if isinstance(one, Fault))
-        if isinstance(mask, Tensor) and not isinstance(size, Fault) and size != _shape(mask):
-            yield _other_size(files, size, _shape(mask)).fault
+        if isinstance(mask, Tensor) and not isinstance(size, Fault) and size != tuple(mask.shape):
+            yield _other_size(files, size, mask.shape).fault
 
     def _classes_in(self, file: Path) -> Tensor:
         ids = read_class_ids(file)
@@ -135,10 +137,6 @@ class MaskFiles:
         self.faults += faults
         if not self.files:
             raise ValueError(f"no picture can be used: {len(self.faults)} files are broken. Use another folder.")
-
-
-def _shape(pixels: Tensor) -> tuple[int, ...]:
-    return tuple(pixels.shape[-2:])
 
 
 def _other_size(files: ImageAndMask, image: tuple[int, ...], mask: tuple[int, ...]) -> UnusableFile:

@@ -22,7 +22,9 @@ class SegmentationDataset(Protocol):
     classes: tuple[str, ...]
 
     @property
-    def pixels(self) -> int: ...
+    def pixels(self) -> int:
+        """Pixels of all images together."""
+        ...
 
     def __len__(self) -> int: ...
 
