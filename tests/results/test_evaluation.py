@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from antialias.metrics import Score
+from antialias.metrics import Curve, Score
 from antialias.nn import Adaptive
-from antialias.results import Evaluation, EvaluationConfig
+from antialias.results import Comparison, Cost, Evaluation, EvaluationConfig
 from antialias.tasks import TrainConfig
 
 ACCURACY = Score.from_images("accuracy", torch.arange(20) < 15)
@@ -52,3 +52,33 @@ def test_a_run_is_readable_where_its_settings_are_expected(tmp_path: Path) -> No
     evaluation = Evaluation(model="tiny", config=config.evaluation, scores={}, training=config.to_dict())
     evaluation.write(tmp_path / "scores.json")
     assert TrainConfig.from_dict(json.loads((tmp_path / "scores.json").read_text())["config"]) == config
+
+
+FILES = Path(__file__).parent / "files"
+
+
+def test_files_that_earlier_code_wrote_are_read_and_compared() -> None:
+    """Two files of the first format, as `train` and `evaluate --flips` of that time wrote them."""
+    run, elsewhere = (Evaluation.read(FILES / name) for name in ("run.json", "elsewhere.json"))
+    assert run.config == elsewhere.config == EvaluationConfig(window=48, test_length=20)
+    assert run.training is not None
+    assert TrainConfig.from_dict(run.training).filter == Adaptive(kernel_size=5)
+    assert elsewhere.training is None
+    assert (run.cost, elsewhere.cost) == (Cost(parameters=5, macs=6, time=1.5, memory=1.25), None)
+    assert [curve.values for curve in elsewhere.curves] == [[0.05, 0.1]]
+    table = Comparison.of([elsewhere, run]).table()
+    assert table.cell("timm:resnet18", "accuracy").value == pytest.approx(0.6)
+    assert table.cell("antialias:TinyResNet, adaptive kernel_size=5", "top1_change").value == pytest.approx(0.15)
+
+
+def test_curves_of_every_direction_are_kept(tmp_path: Path) -> None:
+    curves = tuple(Curve("flip rate", direction, {1: ACCURACY}) for direction in ("horizontal", "vertical"))
+    evaluation = Evaluation(model="tiny", config=EvaluationConfig(), scores={"accuracy": ACCURACY}, curves=curves)
+    evaluation.write(tmp_path / "scores.json")
+    assert Evaluation.read(tmp_path).curves == curves
+
+
+def test_what_no_settings_name_is_not_written(tmp_path: Path) -> None:
+    evaluation = Evaluation(model="tiny", config=None, scores={"accuracy": ACCURACY})
+    with pytest.raises(ValueError, match="tiny was measured on pictures that no settings name. Give config="):
+        evaluation.write(tmp_path / "scores.json")
