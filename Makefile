@@ -1,11 +1,11 @@
-# make demo | test | check | bench: each makes .venv and installs what is missing; a second call is quick.
+# make demo | test | check | bench | gpu: each makes .venv and installs what is missing; a second call is quick.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PEERS := .venv/peers
 KERNEL := src/antialias/ops/libantialias.so
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench gpu clean
 
 demo: $(KERNEL)
 	$(BIN)/antialias demo
@@ -22,6 +22,14 @@ check: $(KERNEL)
 bench: $(KERNEL) $(PEERS)
 	$(BIN)/antialias bench
 
+# What only a machine with an NVIDIA GPU can show: the operations against their reference, times, an epoch of each task.
+gpu: $(KERNEL)
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
+	   set -ex; $(MAKE) $(PEERS); $(BIN)/python -m pytest tests/ops -k cuda; $(BIN)/antialias bench --device cuda; \
+	   for task in classification semantic instance; do \
+	     $(BIN)/antialias train $$task --data scenes --epochs 1 --accelerator gpu --out runs/gpu/$$task; done; \
+	 else echo 'torch finds no NVIDIA GPU on this machine, so make gpu has nothing to run.'; fi
+
 # torch goes first and alone: what is built against it later must find it, not bring a second one.
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -37,7 +45,7 @@ $(PEERS): $(INSTALLED) benchmarks/requirements.txt
 
 # Optional: where it cannot be built, a note in its place says why, `antialias backends` shows it, and the next call of
 # make tries again.
-$(KERNEL): $(INSTALLED) CMakeLists.txt $(wildcard csrc/*)
+$(KERNEL): $(INSTALLED) CMakeLists.txt $(wildcard csrc/* csrc/*/*)
 	@rm -f $(basename $@).*; mkdir -p build
 	@echo 'Building the C++ kernel (a minute; log in build/kernel.log)'
 	@{ $(BIN)/cmake --fresh -S . -B build/kernel -G Ninja -DPython_EXECUTABLE=$(abspath $(BIN)/python) \

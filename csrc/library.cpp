@@ -1,7 +1,7 @@
 // The library itself, and which of its kernels this processor runs.
 #include <cstdlib>
 
-#include "tensors.h"
+#include "shared/tensors.h"
 
 namespace antialias {
 namespace {
@@ -25,6 +25,17 @@ std::string choose_instruction_set() {
 const std::string& instruction_set() {
   static const std::string chosen = choose_instruction_set();
   return chosen;
+}
+
+const Kernels& chosen_kernels() {
+#ifdef ANTIALIAS_X86
+  static const Kernels& chosen = instruction_set() == "avx512" ? avx512::kernels
+                                 : instruction_set() == "avx2" ? avx2::kernels
+                                                               : baseline::kernels;
+  return chosen;
+#else
+  return baseline::kernels;
+#endif
 }
 
 namespace {

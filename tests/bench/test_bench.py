@@ -194,6 +194,25 @@ def test_threads_of_a_benchmark_end_with_it():
     assert torch.get_num_threads() == before
 
 
+def test_another_device_is_timed_there(monkeypatch):
+    """Where there is no GPU, its place is taken by the CPU and its calls are counted."""
+    moved, waits = [], []
+    monkeypatch.setattr(Implementation, "to", lambda self, device: moved.append(device) or self)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waits.append(torch.backends.cudnn.allow_tf32))
+    measure(benchmark(("forward",), ours=BlurPool2d(4)), 3, device="cuda")
+    assert moved == ["cuda"]
+    assert waits == [False] * 2 * (1 + 3)
+    monkeypatch.undo()
+    layer = Implementation(BlurPool2d(4), (torch.ones(1, 4, 4, 4),)).to("meta")
+    assert {tensor.device.type for tensor in (*layer.inputs, *layer.layer.buffers())} == {"meta"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match="device='cuda', but torch finds no CUDA device here. Use device='cpu'."):
+        bench.run(tmp_path, device="cuda")
+
+
 def test_runs_and_writes(tmp_path, monkeypatch):
     monkeypatch.setattr(bench._run, "BENCHMARKS", (benchmark(("forward",), ours=BlurPool2d(4)),))
     monkeypatch.setattr(bench._run, "MACHINE", replace(MACHINE, make=lambda _: machine(Shape(1, 8, 8, 8))))

@@ -85,13 +85,17 @@ def assert_close(found, expected, dtype):
         assert ((a.double() - b).abs() <= allowed).all(), (name, ((a.double() - b).abs() / allowed).max())
 
 
-def check(run, geometry, dtype, layout):
-    """Raise unless `run` computes one entry of the matrix as the reference does, and keeps the layout."""
+def check(run, geometry, dtype, layout, device="cpu"):
+    """Raise unless `run` computes one entry of the matrix as the reference on the CPU does, and keeps the layout."""
     size, k, stride, groups, per_group, normalize, mode = geometry
     n = 2 if k == 3 else 1  # an interpreter may run this
     inputs = make(size, k, stride, groups, per_group, n, dtype, layout, seed=k)
     arguments = (k, stride, normalize, mode)
-    found = forward_and_gradients(run, *inputs, *arguments)
+    found = forward_and_gradients(run, *(tensor.to(device) for tensor in inputs), *arguments)
     exact = [tensor.double() for tensor in inputs]
-    assert_close(found, forward_and_gradients(adaptive_blur2d, *exact, *arguments, "reference"), dtype)
+    assert_close(
+        [tensor.cpu() for tensor in found],
+        forward_and_gradients(adaptive_blur2d, *exact, *arguments, "reference"),
+        dtype,
+    )
     assert found[0].is_contiguous(memory_format=LAYOUTS[layout])

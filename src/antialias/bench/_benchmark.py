@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -38,6 +38,11 @@ class Implementation:
     passes: tuple[str, ...] = ("forward",)
     computes: str | None = None
     compiled: bool = False
+
+    def to(self, device: str) -> Implementation:
+        """Return the same on another device."""
+        layer, inputs = self.layer.to(device), tuple(tensor.to(device) for tensor in self.inputs)
+        return replace(self, layer=layer, inputs=inputs)
 
 
 Implementations = dict[str, Implementation]

@@ -47,6 +47,7 @@ def run(
     *,
     only: str = "",
     rounds: int = 7,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Run benchmarks and write their results, with versions, to the CSV of this device, a table and figures beside it.
@@ -55,20 +56,26 @@ def run(
         folder: Folder of the results.
         only: Part of the name of the benchmarks to run; all if empty. Others keep their rows in the CSV.
         rounds: Timed rounds of each benchmark.
+        device: Where they run, such as `"cpu"` or `"cuda"`; other devices than the CPU know no number of threads.
         progress: Called with the number of benchmarks done and of all.
 
     Raises:
-        ValueError: No benchmark has `only` in its name.
+        ValueError: No benchmark has `only` in its name, or there is no such device.
         RuntimeError: Implementations disagree.
     """
-    benchmarks = [benchmark for benchmark in BENCHMARKS if only in benchmark.name]
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}, but torch finds no CUDA device here. Use device='cpu'.")
+    threads = (None, 1, 2) if device == "cpu" else (None, 1)
+    benchmarks = [each for each in BENCHMARKS if only in each.name and each.threads in threads]
     if not benchmarks:
         raise ValueError(f"only={only!r} names no benchmark. Use a part of: {'; '.join(b.name for b in BENCHMARKS)}.")
-    results = _measure_all(benchmarks, rounds, progress or (lambda done, total: None))
+    results = _measure_all(benchmarks, rounds, device, progress or (lambda done, total: None))
     absent = missing(peer for benchmark in benchmarks for peer in benchmark.peers)
     info = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.+)", info.read_text() if info.is_file() else "")
     words = f"{platform.machine()} {model[1] if model else platform.processor()} {torch.get_num_threads()} threads"
+    if device != "cpu":
+        words = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
     path = Path(folder) / f"{re.sub(r'[^a-z0-9]+', '-', words.lower()).strip('-')}.csv"
     versions = {"antialias": __version__, "torch": torch.__version__, "python": platform.python_version()}
     write_results(path, results, versions | {name: version(name) for name in PEERS})
@@ -77,7 +84,9 @@ def run(
     return Outcome(results, compare_with_targets(results), fit_scaling(results), absent, path, draw(path))
 
 
-def _measure_all(benchmarks: list[Benchmark], rounds: int, progress: Callable[[int, int], None]) -> list[Result]:
+def _measure_all(
+    benchmarks: list[Benchmark], rounds: int, device: str, progress: Callable[[int, int], None]
+) -> list[Result]:
     results: list[Result] = []
     rates: dict[int, Rates] = {}
     # Those that keep memory come last, because the C library's own ways do not come back.
@@ -87,10 +96,10 @@ def _measure_all(benchmarks: list[Benchmark], rounds: int, progress: Callable[[i
             keep_freed_memory()
         threads = benchmark.threads or torch.get_num_threads()
         if threads not in rates:
-            machine = measure(replace(MACHINE, threads=threads), rounds)
+            machine = measure(replace(MACHINE, threads=threads), rounds, device=device)
             rates[threads] = _rates(machine)
             results += machine
-        results += measure(benchmark, rounds, rates[threads])
+        results += measure(benchmark, rounds, rates[threads], device=device)
     return results
 
 

@@ -10,16 +10,17 @@ from antialias.bench import run, table_of_scaling, table_of_targets, tables_of_t
 from ._progress import progress_bar
 
 
-def bench(*, out: Path = Path("benchmarks/results"), only: str = "", rounds: int = 7) -> None:
+def bench(*, out: Path = Path("benchmarks/results"), only: str = "", rounds: int = 7, device: str = "cpu") -> None:
     """Time the filters beside what people use today, after checking that they compute the same.
 
     Args:
         out: Folder of the results: a CSV, a table of targets and two figures for each device.
         only: Part of the name of the benchmarks to run; prints their times, too.
         rounds: Timed rounds; medians are reported.
+        device: Where they run, such as cpu or cuda.
     """
     with progress_bar("benchmarks") as progress:
-        outcome = run(out, only=only, rounds=rounds, progress=progress)
+        outcome = run(out, only=only, rounds=rounds, device=device, progress=progress)
     times = tables_of_times(outcome.results) if only else []
     for table in (*times, table_of_targets(outcome.targets), table_of_scaling(outcome.scaling)):
         if table.rows:

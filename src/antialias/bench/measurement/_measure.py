@@ -57,7 +57,7 @@ class Result:
     limit_milliseconds: float | None = None
 
 
-def measure(benchmark: Benchmark, rounds: int = 7, rates: Rates | None = None) -> list[Result]:
+def measure(benchmark: Benchmark, rounds: int = 7, rates: Rates | None = None, *, device: str = "cpu") -> list[Result]:
     """Check that the implementations agree, then time them in turns.
 
     Machines drift, so each round runs every pass of every implementation once, and only ratios of medians of one
@@ -67,6 +67,7 @@ def measure(benchmark: Benchmark, rounds: int = 7, rates: Rates | None = None) -
         benchmark: What to compare.
         rounds: Timed rounds, at least 3, after one that warms up.
         rates: What the machine can do, for the roofline.
+        device: Where it runs, such as `"cpu"` or `"cuda"`. On CUDA, convolutions and products take float32 as it is.
 
     Raises:
         ValueError: `rounds` is too small.
@@ -74,16 +75,18 @@ def measure(benchmark: Benchmark, rounds: int = 7, rates: Rates | None = None) -
     """
     if rounds < 3:
         raise ValueError(f"rounds={rounds} gives no quartiles. Use 3 or more.")
-    implementations, threads = benchmark.make(benchmark.shape), torch.get_num_threads()
+    made, threads = benchmark.make(benchmark.shape), torch.get_num_threads()
+    implementations = made if device == "cpu" else {name: each.to(device) for name, each in made.items()}
     torch.set_num_threads(benchmark.threads or threads)
     try:
-        check(benchmark.name, implementations)
-        runs = {(name, what): PASSES[what](each) for name, each in implementations.items() for what in each.passes}
-        times = _time_in_turns(runs, rounds)
-        return [
-            _result(benchmark.name, name, what, implementations[name], run, times[name, what], rates)
-            for (name, what), run in runs.items()
-        ]
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            check(benchmark.name, implementations)
+            runs = {(name, what): PASSES[what](each) for name, each in implementations.items() for what in each.passes}
+            times = _time_in_turns(runs, rounds, device)
+            return [
+                _result(benchmark.name, name, what, implementations[name], run, times[name, what], rates)
+                for (name, what), run in runs.items()
+            ]
     finally:
         torch.set_num_threads(threads)
 
@@ -116,27 +119,30 @@ def check(benchmark: str, implementations: Implementations) -> None:
                 )
 
 
-def _time_in_turns(runs: Mapping[tuple[str, str], Run], rounds: int) -> dict[tuple[str, str], list[float]]:
+def _time_in_turns(runs: Mapping[tuple[str, str], Run], rounds: int, device: str) -> dict[tuple[str, str], list[float]]:
     """Return milliseconds of each run in each round; the order rotates, so that nobody always follows the same."""
     for run in runs.values():
         run()
     calls = {
-        key: min(max(math.ceil(_SAMPLE_SECONDS / max(_seconds(run, 1), 1e-9)), 1), _MOST_CALLS)
+        key: min(max(math.ceil(_SAMPLE_SECONDS / max(_seconds(run, 1, device), 1e-9)), 1), _MOST_CALLS)
         for key, run in runs.items()
     }
     times: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
     order = list(runs)
     for _ in range(rounds):
         for key in order:
-            times[key].append(1e3 * _seconds(runs[key], calls[key]))
+            times[key].append(1e3 * _seconds(runs[key], calls[key], device))
         order = [*order[1:], order[0]]
     return times
 
 
-def _seconds(run: Run, calls: int) -> float:
+def _seconds(run: Run, calls: int, device: str) -> float:
+    synchronize = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    synchronize()
     start = time.perf_counter()
     for _ in range(calls):
         run()
+    synchronize()
     return (time.perf_counter() - start) / calls
 
 
@@ -151,7 +157,7 @@ def _result(
 ) -> Result:
     low, median, high = statistics.quantiles(times, n=4, method="inclusive")
     timed = (benchmark, name, pass_name, torch.get_num_threads(), median, low, high)
-    peak = peak_bytes(run)
+    peak = peak_bytes(run, implementation.inputs[0].device)
     if implementation.compiled:
         return Result(*timed, peak_bytes=peak)
     operations = operations_of(run)

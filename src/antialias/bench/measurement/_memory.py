@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ._passes import Run
 
+_CPU = torch.device("cpu")
 _PROCESS = Path("/proc/self")
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
 
@@ -53,19 +54,25 @@ def keep_freed_memory() -> None:
         return
 
 
-def peak_bytes(run: Run) -> int | None:
+def peak_bytes(run: Run, device: torch.device = _CPU) -> int | None:
     """Measure by how much the process grows at the peak of `run`, which should have run once before.
 
-    The kernel's own high-water mark of resident memory is reset and read, so that buffers count which torch's
-    allocator does not see, such as those of oneDNN and of thread-local scratch. Freed memory goes back to the system
-    first, or it would be used again unseen.
+    On CUDA, torch's own count is read. On the CPU, the kernel's own high-water mark of resident memory is reset and
+    read, so that buffers count which torch's allocator does not see, such as those of oneDNN and of thread-local
+    scratch. Freed memory goes back to the system first, or it would be used again unseen.
 
     Args:
         run: What is measured.
+        device: Where it runs.
 
     Returns:
         Bytes, to some pages; `None` where there is no such mark (it needs Linux and glibc).
     """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        run()
+        return torch.cuda.max_memory_allocated(device) - before
     try:
         ctypes.CDLL(None).malloc_trim(0)
         (_PROCESS / "clear_refs").write_text("5")

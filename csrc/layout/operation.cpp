@@ -1,6 +1,7 @@
-// antialias::turned, which copies maps from one memory format to the other. Its fake is registered in ops/_turn.py.
-#include "tensors.h"
-#include "turn.h"
+// antialias::turned, which copies maps from one memory format to the other. Its fake is registered in
+// ops/memory_format/_cpp.py.
+#include "layout/arguments.h"
+#include "shared/tensors.h"
 
 namespace antialias {
 namespace {
@@ -12,11 +13,9 @@ Tensor turned(const Tensor& x) {
   Tensor y = empty_like(x, x.size(1), x.size(2), x.size(3), last ? MemoryFormat::Contiguous : MemoryFormat::ChannelsLast);
   if (y.numel() == 0) return y;
   const int64_t channels = x.size(1), samples = x.size(2) * x.size(3);
-  TurnProblem problem{x.size(0), last ? samples : channels, last ? channels : samples,
+  const LayoutArguments arguments{x.size(0), last ? samples : channels, last ? channels : samples,
                       x.scalar_type() == ScalarType::Double, x.const_data_ptr(), y.mutable_data_ptr()};
-  const auto run = ANTIALIAS_CHOSEN(turn)(problem);
-  const int64_t tasks = problem.maps * ((problem.rows + kTurnRows - 1) / kTurnRows);
-  run_tasks(tasks, x.numel(), 0, [&](int64_t first, int64_t end, void*) { run(problem, first, end); });
+  run_pass(chosen_kernels().layout(arguments), arguments, x.numel());
   return y;
 }
 

@@ -3,12 +3,12 @@
 // Work goes by blocks of output rows of one channel group (of all of them, if their taps sum to one together). The rows
 // of a channel that a block looks at are copied to scratch with their borders, even and odd samples apart where every
 // second one is kept, so that a tap of neighbouring outputs is one load. Rows and weights of a block stay in the nearest
-// cache; memory sees each sample of the maps once. The commonest filter needs no such copy, see halving.h; the channels at
-// the end of the maps go this way then, too.
+// cache; memory sees each sample of the maps once. The commonest filter needs no such copy, see
+// contiguous_k3s2.h; the channels at the end of the maps go this way then, too.
 #pragma once
 
-#include "halving.h"
-#include "softmax.h"
+#include "adaptive/contiguous_k3s2.h"
+#include "adaptive/softmax.h"
 
 namespace antialias::ANTIALIAS_ISA {
 
@@ -24,9 +24,9 @@ struct Contiguous {
   // Channels that share what they read of the weights.
   static constexpr int kTogether = 2;
   static constexpr bool kInRegisters = K != 0 && S != 0 && kReach <= N;
-  static constexpr bool kHalving = K == 3 && S == 2;
+  static constexpr bool kIsK3S2 = K == 3 && S == 2;
 
-  const Problem& p;
+  const AdaptiveArguments& p;
   const Known<K> k{p.kernel_size};
   const Known<S> stride{p.stride_w};
   const Known<K / 2> pad{k / 2};
@@ -47,7 +47,7 @@ struct Contiguous {
   const int64_t phase = round_up(most(reached, (p.width + k) / kPhases + N), N);
   const int64_t row_size = kPhases * phase;
 
-  Halving<T, N> halving() const { return {p, tile}; }
+  ContiguousK3S2<T, N> k3s2() const { return {p, tile}; }
 
   int64_t first_row(int64_t block) const { return block * rows; }
   int64_t rows_in(int64_t block) const { return least(rows, p.out_height - block * rows); }
@@ -62,33 +62,33 @@ struct Contiguous {
   }
 
   // Weights of the positions behind the end of a row are zero.
-  void read_weights(int64_t image, int64_t group, int64_t block, A* weights) const {
+  void read_weights(int64_t image, int64_t group, int64_t block, A* weights_TN) const {
     with_logits_type<A>(p.logits_type, [&](auto type) {
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
       const auto* end = logits + p.batch * p.groups * taps * out_map;
       const auto* from = logits + (image * p.groups + group) * taps * out_map + first_row(block) * p.out_width;
       if constexpr (K == 3) {
-        if (span == 1) return read_weights_of_group(from, end, block, weights);
+        if (span == 1) return read_weights_of_group(from, end, block, weights_TN);
       }
       for (int64_t t = 0; t < span * taps; ++t, from += out_map) {
         for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
           fetch_soon(from + first);
-          store<N>(weights + at + t * N, load_before(from + first, end, count));
+          store<N>(weights_TN + at + t * N, load_before(from + first, end, count));
         });
       }
       for_each_tile(block, [&](int64_t at, int64_t, int64_t count) {
         if (span == 1) {
-          softmax<N>(weights + at, taps);
+          softmax<N>(weights_TN + at, taps);
         } else {
-          softmax<N>(weights + at, span * taps);
+          softmax<N>(weights_TN + at, span * taps);
         }
-        if (count < N) keep_first(weights + at, count);
+        if (count < N) keep_first(weights_TN + at, count);
       });
     });
   }
 
   template <class E>
-  ALWAYS_INLINE void read_weights_of_group(const E* logits, const E* end, int64_t block, A* weights) const {
+  ALWAYS_INLINE void read_weights_of_group(const E* logits, const E* end, int64_t block, A* weights_TN) const {
     const int64_t plane = out_map;
     for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
       const E* from = logits + first;
@@ -97,9 +97,9 @@ struct Contiguous {
           fetch_soon(from + t * plane);
           return load<N>(from + t * plane);
         };
-        softmax_of<N, K * K>(logit, count, weights + at);
+        softmax_of<N, K * K>(logit, count, weights_TN + at);
       } else {
-        softmax_of<N, K * K>([&](int t) { return load_before(from + t * plane, end, count); }, count, weights + at);
+        softmax_of<N, K * K>([&](int t) { return load_before(from + t * plane, end, count); }, count, weights_TN + at);
       }
     });
   }
@@ -113,9 +113,9 @@ struct Contiguous {
     }
   }
 
-  void keep_first(A* weights, int64_t count) const {
+  void keep_first(A* weights_TN, int64_t count) const {
     for (int64_t t = 0; t < span * taps; ++t) {
-      store<N>(weights + t * N, first_lanes<A, N>(load<N>(weights + t * N), count));
+      store<N>(weights_TN + t * N, first_lanes<A, N>(load<N>(weights_TN + t * N), count));
     }
   }
 
@@ -204,27 +204,27 @@ struct Contiguous {
 
   // For rows of channels that are taken together: those of x and, backward, of its gradient.
   int64_t rows_scratch(int64_t maps) const {
-    const int64_t copied = maps * kTogether * all_copied_rows() * row_size;
-    if constexpr (kHalving) return most(copied, halving().scratch(kTogether));
-    return copied;
+    const int64_t copy_HW = maps * kTogether * all_copied_rows() * row_size;
+    if constexpr (kIsK3S2) return most(copy_HW, k3s2().scratch(kTogether));
+    return copy_HW;
   }
 
   void forward(int64_t task, A* scratch) const {
     const int64_t block = task % blocks, group = task / blocks % spans * span, image = task / blocks / spans;
-    A *weights = scratch, *rest = weights + rows * row_of_tiles;
-    read_weights(image, group, block, weights);
+    A *weights_TN = scratch, *rest = weights_TN + rows * row_of_tiles;
+    read_weights(image, group, block, weights_TN);
     for_each_channels(span, [&](auto together, int64_t c) {
       const int64_t channel = image * p.channels + group * per_group + c, first = first_row(block);
-      const A* of_group = weights + c / per_group * taps * N;
-      const T* x = static_cast<const T*>(p.x) + channel * map;
-      T* y = static_cast<T*>(p.y) + channel * out_map + first * p.out_width;
-      if constexpr (kHalving) {
-        if (halving().reaches(channel, together)) {
-          return halving().template filter<together>(of_group, x, first, first + rows_in(block), rest, y);
+      const A* of_group_TN = weights_TN + c / per_group * taps * N;
+      const T* x_HW = static_cast<const T*>(p.x) + channel * map;
+      T* y_HW = static_cast<T*>(p.y) + channel * out_map + first * p.out_width;
+      if constexpr (kIsK3S2) {
+        if (k3s2().reaches(channel, together)) {
+          return k3s2().template filter<together>(of_group_TN, x_HW, first, first + rows_in(block), rest, y_HW);
         }
       }
-      for (int j = 0; j < together; ++j) copy_rows(x + j * map, block, rest + j * all_copied_rows() * row_size);
-      filter<together>(of_group, rest, block, y);
+      for (int j = 0; j < together; ++j) copy_rows(x_HW + j * map, block, rest + j * all_copied_rows() * row_size);
+      filter<together>(of_group_TN, rest, block, y_HW);
     });
   }
 
@@ -240,23 +240,23 @@ struct Contiguous {
   }
 
   template <int Together>
-  void filter(const A* weights, const A* copied, int64_t block, T* y) const {
+  void filter(const A* weights_TN, const A* copy_HW, int64_t block, T* y_HW) const {
     const int64_t width = p.out_width, row_step = p.stride_h * row_size, channel_step = all_copied_rows() * row_size;
     const int64_t y_step = out_map, tile_size = tile, last = rows_in(block);
     const int64_t size = k;
     const RowsInScratch at{row_size, phase, stride};
-    for (int64_t row = 0; row < last; ++row, y += width, copied += row_step) {
-      for (int64_t i = 0; i < width; i += N, weights += tile_size) {
-        Vector<A, N> sums[Together] = {};
+    for (int64_t row = 0; row < last; ++row, y_HW += width, copy_HW += row_step) {
+      for (int64_t i = 0; i < width; i += N, weights_TN += tile_size) {
+        Vector<A, N> sums_N[Together] = {};
 #pragma GCC unroll 8
         for (int64_t r = 0; r < size; ++r) {
 #pragma GCC unroll 8
           for (int64_t c = 0; c < size; ++c) {
-            const auto weight = load<N>(weights + (r * size + c) * N);
-            for (int j = 0; j < Together; ++j) sums[j] += weight * at.load_tap(copied + j * channel_step, r, i, c);
+            const auto weight = load<N>(weights_TN + (r * size + c) * N);
+            for (int j = 0; j < Together; ++j) sums_N[j] += weight * at.load_tap(copy_HW + j * channel_step, r, i, c);
           }
         }
-        for (int j = 0; j < Together; ++j) store_some<N>(y + j * y_step + i, sums[j], width - i);
+        for (int j = 0; j < Together; ++j) store_some<N>(y_HW + j * y_step + i, sums_N[j], width - i);
       }
     }
   }
@@ -268,25 +268,28 @@ struct Contiguous {
 
   void backward(int64_t task, A* scratch) const {
     const int64_t group = task % spans * span, image = task / spans;
-    A *weights = scratch, *grad_weights = weights + rows * row_of_tiles, *rest = grad_weights + rows * row_of_tiles;
+    A *weights_TN = scratch, *grad_weights_TN = weights_TN + rows * row_of_tiles;
+    A* rest = grad_weights_TN + rows * row_of_tiles;
     int64_t cleared = 0;
     for (int64_t block = 0; block < blocks; ++block) {
-      read_weights(image, group, block, weights);
-      clear<N>(grad_weights, rows * row_of_tiles);
+      read_weights(image, group, block, weights_TN);
+      clear<N>(grad_weights_TN, rows * row_of_tiles);
       const int64_t needed = block + 1 == blocks ? p.height : most(rows_until(block), cleared);
       for_each_channels(span, [&](auto together, int64_t c) {
         const int64_t channel = image * p.channels + group * per_group + c, of_group = c / per_group * taps * N;
-        for (int j = 0; j < together; ++j) clear_rows(static_cast<T*>(p.grad_x) + (channel + j) * map, block, cleared, needed);
-        backward_channels<together>(channel, block, cleared, weights + of_group, grad_weights + of_group, rest);
+        for (int j = 0; j < together; ++j) {
+          clear_rows(static_cast<T*>(p.grad_x) + (channel + j) * map, block, cleared, needed);
+        }
+        backward_channels<together>(channel, block, cleared, weights_TN + of_group, grad_weights_TN + of_group, rest);
       });
       cleared = needed;
-      write_grad(image, group, block, weights, grad_weights);
+      write_grad(image, group, block, weights_TN, grad_weights_TN);
     }
   }
 
-  void clear_rows(T* grad_x, int64_t block, int64_t first, int64_t last) const {
+  void clear_rows(T* grad_x_HW, int64_t block, int64_t first, int64_t last) const {
     for (int64_t row = first; row < last; ++row) {
-      if (!writes(block, row)) std::memset(grad_x + row * p.width, 0, p.width * sizeof(T));
+      if (!writes(block, row)) std::memset(grad_x_HW + row * p.width, 0, p.width * sizeof(T));
     }
   }
 
@@ -303,12 +306,12 @@ struct Contiguous {
     return end;
   }
 
-  void write_grad(int64_t image, int64_t group, int64_t block, A* weights, const A* grad_weights) const {
+  void write_grad(int64_t image, int64_t group, int64_t block, A* weights_TN, const A* grad_weights_TN) const {
     for_each_tile(block, [&](int64_t at, int64_t, int64_t) {
       if (span == 1) {
-        softmax_backward<N>(weights + at, grad_weights + at, taps);
+        softmax_backward<N>(weights_TN + at, grad_weights_TN + at, taps);
       } else {
-        softmax_backward<N>(weights + at, grad_weights + at, span * taps);
+        softmax_backward<N>(weights_TN + at, grad_weights_TN + at, span * taps);
       }
     });
     with_logits_type<A>(p.logits_type, [&](auto type) {
@@ -317,7 +320,7 @@ struct Contiguous {
       // Plane by plane: memory likes few streams.
       for (int64_t t = 0; t < span * taps; ++t, to += out_map) {
         for_each_tile(block, [&](int64_t at, int64_t first, int64_t count) {
-          store_some<N>(to + first, load<N>(weights + at + t * N), count);
+          store_some<N>(to + first, load<N>(weights_TN + at + t * N), count);
         });
       }
     });
@@ -325,91 +328,92 @@ struct Contiguous {
 
   // Rows of grad_x from `fresh` on have not been written before.
   template <int Together>
-  void backward_channels(int64_t channel, int64_t block, int64_t fresh, const A* weights, A* grad_weights,
+  void backward_channels(int64_t channel, int64_t block, int64_t fresh, const A* weights_TN, A* grad_weights_TN,
                          A* scratch) const {
     const int64_t first = first_row(block), y_step = out_map;
-    const T* x = static_cast<const T*>(p.x) + channel * map;
-    const T* grad_y = static_cast<const T*>(p.grad_y) + channel * out_map + first * p.out_width;
-    T* grad_x = static_cast<T*>(p.grad_x) + channel * map;
-    if constexpr (kHalving) {
-      if (fresh <= 2 * first && halving().reaches(channel, Together)) {
+    const T* x_HW = static_cast<const T*>(p.x) + channel * map;
+    const T* grad_y_HW = static_cast<const T*>(p.grad_y) + channel * out_map + first * p.out_width;
+    T* grad_x_HW = static_cast<T*>(p.grad_x) + channel * map;
+    if constexpr (kIsK3S2) {
+      if (fresh <= 2 * first && k3s2().reaches(channel, Together)) {
         const int64_t last = first + rows_in(block);
-        return halving().template backward<Together>(weights, grad_weights, x, grad_y, first, last, scratch, grad_x);
+        return k3s2().template backward<Together>(weights_TN, grad_weights_TN, x_HW, grad_y_HW, first, last, scratch,
+                                                  grad_x_HW);
       }
     }
     const int64_t channel_step = all_copied_rows() * row_size, row_step = p.stride_h * row_size;
-    A *copied = scratch, *grads = copied + Together * channel_step;
+    A *copy_HW = scratch, *grad_copy_HW = copy_HW + Together * channel_step;
     for (int j = 0; j < Together; ++j) {
-      copy_rows(x + j * map, block, copied + j * channel_step);
-      clear<N>(grads + j * channel_step, copied_rows(block) * row_size);
+      copy_rows(x_HW + j * map, block, copy_HW + j * channel_step);
+      clear<N>(grad_copy_HW + j * channel_step, copied_rows(block) * row_size);
     }
     const T* grad_y_end = static_cast<const T*>(p.grad_y) + p.batch * p.channels * out_map;
-    for (int64_t row = 0; row < rows_in(block); ++row, grad_y += p.out_width) {
+    for (int64_t row = 0; row < rows_in(block); ++row, grad_y_HW += p.out_width) {
       const int64_t offset = row * row_step, tiles = row * row_of_tiles;
-      add_grad_weights<Together>(copied + offset, grad_y, grad_y_end, grad_weights + tiles);
+      add_grad_weights<Together>(copy_HW + offset, grad_y_HW, grad_y_end, grad_weights_TN + tiles);
       for (int j = 0; j < Together; ++j) {
-        add_grads(weights + tiles, grad_y + j * y_step, grad_y_end, grads + j * channel_step + offset);
+        add_grads(weights_TN + tiles, grad_y_HW + j * y_step, grad_y_end, grad_copy_HW + j * channel_step + offset);
       }
     }
     const T* end = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
-    for (int j = 0; j < Together; ++j) add_rows(grads + j * channel_step, block, fresh, grad_x + j * map, end);
+    for (int j = 0; j < Together; ++j) add_rows(grad_copy_HW + j * channel_step, block, fresh, grad_x_HW + j * map, end);
   }
 
   // Rows that are images in the border come last: where they belong has been written then.
-  void add_rows(A* grads, int64_t block, int64_t fresh, T* grad_x, const T* end) const {
+  void add_rows(A* grad_copy_HW, int64_t block, int64_t fresh, T* grad_x_HW, const T* end) const {
     for (const bool images : {false, true}) {
       for (int64_t row = 0; row < copied_rows(block); ++row) {
         const int64_t source = source_row(block, row);
         const bool image = source != first_row(block) * p.stride_h + row - pad;
         if (source < 0 || image != images || !looked_at(row)) continue;
-        T* to = grad_x + source * p.width;
+        T* to = grad_x_HW + source * p.width;
         if (image || source < fresh) {
-          add_row<true>(grads + row * row_size, to, end);
+          add_row<true>(grad_copy_HW + row * row_size, to, end);
         } else {
-          add_row<false>(grads + row * row_size, to, end);
+          add_row<false>(grad_copy_HW + row * row_size, to, end);
         }
       }
     }
   }
 
   // The first `count` samples, the others zero; reads up to `end`.
-  ALWAYS_INLINE static Vector<A, N> load_grad(const T* grad_y, const T* end, int64_t count) {
-    return first_lanes<A, N>(load_before(grad_y, end, count), count);
+  ALWAYS_INLINE static Vector<A, N> load_grad(const T* grad_y_HW, const T* end, int64_t count) {
+    return first_lanes<A, N>(load_before(grad_y_HW, end, count), count);
   }
 
   template <int Together>
-  void add_grad_weights(const A* copied, const T* grad_y, const T* end, A* grad_weights) const {
+  void add_grad_weights(const A* copy_HW, const T* grad_y_HW, const T* end, A* grad_weights_TN) const {
     const int64_t width = p.out_width, channel_step = all_copied_rows() * row_size, y_step = out_map, tile_size = tile;
     const int64_t size = k;
     const RowsInScratch at{row_size, phase, stride};
-    for (int64_t i = 0; i < width; i += N, grad_weights += tile_size) {
+    for (int64_t i = 0; i < width; i += N, grad_weights_TN += tile_size) {
       Vector<A, N> g[Together];
-      for (int j = 0; j < Together; ++j) g[j] = load_grad(grad_y + j * y_step + i, end, width - i);
+      for (int j = 0; j < Together; ++j) g[j] = load_grad(grad_y_HW + j * y_step + i, end, width - i);
 #pragma GCC unroll 8
       for (int64_t r = 0; r < size; ++r) {
 #pragma GCC unroll 8
         for (int64_t c = 0; c < size; ++c) {
-          A* to = grad_weights + (r * size + c) * N;
+          A* to = grad_weights_TN + (r * size + c) * N;
           auto sum = load<N>(to);
-          for (int j = 0; j < Together; ++j) sum += g[j] * at.load_tap(copied + j * channel_step, r, i, c);
+          for (int j = 0; j < Together; ++j) sum += g[j] * at.load_tap(copy_HW + j * channel_step, r, i, c);
           store<N>(to, sum);
         }
       }
     }
   }
 
-  void add_grads(const A* weights, const T* grad_y, const T* end, A* grads) const {
+  void add_grads(const A* weights_TN, const T* grad_y_HW, const T* end, A* grad_copy_HW) const {
     const int64_t width = p.out_width, tile_size = tile;
     if constexpr (kInRegisters) {
       for (int64_t r = 0; r < K; ++r) {
-        add_grads_of_row(weights + r * K * N, grad_y, end, grads + r * row_size);
+        add_grads_of_row(weights_TN + r * K * N, grad_y_HW, end, grad_copy_HW + r * row_size);
       }
     } else {
       const RowsInScratch at{row_size, phase, stride};
-      for (int64_t i = 0; i < width; i += N, weights += tile_size) {
-        const auto g = load_grad(grad_y + i, end, width - i);
+      for (int64_t i = 0; i < width; i += N, weights_TN += tile_size) {
+        const auto g = load_grad(grad_y_HW + i, end, width - i);
         for (int64_t r = 0; r < k; ++r) {
-          for (int64_t c = 0; c < k; ++c) at.add_tap(grads, r, i, c, g * load<N>(weights + (r * k + c) * N));
+          for (int64_t c = 0; c < k; ++c) at.add_tap(grad_copy_HW, r, i, c, g * load<N>(weights_TN + (r * k + c) * N));
         }
       }
     }
@@ -417,34 +421,34 @@ struct Contiguous {
 
   // The taps of a row that meet in one sample are summed before memory sees them: what a tap gives to the next vector is
   // carried there.
-  ALWAYS_INLINE void add_grads_of_row(const A* weights, const T* grad_y, const T* end, A* to) const {
+  ALWAYS_INLINE void add_grads_of_row(const A* weights_TN, const T* grad_y_HW, const T* end, A* to) const {
     const int64_t width = p.out_width, tile_size = tile, second = phase;
     const int64_t last = chunks * N - width < kReach ? width + N : width;
     Vector<A, N> before[K] = {};
-    for (int64_t i = 0; i < last; i += N, weights += tile_size) {
+    for (int64_t i = 0; i < last; i += N, weights_TN += tile_size) {
       Vector<A, N> now[K] = {};
       if (i < width) {
-        const auto g = load_grad(grad_y + i, end, width - i);
-        for (int c = 0; c < K; ++c) now[c] = g * load<N>(weights + c * N);
+        const auto g = load_grad(grad_y_HW + i, end, width - i);
+        for (int c = 0; c < K; ++c) now[c] = g * load<N>(weights_TN + c * N);
       }
-      Vector<A, N> sums[kPhases] = {};
-      add_shifted(before, now, sums, Constant<0>{});
-      for (int q = 0; q < kPhases; ++q) store<N>(to + q * second + i, load<N>(to + q * second + i) + sums[q]);
+      Vector<A, N> sums_N[kPhases] = {};
+      add_shifted(before, now, sums_N, Constant<0>{});
+      for (int q = 0; q < kPhases; ++q) store<N>(to + q * second + i, load<N>(to + q * second + i) + sums_N[q]);
       for (int c = 0; c < K; ++c) before[c] = now[c];
     }
   }
 
   template <int C>
-  ALWAYS_INLINE static void add_shifted(const Vector<A, N>* before, const Vector<A, N>* now, Vector<A, N>* sums,
+  ALWAYS_INLINE static void add_shifted(const Vector<A, N>* before, const Vector<A, N>* now, Vector<A, N>* sums_N,
                                         Constant<C>) {
     if constexpr (C < K) {
       constexpr int kStep = S ? S : 1;
       if constexpr (C / kStep == 0) {
-        sums[C % kStep] += now[C];
+        sums_N[C % kStep] += now[C];
       } else {
-        sums[C % kStep] += shifted_up<C / kStep, A, N>(before[C], now[C]);
+        sums_N[C % kStep] += shifted_up<C / kStep, A, N>(before[C], now[C]);
       }
-      add_shifted(before, now, sums, Constant<C + 1>{});
+      add_shifted(before, now, sums_N, Constant<C + 1>{});
     }
   }
 

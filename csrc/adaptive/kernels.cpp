@@ -1,25 +1,25 @@
 // Compiled once for each instruction set, see CMakeLists.txt.
-#include "channels_last.h"
-#include "contiguous.h"
+#include "adaptive/channels_last.h"
+#include "adaptive/contiguous.h"
 
 namespace antialias::ANTIALIAS_ISA {
 namespace {
 
 template <class Filter>
-Kernels kernels_of() {
+Passes<AdaptiveArguments> passes_of() {
   using A = typename Filter::A;
   return {{
-              [](const Problem& p) { return Filter{p}.forward_tasks(); },
-              [](const Problem& p) { return Filter{p}.forward_scratch() * int64_t(sizeof(A)); },
-              [](const Problem& p, int64_t first, int64_t last, void* scratch) {
+              [](const AdaptiveArguments& p) { return Filter{p}.forward_tasks(); },
+              [](const AdaptiveArguments& p) { return Filter{p}.forward_scratch() * int64_t(sizeof(A)); },
+              [](const AdaptiveArguments& p, int64_t first, int64_t last, void* scratch) {
                 const Filter filter{p};
                 for (int64_t task = first; task < last; ++task) filter.forward(task, static_cast<A*>(scratch));
               },
           },
           {
-              [](const Problem& p) { return Filter{p}.backward_tasks(); },
-              [](const Problem& p) { return Filter{p}.backward_scratch() * int64_t(sizeof(A)); },
-              [](const Problem& p, int64_t first, int64_t last, void* scratch) {
+              [](const AdaptiveArguments& p) { return Filter{p}.backward_tasks(); },
+              [](const AdaptiveArguments& p) { return Filter{p}.backward_scratch() * int64_t(sizeof(A)); },
+              [](const AdaptiveArguments& p, int64_t first, int64_t last, void* scratch) {
                 const Filter filter{p};
                 for (int64_t task = first; task < last; ++task) filter.backward(task, static_cast<A*>(scratch));
               },
@@ -28,29 +28,29 @@ Kernels kernels_of() {
 
 // Groups that fill a half or a quarter of a vector share one.
 template <class T, int K, int N>
-Kernels for_groups(const Problem& p) {
+Passes<AdaptiveArguments> for_groups(const AdaptiveArguments& p) {
   if constexpr (K == 3 && N >= 8) {
     const int64_t size = p.channels / p.groups;
-    if (!p.joint && size * 2 == N && p.groups % 2 == 0) return kernels_of<ChannelsLast<T, K, N, 2>>();
-    if (!p.joint && size * 4 == N && p.groups % 4 == 0) return kernels_of<ChannelsLast<T, K, N, 4>>();
+    if (!p.joint && size * 2 == N && p.groups % 2 == 0) return passes_of<ChannelsLast<T, K, N, 2>>();
+    if (!p.joint && size * 4 == N && p.groups % 4 == 0) return passes_of<ChannelsLast<T, K, N, 4>>();
   }
-  return kernels_of<ChannelsLast<T, K, N, 1>>();
+  return passes_of<ChannelsLast<T, K, N, 1>>();
 }
 
 template <class T, int K, int N>
-Kernels for_stride(const Problem& p) {
+Passes<AdaptiveArguments> for_stride(const AdaptiveArguments& p) {
   switch (p.stride_w) {
     case 1:
-      return kernels_of<Contiguous<T, K, 1, N>>();
+      return passes_of<Contiguous<T, K, 1, N>>();
     case 2:
-      return kernels_of<Contiguous<T, K, 2, N>>();
+      return passes_of<Contiguous<T, K, 2, N>>();
     default:
-      return kernels_of<Contiguous<T, 0, 0, N>>();
+      return passes_of<Contiguous<T, 0, 0, N>>();
   }
 }
 
 template <class T, int K>
-Kernels for_layout(const Problem& p) {
+Passes<AdaptiveArguments> for_layout(const AdaptiveArguments& p) {
   constexpr int N = kLanes<Sum<T>>;
   if (p.channels_last) return for_groups<T, K, N>(p);
   if constexpr (kVectorBytes == 64) {
@@ -63,11 +63,11 @@ Kernels for_layout(const Problem& p) {
 }  // namespace
 
 // Constant sizes where they are used most, or the compiler has no end of work.
-Kernels kernels(const Problem& p) {
+Passes<AdaptiveArguments> adaptive(const AdaptiveArguments& p) {
   if (p.x_type == Scalar::bfloat16) return p.kernel_size == 3 ? for_layout<bfloat16, 3>(p) : for_layout<bfloat16, 0>(p);
   if (p.x_type == Scalar::float64) {
     constexpr int N = kLanes<double>;
-    return p.channels_last ? kernels_of<ChannelsLast<double, 0, N, 1>>() : kernels_of<Contiguous<double, 0, 0, N>>();
+    return p.channels_last ? passes_of<ChannelsLast<double, 0, N, 1>>() : passes_of<Contiguous<double, 0, 0, N>>();
   }
   switch (p.kernel_size) {
     case 3:

@@ -3,15 +3,15 @@
 
 #include <utility>
 
-#include "blur.h"
-#include "border.h"
+#include "blur/arguments.h"
+#include "shared/border.h"
 
 namespace antialias {
 
-class Taps {
+class ResamplingMatrix {
  public:
   // The filter itself, or its transpose, from `kept` samples back to `size`.
-  Taps(std::vector<double> taps, int64_t size, int64_t stride, const std::string& mode, bool transposed)
+  ResamplingMatrix(std::vector<double> taps, int64_t size, int64_t stride, const std::string& mode, bool transposed)
       : taps_(std::move(taps)), size_(size), kept_((size + stride - 1) / stride), stride_(stride) {
     std::vector<Entries> entries(transposed ? size_ : kept_);
     const std::vector<int32_t> source = sources(size_, kept_, stride_, kernel_size(), mode);
@@ -43,7 +43,7 @@ class Taps {
  private:
   using Entries = std::vector<std::pair<int32_t, double>>;
 
-  // Taps that meet in one sample, as a reflection's do, are one entry.
+  // ResamplingMatrix that meet in one sample, as a reflection's do, are one entry.
   static void add(Entries& entries, int32_t from, double weight) {
     for (auto& [known, sum] : entries) {
       if (known == from) return void(sum += weight);

@@ -1,8 +1,8 @@
 // Weights live in tiles: for as many positions as a vector has lanes, one vector per tap.
 #pragma once
 
-#include "filter.h"
-#include "lanes.h"
+#include "shared/pass.h"
+#include "shared/vector.h"
 
 namespace antialias::ANTIALIAS_ISA {
 

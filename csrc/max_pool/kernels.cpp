@@ -1,5 +1,5 @@
 // Compiled once for each instruction set, see CMakeLists.txt.
-#include "pool.h"
+#include "max_pool/arguments.h"
 
 #include <algorithm>
 #include <limits>
@@ -20,7 +20,7 @@ struct Pool {
   using Index = std::conditional_t<sizeof(T) == 8, int64_t, int32_t>;  // vectors of both have as many lanes
   static constexpr T kLowest = -std::numeric_limits<T>::infinity();
 
-  const PoolProblem& p;
+  const MaxPoolArguments& p;
 
   int64_t kernel_h() const { return K ? K : p.rows.kernel_size; }
   int64_t kernel_w() const { return K ? K : p.columns.kernel_size; }
@@ -65,9 +65,11 @@ struct Pool {
            (row_out() + row_chosen()) * int64_t(sizeof(Index));
   }
 
+  int64_t tasks_of_map() const { return (p.rows.in + p.rows_per_task - 1) / p.rows_per_task; }
+
   // What is summed into one sample is summed in the order of y, whoever owns the rows around it.
   void backward(int64_t task, T* scratch) const {
-    const int64_t tasks = (p.rows.in + p.rows_per_task - 1) / p.rows_per_task, map = task / tasks;
+    const int64_t tasks = tasks_of_map(), map = task / tasks;
     const int64_t top = task % tasks * p.rows_per_task, bottom = std::min(top + p.rows_per_task, p.rows.in);
     Rows rows{*this, scratch, static_cast<const T*>(p.x) + map * p.rows.in * row_in()};
     T* grad_x = static_cast<T*>(p.grad_x) + map * p.rows.in * row_in();
@@ -98,13 +100,13 @@ struct Pool {
       std::fill(ring, grad, kLowest);
       std::fill_n(grad, pool.row_chosen(), T(0));
       std::fill_n(chosen, pool.row_chosen(), Index(-1));
-      const Slide& columns = pool.p.columns;
+      const PoolDimension& columns = pool.p.columns;
       for (int64_t i = 0; i < pool.row_out(); ++i) {
         first[i] = Index(first_tap(columns, i / pool.p.channels));
       }
     }
 
-    static int64_t first_tap(const Slide& slide, int64_t out) {
+    static int64_t first_tap(const PoolDimension& slide, int64_t out) {
       const int64_t outside = std::max<int64_t>(slide.padding - out, 0);
       return (outside + slide.dilation - 1) / slide.dilation;
     }
@@ -165,32 +167,34 @@ struct Pool {
 };
 
 template <class T, int K>
-PoolKernels kernels_of() {
+Passes<MaxPoolArguments> passes_of() {
   using Kernel = Pool<T, K>;
   return {{
-              [](const PoolProblem& p) { return Kernel{p}.forward_scratch(); },
-              [](const PoolProblem& p, int64_t first, int64_t last, void* scratch) {
+              [](const MaxPoolArguments& p) { return p.maps * p.rows.out; },
+              [](const MaxPoolArguments& p) { return Kernel{p}.forward_scratch(); },
+              [](const MaxPoolArguments& p, int64_t first, int64_t last, void* scratch) {
                 for (int64_t task = first; task < last; ++task) Kernel{p}.forward(task, static_cast<T*>(scratch));
               },
           },
           {
-              [](const PoolProblem& p) { return Kernel{p}.backward_scratch(); },
-              [](const PoolProblem& p, int64_t first, int64_t last, void* scratch) {
+              [](const MaxPoolArguments& p) { return p.maps * Kernel{p}.tasks_of_map(); },
+              [](const MaxPoolArguments& p) { return Kernel{p}.backward_scratch(); },
+              [](const MaxPoolArguments& p, int64_t first, int64_t last, void* scratch) {
                 for (int64_t task = first; task < last; ++task) Kernel{p}.backward(task, static_cast<T*>(scratch));
               },
           }};
 }
 
 template <class T>
-PoolKernels for_size(int64_t kernel_h, int64_t kernel_w) {
-  if (kernel_h == 3 && kernel_w == 3) return kernels_of<T, 3>();
-  if (kernel_h == 2 && kernel_w == 2) return kernels_of<T, 2>();
-  return kernels_of<T, 0>();
+Passes<MaxPoolArguments> for_size(int64_t kernel_h, int64_t kernel_w) {
+  if (kernel_h == 3 && kernel_w == 3) return passes_of<T, 3>();
+  if (kernel_h == 2 && kernel_w == 2) return passes_of<T, 2>();
+  return passes_of<T, 0>();
 }
 
 }  // namespace
 
-PoolKernels pool(const PoolProblem& p) {
+Passes<MaxPoolArguments> max_pool(const MaxPoolArguments& p) {
   const int64_t rows = p.rows.kernel_size, columns = p.columns.kernel_size;
   return p.float64 ? for_size<double>(rows, columns) : for_size<float>(rows, columns);
 }

@@ -1,6 +1,6 @@
 // antialias::blur2d and its backward, which is the same with the transposed filter.
-#include "taps.h"
-#include "tensors.h"
+#include "blur/resampling.h"
+#include "shared/tensors.h"
 
 namespace antialias {
 namespace {
@@ -29,25 +29,25 @@ std::vector<double> values_of(const Tensor& taps, const char* name) {
 
 // The maps of size (height, width), or the way back to them.
 Tensor filtered(const Tensor& x_any, const Tensor& row_taps, const Tensor& column_taps, int64_t height, int64_t width,
-                int64_t stride_h, int64_t stride_w, const std::string& padding_mode, bool transposed, bool channels_last) {
+                int64_t stride_h, int64_t stride_w, const std::string& padding_mode, bool transposed,
+                bool channels_last) {
   STD_TORCH_CHECK(x_any.is_cpu() && x_any.dim() == 4, "x must be on the CPU and have four dimensions.");
   STD_TORCH_CHECK(stride_h > 0 && stride_w > 0, "strides must be positive.");
   const MemoryFormat format = channels_last ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous;
   const Tensor x = torch::stable::contiguous(x_any, format);
-  const Taps rows(values_of(row_taps, "row_taps"), height, stride_h, padding_mode, transposed);
-  const Taps columns(values_of(column_taps, "column_taps"), width, stride_w, padding_mode, transposed);
-  BlurProblem problem{};
-  problem.rows = rows.view(transposed), problem.columns = columns.view(transposed);
-  STD_TORCH_CHECK(x.size(2) == problem.rows.in && x.size(3) == problem.columns.in,
+  const ResamplingMatrix rows(values_of(row_taps, "row_taps"), height, stride_h, padding_mode, transposed);
+  const ResamplingMatrix columns(values_of(column_taps, "column_taps"), width, stride_w, padding_mode, transposed);
+  BlurArguments arguments{};
+  arguments.rows = rows.view(transposed), arguments.columns = columns.view(transposed);
+  STD_TORCH_CHECK(x.size(2) == arguments.rows.in && x.size(3) == arguments.columns.in,
                   "grad_y has not the size of the output.");
-  problem.maps = channels_last ? x.size(0) : x.size(0) * x.size(1), problem.channels = channels_last ? x.size(1) : 1;
-  problem.transposed = transposed, problem.type = scalar_of(x, "x");
-  Tensor y = empty_like(x, x.size(1), problem.rows.out, problem.columns.out, format);
+  arguments.maps = channels_last ? x.size(0) : x.size(0) * x.size(1);
+  arguments.channels = channels_last ? x.size(1) : 1;
+  arguments.transposed = transposed, arguments.type = scalar_of(x, "x");
+  Tensor y = empty_like(x, x.size(1), arguments.rows.out, arguments.columns.out, format);
   if (y.numel() == 0) return y;
-  problem.x = x.const_data_ptr(), problem.y = y.mutable_data_ptr();
-  const BlurPass pass = ANTIALIAS_CHOSEN(blur)(problem);
-  run_tasks(problem.maps * problem.rows.out, x.numel(), pass.scratch_bytes(problem),
-            [&](int64_t first, int64_t last, void* scratch) { pass.run(problem, first, last, scratch); });
+  arguments.x = x.const_data_ptr(), arguments.y = y.mutable_data_ptr();
+  run_pass(chosen_kernels().blur(arguments), arguments, x.numel());
   return y;
 }
 
@@ -59,7 +59,8 @@ Tensor blur2d(const Tensor& x, const Tensor& row_taps, const Tensor& column_taps
 }
 
 Tensor blur2d_backward(const Tensor& grad_y, const Tensor& row_taps, const Tensor& column_taps, int64_t height,
-                       int64_t width, int64_t stride_h, int64_t stride_w, const std::string& padding_mode, bool channels_last) {
+                       int64_t width, int64_t stride_h, int64_t stride_w, const std::string& padding_mode,
+                       bool channels_last) {
   return filtered(grad_y, row_taps, column_taps, height, width, stride_h, stride_w, padding_mode, true,
                   channels_last);
 }

@@ -1,8 +1,8 @@
 // antialias::adaptive_blur2d and its backward.
 #include <tuple>
 
-#include "border.h"
-#include "tensors.h"
+#include "shared/border.h"
+#include "shared/tensors.h"
 
 namespace antialias {
 namespace {
@@ -12,7 +12,7 @@ struct Call {
   MemoryFormat format;
   Tensor x, logits;
   std::vector<int32_t> rows, columns;
-  Problem problem;
+  AdaptiveArguments arguments;
 
   Call(const Tensor& x_any, const Tensor& logits_any, int64_t k, int64_t stride_h, int64_t stride_w, bool joint,
        const std::string& padding_mode)
@@ -22,31 +22,28 @@ struct Call {
         rows(sources(x.size(2), logits.size(2), stride_h, k, padding_mode)),
         columns(sources(x.size(3), logits.size(3), stride_w, k, padding_mode)) {
     const int64_t groups = logits.size(1) / (k * k);
-    problem = {};
-    problem.batch = x.size(0), problem.channels = x.size(1), problem.height = x.size(2), problem.width = x.size(3);
-    problem.groups = groups, problem.out_height = logits.size(2), problem.out_width = logits.size(3);
-    problem.kernel_size = k, problem.stride_h = stride_h, problem.stride_w = stride_w, problem.joint = joint;
-    problem.channels_last = format == MemoryFormat::ChannelsLast;
-    problem.x_type = scalar_of(x, "x"), problem.logits_type = scalar_of(logits, "logits");
-    problem.source_row = rows.data(), problem.source_column = columns.data();
-    problem.groups_per_task = groups_per_task();
-    problem.x = x.const_data_ptr(), problem.logits = logits.const_data_ptr();
+    arguments = {};
+    arguments.batch = x.size(0), arguments.channels = x.size(1);
+    arguments.height = x.size(2), arguments.width = x.size(3);
+    arguments.groups = groups, arguments.out_height = logits.size(2), arguments.out_width = logits.size(3);
+    arguments.kernel_size = k, arguments.stride_h = stride_h, arguments.stride_w = stride_w, arguments.joint = joint;
+    arguments.channels_last = format == MemoryFormat::ChannelsLast;
+    arguments.x_type = scalar_of(x, "x"), arguments.logits_type = scalar_of(logits, "logits");
+    arguments.source_row = rows.data(), arguments.source_column = columns.data();
+    arguments.groups_per_task = groups_per_task();
+    arguments.x = x.const_data_ptr(), arguments.logits = logits.const_data_ptr();
   }
 
   // All groups, unless the batch is too small to occupy the threads; then as many as fill cache lines.
   int64_t groups_per_task() const {
-    if (problem.joint || problem.channels == 0) return problem.groups;
-    const int64_t images = std::max<int64_t>(problem.batch, 1), threads = torch::stable::get_num_threads();
-    const int64_t split = (problem.groups * images + threads - 1) / threads;
-    const int64_t group_bytes = problem.channels / problem.groups * int64_t(x.element_size());
+    if (arguments.joint || arguments.channels == 0) return arguments.groups;
+    const int64_t images = std::max<int64_t>(arguments.batch, 1), threads = torch::stable::get_num_threads();
+    const int64_t split = (arguments.groups * images + threads - 1) / threads;
+    const int64_t group_bytes = arguments.channels / arguments.groups * int64_t(x.element_size());
     const int64_t line = (kCacheLine + group_bytes - 1) / group_bytes;
-    return std::min((split + line - 1) / line * line, problem.groups);
+    return std::min((split + line - 1) / line * line, arguments.groups);
   }
 
-  void run(const Pass& pass) const {
-    run_tasks(pass.tasks(problem), x.numel(), pass.scratch_bytes(problem),
-              [&](int64_t first, int64_t last, void* scratch) { pass.run(problem, first, last, scratch); });
-  }
 };
 
 // The Python side checks with better words; here it guards the memory, also where a compiled graph skips the words.
@@ -72,8 +69,8 @@ Tensor adaptive_blur2d(const Tensor& x, const Tensor& logits, int64_t kernel_siz
   Call call(x, logits, kernel_size, stride_h, stride_w, joint, padding_mode);
   Tensor y = empty_like(call.x, x.size(1), logits.size(2), logits.size(3), call.format);
   if (y.numel() == 0) return y;
-  call.problem.y = y.mutable_data_ptr();
-  call.run(ANTIALIAS_CHOSEN(kernels)(call.problem).forward);
+  call.arguments.y = y.mutable_data_ptr();
+  run_pass(chosen_kernels().adaptive(call.arguments).forward, call.arguments, x.numel());
   return y;
 }
 
@@ -93,9 +90,9 @@ std::tuple<Tensor, Tensor> adaptive_blur2d_backward(const Tensor& grad_y, const 
     torch::stable::zero_(grad_x), torch::stable::zero_(grad_logits);
     return {grad_x, grad_logits};
   }
-  call.problem.grad_y = grad.const_data_ptr();
-  call.problem.grad_x = grad_x.mutable_data_ptr(), call.problem.grad_logits = grad_logits.mutable_data_ptr();
-  call.run(ANTIALIAS_CHOSEN(kernels)(call.problem).backward);
+  call.arguments.grad_y = grad.const_data_ptr();
+  call.arguments.grad_x = grad_x.mutable_data_ptr(), call.arguments.grad_logits = grad_logits.mutable_data_ptr();
+  run_pass(chosen_kernels().adaptive(call.arguments).backward, call.arguments, x.numel());
   return {grad_x, grad_logits};
 }
 

@@ -1,6 +1,6 @@
 // What the operations share: torch's tensors as the kernels see them, and its threads. Operations are registered through
 // LibTorch's stable ABI, so that one library serves every torch from 2.10 on; their fake implementations and gradients
-// are registered in ops/_operation.py.
+// are registered where ops/ calls them.
 #pragma once
 
 #include <torch/csrc/stable/library.h>
@@ -13,7 +13,7 @@
 #include <new>
 #include <string>
 
-#include "filter.h"
+#include "shared/dispatch.h"
 
 namespace antialias {
 
@@ -24,18 +24,6 @@ using torch::stable::Tensor;
 // Less work than this is not worth waking another thread for.
 constexpr int64_t kSamplesPerThread = 16 * 1024;
 constexpr int64_t kCacheLine = 64;
-
-// What the processor runs: "avx512", "avx2" or "baseline", or less if the environment asks for it.
-const std::string& instruction_set();
-
-#ifdef ANTIALIAS_X86
-#define ANTIALIAS_CHOSEN(function)                                           \
-  (antialias::instruction_set() == "avx512" ? &antialias::avx512::function   \
-   : antialias::instruction_set() == "avx2" ? &antialias::avx2::function     \
-                                            : &antialias::baseline::function)
-#else
-#define ANTIALIAS_CHOSEN(function) (&antialias::baseline::function)
-#endif
 
 inline float float_of(uint16_t bfloat16) {
   const uint32_t bits = uint32_t(bfloat16) << 16;
@@ -81,15 +69,16 @@ inline MemoryFormat format_of(const Tensor& x) {
   return is_channels_last(x) ? MemoryFormat::ChannelsLast : MemoryFormat::Contiguous;
 }
 
-// Runs tasks 0 .. tasks - 1, which are worth `samples` samples together, on torch's threads; `run` gets a range of tasks
-// and scratch of its own.
-template <class Run>
-void run_tasks(int64_t tasks, int64_t samples, int64_t scratch_bytes, const Run& run) {
+// Runs the tasks of a pass, which are worth `samples` samples together, on torch's threads; each range of them gets
+// scratch of its own.
+template <class Arguments>
+void run_pass(const Pass<Arguments>& pass, const Arguments& arguments, int64_t samples) {
+  const int64_t tasks = pass.tasks(arguments), scratch_bytes = pass.scratch_bytes(arguments);
   const int64_t per_task = samples / tasks + 1;
   torch::stable::parallel_for(0, tasks, kSamplesPerThread / per_task + 1, [&](int64_t first, int64_t last) {
     const std::align_val_t line{kCacheLine};
     void* scratch = ::operator new(static_cast<std::size_t>(scratch_bytes + kCacheLine), line);
-    run(first, last, scratch);
+    pass.run(arguments, first, last, scratch);
     ::operator delete(scratch, line);
   });
 }

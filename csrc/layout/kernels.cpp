@@ -2,20 +2,21 @@
 //
 // Squares as wide as a vector are transposed in registers. The rows of a task stay in the cache while their columns are
 // walked through.
-#include "turn.h"
-
-#include "lanes.h"
+#include "layout/arguments.h"
+#include "shared/vector.h"
 
 namespace antialias::ANTIALIAS_ISA {
 namespace {
 
+constexpr int64_t kTaskRows = 256;
+
 template <class A>
-void run(const TurnProblem& p, int64_t first, int64_t last) {
+void run(const LayoutArguments& p, int64_t first, int64_t last, void*) {
   constexpr int N = kLanes<A>;
-  const int64_t rows = p.rows, columns = p.columns, tasks = ceil_div(rows, kTurnRows);
+  const int64_t rows = p.rows, columns = p.columns, tasks = ceil_div(rows, kTaskRows);
   for (int64_t task = first; task < last; ++task) {
-    const int64_t map = task / tasks * rows * columns, begin = task % tasks * kTurnRows;
-    const int64_t end = least(begin + kTurnRows, rows);
+    const int64_t map = task / tasks * rows * columns, begin = task % tasks * kTaskRows;
+    const int64_t end = least(begin + kTaskRows, rows);
     const A* from = static_cast<const A*>(p.from) + map;
     A* to = static_cast<A*>(p.to) + map;
     if (end - begin < N || columns < N) {
@@ -42,6 +43,12 @@ void run(const TurnProblem& p, int64_t first, int64_t last) {
 
 }  // namespace
 
-TurnPass turn(const TurnProblem& p) { return p.float64 ? &run<double> : &run<float>; }
+Pass<LayoutArguments> layout(const LayoutArguments& p) {
+  return {
+      [](const LayoutArguments& p) { return p.maps * ceil_div(p.rows, kTaskRows); },
+      [](const LayoutArguments&) { return int64_t(0); },
+      p.float64 ? &run<double> : &run<float>,
+  };
+}
 
 }  // namespace antialias::ANTIALIAS_ISA

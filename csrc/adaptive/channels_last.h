@@ -1,11 +1,12 @@
 // The filter on channels_last maps.
 //
-// Work goes by tiles of as many output positions as a vector has lanes. Their logits are turned so that a vector holds one
-// tap of all positions, and become weights; then each position's channels, which lie side by side, are filtered with its
+// Work goes by tiles of as many output positions as a vector has lanes. Their logits are transposed so that a vector
+// holds one tap of all positions, and become weights; then each position's channels, which lie side by side, are filtered with its
 // weights, straight from the maps. Groups that are shorter than a vector share one.
 #pragma once
 
-#include "softmax.h"
+#include "adaptive/arguments.h"
+#include "adaptive/softmax.h"
 
 namespace antialias::ANTIALIAS_ISA {
 
@@ -15,7 +16,7 @@ template <class T, int K, int N, int P>
 struct ChannelsLast {
   using A = Sum<T>;
 
-  const Problem& p;
+  const AdaptiveArguments& p;
   const Known<K> k{p.kernel_size};
   const Known<K * K> taps{k * k};
   const int64_t per_group = p.channels / p.groups, positions = p.out_height * p.out_width;
@@ -23,7 +24,7 @@ struct ChannelsLast {
   const int64_t image_size = p.height * p.width * p.channels;
   const int64_t pad = k / 2;
   const bool meets_first = meets_all(p.source_row, p.stride_h) && meets_all(p.source_column, p.stride_w);
-  const bool halves = meets_first && p.stride_h == 2 && p.stride_w == 2;
+  const bool is_stride_2 = meets_first && p.stride_h == 2 && p.stride_w == 2;
   // grad_x is summed where it is, or, if its type is too coarse for that, in scratch.
   static constexpr bool kSumInScratch = sizeof(T) != sizeof(A);
 
@@ -76,35 +77,35 @@ struct ChannelsLast {
   int64_t room_of(int64_t groups) const { return round_up(rows_of(groups), N); }
 
   // Weights [tap of group][position of the tile], for groups first .. last - 1.
-  void read_weights(const Tile& tile, int64_t first, int64_t last, A* weights) const {
+  void read_weights(const Tile& tile, int64_t first, int64_t last, A* weights_TN) const {
     const int64_t rows = rows_of(last - first);
     with_logits_type<A>(p.logits_type, [&](auto type) {
       const int64_t pitch = p.groups * taps;
       const auto* logits = static_cast<const decltype(type)*>(p.logits);
       logits += (tile.image * positions + tile.first) * pitch + first * taps;
       if (tile.count == N && rows >= N) {
-        turn(logits, pitch, rows, weights);
+        load_transposed(logits, pitch, rows, weights_TN);
       } else {
-        if (tile.count < N) clear<N>(weights, rows * N);
+        if (tile.count < N) clear<N>(weights_TN, rows * N);
         for (int64_t i = 0; i < tile.count; ++i) {
-          for (int64_t row = 0; row < rows; ++row) weights[row * N + i] = get(logits + i * pitch + row);
+          for (int64_t row = 0; row < rows; ++row) weights_TN[row * N + i] = get(logits + i * pitch + row);
         }
       }
     });
-    if (p.joint) return softmax<N>(weights, rows);
+    if (p.joint) return softmax<N>(weights_TN, rows);
     for (int64_t row = 0; row < rows; row += taps) {
-      A* of_group = weights + row * N;
+      A* of_group_TN = weights_TN + row * N;
       if constexpr (K == 3) {
-        softmax_of<N, K * K>([&](int t) { return load<N>(of_group + t * N); }, N, of_group);
+        softmax_of<N, K * K>([&](int t) { return load<N>(of_group_TN + t * N); }, N, of_group_TN);
       } else {
-        softmax<N>(of_group, taps);
+        softmax<N>(of_group_TN, taps);
       }
     }
   }
 
   // Writes N lines of `rows` numbers each, `pitch` apart, as `rows` vectors; the last ones twice, if they fill none.
   template <class E>
-  ALWAYS_INLINE static void turn(const E* lines, int64_t pitch, int64_t rows, A* vectors) {
+  ALWAYS_INLINE static void load_transposed(const E* lines, int64_t pitch, int64_t rows, A* vectors) {
     for (int64_t next = 0; next < rows; next += N) {
       const int64_t row = least(next, rows - N);
       Vector<A, N> v[N];
@@ -118,7 +119,7 @@ struct ChannelsLast {
 
   // The way back.
   template <class E>
-  ALWAYS_INLINE static void turn_back(const A* vectors, int64_t rows, E* lines, int64_t pitch) {
+  ALWAYS_INLINE static void store_transposed(const A* vectors, int64_t rows, E* lines, int64_t pitch) {
     for (int64_t next = 0; next < rows; next += N) {
       const int64_t row = least(next, rows - N);
       Vector<A, N> v[N];
@@ -131,22 +132,22 @@ struct ChannelsLast {
   }
 
   // The gradients of the weights of P groups alternate.
-  void write_grad(const Tile& tile, int64_t first, int64_t last, A* weights, const A* grad_weights) const {
+  void write_grad(const Tile& tile, int64_t first, int64_t last, A* weights_TN, const A* grad_weights_TN) const {
     const int64_t rows = rows_of(last - first);
     if (p.joint) {
-      softmax_backward<N>(weights, grad_weights, rows);
+      softmax_backward<N>(weights_TN, grad_weights_TN, rows);
     } else {
       for (int64_t g = 0; g < last - first; ++g) {
-        softmax_backward<N, P>(weights + g * taps * N, grad_weights + (g / P * taps * P + g % P) * N, taps);
+        softmax_backward<N, P>(weights_TN + g * taps * N, grad_weights_TN + (g / P * taps * P + g % P) * N, taps);
       }
     }
     with_logits_type<A>(p.logits_type, [&](auto type) {
       const int64_t pitch = p.groups * taps;
       auto* grad = static_cast<decltype(type)*>(p.grad_logits);
       grad += (tile.image * positions + tile.first) * pitch + first * taps;
-      if (tile.count == N && rows >= N) return turn_back(weights, rows, grad, pitch);
+      if (tile.count == N && rows >= N) return store_transposed(weights_TN, rows, grad, pitch);
       for (int64_t i = 0; i < tile.count; ++i) {
-        for (int64_t row = 0; row < rows; ++row) put(grad + i * pitch + row, weights[row * N + i]);
+        for (int64_t row = 0; row < rows; ++row) put(grad + i * pitch + row, weights_TN[row * N + i]);
       }
     });
   }
@@ -175,13 +176,13 @@ struct ChannelsLast {
 
   // The weights of P groups, each as often as a group has channels.
   template <int Group = 0>
-  ALWAYS_INLINE static Vector<A, N> spread(const A* weights, int64_t step) {
-    const auto weight = all<A, N>(weights[0]);
+  ALWAYS_INLINE static Vector<A, N> spread(const A* weights_TN, int64_t step) {
+    const auto weight = all<A, N>(weights_TN[0]);
     if constexpr (Group + 1 == P) {
       return weight;
     } else {
-      const auto others = spread<Group + 1>(weights + step, step);
-      return counted<A>(std::make_integer_sequence<int, N>{}) < all<A, N>((Group + 1) * (N / P)) ? weight : others;
+      const auto others = spread<Group + 1>(weights_TN + step, step);
+      return lane_numbers<A>(std::make_integer_sequence<int, N>{}) < all<A, N>((Group + 1) * (N / P)) ? weight : others;
     }
   }
 
@@ -194,75 +195,77 @@ struct ChannelsLast {
 
   void forward(int64_t task, A* scratch) const {
     const Tile t = tile(task / tiles, task % tiles);
-    A *weights = scratch, *zero = weights + room_of(p.groups) * N;
+    A *weights_TN = scratch, *zero = weights_TN + room_of(p.groups) * N;
     Tap* pointers = reinterpret_cast<Tap*>(zero + zeros());
     clear<N>(zero, zeros());
-    read_weights(t, 0, p.groups, weights);
+    read_weights(t, 0, p.groups, weights_TN);
     const T *image = static_cast<const T*>(p.x) + t.image * image_size, *none = reinterpret_cast<const T*>(zero);
-    T* y = static_cast<T*>(p.y) + (t.image * positions + t.first) * p.channels;
+    T* y_HWC = static_cast<T*>(p.y) + (t.image * positions + t.first) * p.channels;
     const int64_t groups = p.groups, channels = p.channels, size = per_group;
     for_each_position(t, [&](int64_t i, int64_t row, int64_t column) {
       with_window(row, column, image, none, pointers, [&](const auto& at) {
-        const A* of_group = weights + i;
-        for (int64_t g = 0; g < groups; g += P, of_group += P * taps * N) {
+        const A* of_group_TN = weights_TN + i;
+        for (int64_t g = 0; g < groups; g += P, of_group_TN += P * taps * N) {
           if constexpr (P == 1) {
-            filter<N>(of_group, at, g * size, size, y);
+            filter<N>(of_group_TN, at, g * size, size, y_HWC);
           } else {
-            filter_shared(of_group, at, g * (N / P), y);
+            filter_shared(of_group_TN, at, g * (N / P), y_HWC);
           }
         }
       });
-      y += channels;
+      y_HWC += channels;
     });
   }
 
   // Calls `use` with where the window of an output position lies; taps outside see zeros.
   template <class Use>
-  ALWAYS_INLINE void with_window(int64_t row, int64_t column, const T* x, const T* zero, Tap* taps, Use use) const {
+  ALWAYS_INLINE void with_window(int64_t row, int64_t column, const T* x_HWC, const T* zero, Tap* taps, Use use) const {
     const int32_t *rows = p.source_row + row * p.stride_h, *columns = p.source_column + column * p.stride_w;
     const int64_t width = p.width, channels = p.channels;
     if constexpr (K == 3) {
       if ((rows[0] | rows[1] | rows[2] | columns[0] | columns[1] | columns[2]) >= 0) {
         Inside at;
-        for (int i = 0; i < 3; ++i) at.rows[i] = x + rows[i] * width * channels, at.columns[i] = columns[i] * channels;
+        for (int i = 0; i < 3; ++i) {
+          at.rows[i] = x_HWC + rows[i] * width * channels, at.columns[i] = columns[i] * channels;
+        }
         return use(at);
       }
     }
     for_each_tap(rows, columns, [&](int64_t r, int64_t c, int64_t offset) {
-      taps[r * k + c].x = offset < 0 ? zero : x + offset;
+      taps[r * k + c].x = offset < 0 ? zero : x_HWC + offset;
     });
     use(Anywhere{taps, k});
   }
 
   // Channels first .. first + count - 1 of one position, four vectors at a time, then fewer, then shorter ones.
   template <int V, class At>
-  ALWAYS_INLINE void filter(const A* weights, const At& at, int64_t first, int64_t count, T* y) const {
-    for (; count >= 4 * V; first += 4 * V, count -= 4 * V) filter_vectors<V, 4>(weights, at, first, y);
-    if (count >= 2 * V) filter_vectors<V, 2>(weights, at, first, y), first += 2 * V, count -= 2 * V;
-    if (count >= V) filter_vectors<V, 1>(weights, at, first, y), first += V, count -= V;
+  ALWAYS_INLINE void filter(const A* weights_TN, const At& at, int64_t first, int64_t count, T* y_HWC) const {
+    for (; count >= 4 * V; first += 4 * V, count -= 4 * V) filter_vectors<V, 4>(weights_TN, at, first, y_HWC);
+    if (count >= 2 * V) filter_vectors<V, 2>(weights_TN, at, first, y_HWC), first += 2 * V, count -= 2 * V;
+    if (count >= V) filter_vectors<V, 1>(weights_TN, at, first, y_HWC), first += V, count -= V;
     if constexpr (V > 1) {
-      if (count) filter<V / 2>(weights, at, first, count, y);
+      if (count) filter<V / 2>(weights_TN, at, first, count, y_HWC);
     }
   }
 
   template <int V, int Count, class At>
-  ALWAYS_INLINE void filter_vectors(const A* weights, const At& at, int64_t first, T* y) const {
+  ALWAYS_INLINE void filter_vectors(const A* weights_TN, const At& at, int64_t first, T* y_HWC) const {
     const int64_t size = k;
     Vector<A, V> sums[Count] = {};
 #pragma GCC unroll 3
     for (int64_t row = 0; row < size; ++row) {
 #pragma GCC unroll 3
       for (int64_t column = 0; column < size; ++column) {
-        const T* x = at.x(row, column) + first;
-        const A weight = weights[(row * size + column) * N];
-        for (int j = 0; j < Count; ++j) sums[j] += load<V>(x + j * V) * weight;
+        const T* x_HWC = at.x(row, column) + first;
+        const A weight = weights_TN[(row * size + column) * N];
+        for (int j = 0; j < Count; ++j) sums[j] += load<V>(x_HWC + j * V) * weight;
       }
     }
-    for (int j = 0; j < Count; ++j) store<V>(y + first + j * V, sums[j]);
+    for (int j = 0; j < Count; ++j) store<V>(y_HWC + first + j * V, sums[j]);
   }
 
   template <class At>
-  ALWAYS_INLINE void filter_shared(const A* weights, const At& at, int64_t first, T* y) const {
+  ALWAYS_INLINE void filter_shared(const A* weights_TN, const At& at, int64_t first, T* y_HWC) const {
     const int64_t size = k;
     Vector<A, N> sum{};
 #pragma GCC unroll 3
@@ -270,10 +273,10 @@ struct ChannelsLast {
 #pragma GCC unroll 3
       for (int64_t column = 0; column < size; ++column) {
         if (row > 0 && column > 0) fetch_soon<2048>(at.x(row, column) + first);
-        sum += load<N>(at.x(row, column) + first) * spread(weights + (row * size + column) * N, taps * N);
+        sum += load<N>(at.x(row, column) + first) * spread(weights_TN + (row * size + column) * N, taps * N);
       }
     }
-    store<N>(y + first, sum);
+    store<N>(y_HWC + first, sum);
   }
 
   // ---- backward: a task is all tiles of an image, for some groups, so that nobody else writes its part of grad_x
@@ -287,26 +290,26 @@ struct ChannelsLast {
   void backward(int64_t task, A* scratch) const {
     const int64_t image = task / spans, first = task % spans * p.groups_per_task;
     const int64_t last = least(first + p.groups_per_task, p.groups), room = room_of(last - first) * N;
-    A *weights = scratch, *grad_weights = weights + room, *rest = grad_weights + room;
-    T* grad_x = static_cast<T*>(p.grad_x) + image * image_size;
-    A* sums = grad_sums(grad_x, rest);
+    A *weights_TN = scratch, *grad_weights_TN = weights_TN + room, *rest = grad_weights_TN + room;
+    T* grad_x_HWC = static_cast<T*>(p.grad_x) + image * image_size;
+    A* sums = grad_sums(grad_x_HWC, rest);
     int64_t cleared = 0;
     for (int64_t index = 0; index < tiles; ++index) {
       const Tile t = tile(image, index);
       const int64_t end = meets_first ? 0 : rows_until(t);
       for (; cleared < end; ++cleared) clear_row(sums, cleared, first, last);
-      read_weights(t, first, last, weights);
-      backward_tile(t, first, last, weights, grad_weights, sums, rest);
-      write_grad(t, first, last, weights, grad_weights);
+      read_weights(t, first, last, weights_TN);
+      backward_tile(t, first, last, weights_TN, grad_weights_TN, sums, rest);
+      write_grad(t, first, last, weights_TN, grad_weights_TN);
     }
-    if constexpr (kSumInScratch) round_sums(sums, first, last, grad_x);
+    if constexpr (kSumInScratch) round_sums(sums, first, last, grad_x_HWC);
   }
 
-  A* grad_sums(T* grad_x, A* scratch) const {
+  A* grad_sums(T* grad_x_HWC, A* scratch) const {
     if constexpr (kSumInScratch) {
       return scratch + 2 * room_of(p.groups_per_task) * N + 2 * zeros() + pointers();
     } else {
-      return grad_x;
+      return grad_x_HWC;
     }
   }
 
@@ -327,41 +330,44 @@ struct ChannelsLast {
     }
   }
 
-  void round_sums(const A* sums, int64_t first, int64_t last, T* grad_x) const {
+  void round_sums(const A* sums, int64_t first, int64_t last, T* grad_x_HWC) const {
     for (int64_t at = first * per_group; at < image_size; at += p.channels) {
       const int64_t count = (last - first) * per_group;
-      for (int64_t c = 0; c < count; c += N) store_some<N>(grad_x + at + c, load_some<N>(sums + at + c, count - c), count - c);
+      for (int64_t c = 0; c < count; c += N) {
+        store_some<N>(grad_x_HWC + at + c, load_some<N>(sums + at + c, count - c), count - c);
+      }
     }
   }
 
-  void backward_tile(const Tile& tile, int64_t first, int64_t last, const A* weights, A* grad_weights, A* sums,
+  void backward_tile(const Tile& tile, int64_t first, int64_t last, const A* weights_TN, A* grad_weights_TN, A* sums,
                      A* scratch) const {
     const int64_t room = room_of(last - first);
-    A *products = scratch, *by_position = products + room * N, *zero = by_position + room * N, *ignored = zero + zeros();
+    A *products_TN = scratch, *products_NT = products_TN + room * N;
+    A *zero = products_NT + room * N, *ignored = zero + zeros();
     Tap* pointers = reinterpret_cast<Tap*>(ignored + zeros());
     clear<N>(zero, zeros());
-    clear<N>(products, room / P * N);
-    if (tile.count < N) clear<N>(by_position, room * N);
+    clear<N>(products_TN, room / P * N);
+    if (tile.count < N) clear<N>(products_NT, room * N);
     const Tap image{static_cast<const T*>(p.x) + tile.image * image_size, sums};
     const Tap none{reinterpret_cast<const T*>(zero), ignored};
-    const T* grad_y = static_cast<const T*>(p.grad_y) + (tile.image * positions + tile.first) * p.channels;
+    const T* grad_y_HWC = static_cast<const T*>(p.grad_y) + (tile.image * positions + tile.first) * p.channels;
     const int64_t channels = p.channels, size = per_group;
     for_each_position(tile, [&](int64_t i, int64_t row, int64_t column) {
       with_gradients(row, column, image, none, first * size, (last - first) * size, pointers, [&](const auto& at) {
-        const A* of_group = weights + i;
-        A* product = products;
-        for (int64_t g = first; g < last; g += P, of_group += P * taps * N, product += taps * N) {
+        const A* of_group_TN = weights_TN + i;
+        A* products_of_group_TN = products_TN;
+        for (int64_t g = first; g < last; g += P, of_group_TN += P * taps * N, products_of_group_TN += taps * N) {
           if constexpr (P == 1) {
-            backward_group<N>(of_group, product, at, g * size, size, grad_y);
+            backward_group<N>(of_group_TN, products_of_group_TN, at, g * size, size, grad_y_HWC);
           } else {
-            backward_shared(of_group, product, at, g * (N / P), grad_y);
+            backward_shared(of_group_TN, products_of_group_TN, at, g * (N / P), grad_y_HWC);
           }
         }
       });
-      add_up(products, by_position + i * room, room);
-      grad_y += channels;
+      add_up(products_TN, products_NT + i * room, room);
+      grad_y_HWC += channels;
     });
-    turn(by_position, room, room, grad_weights);
+    load_transposed(products_NT, room, room, grad_weights_TN);
   }
 
   // Calls `use` with where the window of an output position and its gradients lie; those outside are ignored. Where `use`
@@ -371,7 +377,7 @@ struct ChannelsLast {
                                     int64_t count, Tap* taps, Use use) const {
     const int32_t *rows = p.source_row + row * p.stride_h, *columns = p.source_column + column * p.stride_w;
     const int64_t width = p.width, channels = p.channels, top = row * p.stride_h - pad, left = column * p.stride_w - pad;
-    if (K == 3 && halves && row > 0 && column > 0 && rows[2] == top + 2 && columns[2] == left + 2) {
+    if (K == 3 && is_stride_2 && row > 0 && column > 0 && rows[2] == top + 2 && columns[2] == left + 2) {
       Neighbours at;
       at.channels = channels;
       for (int i = 0; i < 3; ++i) {
@@ -391,12 +397,12 @@ struct ChannelsLast {
 
   // The products of the samples and gradients of a position, one vector for each tap of P groups, to one number for each
   // tap and group.
-  ALWAYS_INLINE void add_up(const A* products, A* totals_to, int64_t room) const {
+  ALWAYS_INLINE void add_up(const A* products_TN, A* totals_to, int64_t room) const {
     constexpr int kCount = N / P;
-    for (int64_t row = 0; row < room; row += N, products += kCount * N) {
+    for (int64_t row = 0; row < room; row += N, products_TN += kCount * N) {
       Vector<A, N> v[kCount];
 #pragma GCC unroll 16
-      for (int j = 0; j < kCount; ++j) v[j] = load<N>(products + j * N);
+      for (int j = 0; j < kCount; ++j) v[j] = load<N>(products_TN + j * N);
       store<N>(totals_to + row, totals<A, N, kCount>(v));
     }
   }
@@ -404,70 +410,71 @@ struct ChannelsLast {
   // The products of a group's samples and gradients, tap by tap, one vector each that is still to be totalled; and what
   // the samples get. As many vectors as there are are followed by shorter ones.
   template <int V, class At>
-  ALWAYS_INLINE void backward_group(const A* weights, A* products, const At& at, int64_t first, int64_t count,
-                                    const T* grad_y, bool add = false) const {
+  ALWAYS_INLINE void backward_group(const A* weights_TN, A* products_TN, const At& at, int64_t first, int64_t count,
+                                    const T* grad_y_HWC, bool add = false) const {
     for (; count >= 4 * V; first += 4 * V, count -= 4 * V, add = true) {
-      backward_vectors<V, 4>(weights, products, at, first, grad_y, add);
+      backward_vectors<V, 4>(weights_TN, products_TN, at, first, grad_y_HWC, add);
     }
     if (count >= 2 * V) {
-      backward_vectors<V, 2>(weights, products, at, first, grad_y, add);
+      backward_vectors<V, 2>(weights_TN, products_TN, at, first, grad_y_HWC, add);
       first += 2 * V, count -= 2 * V, add = true;
     }
     if (count >= V) {
-      backward_vectors<V, 1>(weights, products, at, first, grad_y, add);
+      backward_vectors<V, 1>(weights_TN, products_TN, at, first, grad_y_HWC, add);
       first += V, count -= V, add = true;
     }
     if constexpr (V > 1) {
-      if (count) backward_group<V / 2>(weights, products, at, first, count, grad_y, add);
+      if (count) backward_group<V / 2>(weights_TN, products_TN, at, first, count, grad_y_HWC, add);
     }
   }
 
   template <int V, int Count, class At>
-  ALWAYS_INLINE void backward_vectors(const A* weights, A* products, const At& at, int64_t first, const T* grad_y,
-                                      bool add) const {
+  ALWAYS_INLINE void backward_vectors(const A* weights_TN, A* products_TN, const At& at, int64_t first,
+                                      const T* grad_y_HWC, bool add) const {
     Vector<A, V> g[Count];
-    for (int j = 0; j < Count; ++j) g[j] = load<V>(grad_y + first + j * V);
+    for (int j = 0; j < Count; ++j) g[j] = load<V>(grad_y_HWC + first + j * V);
     const int64_t size = k;
 #pragma GCC unroll 3
     for (int64_t row = 0; row < size; ++row) {
 #pragma GCC unroll 3
-      for (int64_t column = 0; column < size; ++column, products += N, weights += N) {
-        const T* x = at.x(row, column) + first;
-        A* grad_x = at.grad_x(row, column) + first;
-        const A weight = weights[0];
-        Vector<A, V> product{};
+      for (int64_t column = 0; column < size; ++column, products_TN += N, weights_TN += N) {
+        const T* x_HWC = at.x(row, column) + first;
+        A* grad_x_HWC = at.grad_x(row, column) + first;
+        const A weight = weights_TN[0];
+        Vector<A, V> product_N{};
         for (int j = 0; j < Count; ++j) {
-          product += g[j] * load<V>(x + j * V);
+          product_N += g[j] * load<V>(x_HWC + j * V);
           auto sum = g[j] * weight;
           if (at.first(row, column)) {
-            fetch_soon<1024>(grad_x + j * V);
+            fetch_soon<1024>(grad_x_HWC + j * V);
           } else {
-            sum += load<V>(grad_x + j * V);
+            sum += load<V>(grad_x_HWC + j * V);
           }
-          store<V>(grad_x + j * V, sum);
+          store<V>(grad_x_HWC + j * V, sum);
         }
-        store<V>(products, add ? load<V>(products) + product : product);
+        store<V>(products_TN, add ? load<V>(products_TN) + product_N : product_N);
       }
     }
   }
 
   template <class At>
-  ALWAYS_INLINE void backward_shared(const A* weights, A* products, const At& at, int64_t first, const T* grad_y) const {
-    const Vector<A, N> g = load<N>(grad_y + first);
+  ALWAYS_INLINE void backward_shared(const A* weights_TN, A* products_TN, const At& at, int64_t first,
+                                     const T* grad_y_HWC) const {
+    const Vector<A, N> g = load<N>(grad_y_HWC + first);
     const int64_t size = k;
 #pragma GCC unroll 3
     for (int64_t row = 0; row < size; ++row) {
 #pragma GCC unroll 3
-      for (int64_t column = 0; column < size; ++column, products += N, weights += N) {
-        A* grad_x = at.grad_x(row, column) + first;
-        store<N>(products, g * load<N>(at.x(row, column) + first));
-        auto sum = g * spread(weights, taps * N);
+      for (int64_t column = 0; column < size; ++column, products_TN += N, weights_TN += N) {
+        A* grad_x_HWC = at.grad_x(row, column) + first;
+        store<N>(products_TN, g * load<N>(at.x(row, column) + first));
+        auto sum = g * spread(weights_TN, taps * N);
         if (at.first(row, column)) {
-          fetch_soon<1024>(grad_x);
+          fetch_soon<1024>(grad_x_HWC);
         } else {
-          sum += load<N>(grad_x);
+          sum += load<N>(grad_x_HWC);
         }
-        store<N>(grad_x, sum);
+        store<N>(grad_x_HWC, sum);
       }
     }
   }

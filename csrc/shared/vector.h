@@ -95,8 +95,8 @@ template <int N>
 ALWAYS_INLINE void store(bfloat16* to, Vector<float, N> v) {
   const auto bits = bits_as<Vector<uint32_t, N>>(v);
   const auto rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  const auto kept = v == v ? rounded : Vector<uint32_t, N>{} + 0x7FC0;
-  const auto narrow = __builtin_convertvector(kept, Vector<uint16_t, N>);
+  const auto valid = v == v ? rounded : Vector<uint32_t, N>{} + 0x7FC0;
+  const auto narrow = __builtin_convertvector(valid, Vector<uint16_t, N>);
   std::memcpy(&to->bits, &narrow, sizeof narrow);
 }
 
@@ -149,14 +149,14 @@ ALWAYS_INLINE Vector<A, N> all(A value) {
 
 // 0, 1, 2, ...
 template <class A, int... Lane>
-ALWAYS_INLINE Vector<A, sizeof...(Lane)> counted(std::integer_sequence<int, Lane...>) {
+ALWAYS_INLINE Vector<A, sizeof...(Lane)> lane_numbers(std::integer_sequence<int, Lane...>) {
   return Vector<A, sizeof...(Lane)>{A(Lane)...};
 }
 
 // The first `count` lanes, the others zero.
 template <class A, int N>
 ALWAYS_INLINE Vector<A, N> first_lanes(Vector<A, N> v, int64_t count) {
-  return counted<A>(std::make_integer_sequence<int, N>{}) < all<A, N>(count) ? v : Vector<A, N>{};
+  return lane_numbers<A>(std::make_integer_sequence<int, N>{}) < all<A, N>(count) ? v : Vector<A, N>{};
 }
 
 template <class A, int N>

@@ -1,30 +1,27 @@
 // antialias::max_pool2d, whose window slides by one, and its gradient, which looks again for what was chosen: nothing
-// but x, which the network keeps anyway, has to be kept for it. Fakes and gradients are registered in ops/_pool.py.
-#include "pool.h"
-#include "tensors.h"
+// but x, which the network keeps anyway, has to be kept for it. Fakes and gradients are registered in
+// ops/max_pool/_cpp.py.
+#include "max_pool/arguments.h"
+#include "shared/tensors.h"
 
 namespace antialias {
 namespace {
 
-PoolProblem problem_of(const Tensor& x, MemoryFormat format, const Slide& rows, const Slide& columns) {
-  for (const Slide& slide : {rows, columns}) {
-    STD_TORCH_CHECK(slide.kernel_size > 0 && slide.dilation > 0 && slide.padding >= 0 && slide.out >= 0 &&
-                        slide.padding <= slide.reach() && slide.out >= slide.in + 2 * slide.padding - slide.reach(),
-                    "a window of ", slide.kernel_size, " samples with padding ", slide.padding, " and dilation ",
-                    slide.dilation, " cannot slide over ", slide.in, " samples to give ", slide.out, ".");
+MaxPoolArguments arguments_of(const Tensor& x, MemoryFormat format, const PoolDimension& rows,
+                              const PoolDimension& columns) {
+  for (const PoolDimension& side : {rows, columns}) {
+    STD_TORCH_CHECK(side.kernel_size > 0 && side.dilation > 0 && side.padding >= 0 && side.out >= 0 &&
+                        side.padding <= side.reach() && side.out >= side.in + 2 * side.padding - side.reach(),
+                    "a window of ", side.kernel_size, " samples with padding ", side.padding, " and dilation ",
+                    side.dilation, " cannot slide over ", side.in, " samples to give ", side.out, ".");
   }
-  PoolProblem problem{};
-  problem.rows = rows, problem.columns = columns;
+  MaxPoolArguments arguments{};
+  arguments.rows = rows, arguments.columns = columns;
   const bool last = format == MemoryFormat::ChannelsLast;
-  problem.maps = last ? x.size(0) : x.size(0) * x.size(1), problem.channels = last ? x.size(1) : 1;
-  problem.float64 = x.scalar_type() == ScalarType::Double;
-  problem.x = x.const_data_ptr();
-  return problem;
-}
-
-void run(const PoolPass& pass, const PoolProblem& problem, int64_t tasks, int64_t samples) {
-  run_tasks(tasks, samples, pass.scratch_bytes(problem),
-            [&](int64_t first, int64_t last, void* scratch) { pass.run(problem, first, last, scratch); });
+  arguments.maps = last ? x.size(0) : x.size(0) * x.size(1), arguments.channels = last ? x.size(1) : 1;
+  arguments.float64 = x.scalar_type() == ScalarType::Double;
+  arguments.x = x.const_data_ptr();
+  return arguments;
 }
 
 Tensor max_pool2d(const Tensor& x_any, int64_t height, int64_t width, int64_t kernel_h, int64_t kernel_w,
@@ -32,12 +29,12 @@ Tensor max_pool2d(const Tensor& x_any, int64_t height, int64_t width, int64_t ke
   check_full_precision_maps(x_any);
   const MemoryFormat format = format_of(x_any);
   const Tensor x = torch::stable::contiguous(x_any, format);
-  PoolProblem problem = problem_of(x, format, {x.size(2), height, kernel_h, padding_h, dilation_h},
+  MaxPoolArguments arguments = arguments_of(x, format, {x.size(2), height, kernel_h, padding_h, dilation_h},
                                    {x.size(3), width, kernel_w, padding_w, dilation_w});
   Tensor y = empty_like(x, x.size(1), height, width, format);
   if (y.numel() == 0) return y;
-  problem.y = y.mutable_data_ptr();
-  run(ANTIALIAS_CHOSEN(pool)(problem).forward, problem, problem.maps * height, y.numel());
+  arguments.y = y.mutable_data_ptr();
+  run_pass(chosen_kernels().max_pool(arguments).forward, arguments, y.numel());
   return y;
 }
 
@@ -49,16 +46,15 @@ Tensor max_pool2d_backward(const Tensor& grad_y_any, const Tensor& x_any, int64_
                   "grad_y has not the shape and type of the output.");
   const MemoryFormat format = format_of(x_any);
   const Tensor x = torch::stable::contiguous(x_any, format), grad_y = torch::stable::contiguous(grad_y_any, format);
-  PoolProblem problem = problem_of(x, format, {x.size(2), grad_y.size(2), kernel_h, padding_h, dilation_h},
+  MaxPoolArguments arguments = arguments_of(x, format, {x.size(2), grad_y.size(2), kernel_h, padding_h, dilation_h},
                                    {x.size(3), grad_y.size(3), kernel_w, padding_w, dilation_w});
   Tensor grad_x = empty_like(x, x.size(1), x.size(2), x.size(3), format);
   if (grad_x.numel() == 0) return grad_x;
   // Rows beside those of a task are looked at twice, so tasks are large where there are maps for all threads.
-  const int64_t threads = torch::stable::get_num_threads(), pieces = (4 * threads - 1) / problem.maps + 1;
-  problem.rows_per_task = (x.size(2) + pieces - 1) / pieces;
-  problem.grad_y = grad_y.const_data_ptr(), problem.grad_x = grad_x.mutable_data_ptr();
-  const int64_t tasks = (x.size(2) + problem.rows_per_task - 1) / problem.rows_per_task;
-  run(ANTIALIAS_CHOSEN(pool)(problem).backward, problem, problem.maps * tasks, x.numel());
+  const int64_t threads = torch::stable::get_num_threads(), pieces = (4 * threads - 1) / arguments.maps + 1;
+  arguments.rows_per_task = (x.size(2) + pieces - 1) / pieces;
+  arguments.grad_y = grad_y.const_data_ptr(), arguments.grad_x = grad_x.mutable_data_ptr();
+  run_pass(chosen_kernels().max_pool(arguments).backward, arguments, x.numel());
   return grad_x;
 }
 
