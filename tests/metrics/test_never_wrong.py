@@ -285,9 +285,10 @@ WRONG_COLUMNS = [
     ({"labels": ["person"]}, r"labels of the \w+ are \['person'\], which are no numbers\. Use a tensor\."),
     ({"labels": torch.tensor([[1]])}, r"labels of the \w+ have shape \(1, 1\)\. Use one number an instance"),
     ({"masks": MASK.repeat(2, 1, 1, 1)}, "has 1 labels and 2 masks"),
-    ({"masks": MASK.repeat(1, 2, 1, 1)}, r"masks of the \w+ have shape \(1, 2, 24, 28\)\. Use \(M, H, W\) or"),
-    ({"masks": MASK[0, 0]}, r"masks of the \w+ have shape \(24, 28\)"),
+    ({"masks": MASK.repeat(1, 2, 1, 1)}, r"masks of the \w+ have shape \(1, 2, \d+, \d+\)\. Use \(M, H, W\) or"),
+    ({"masks": MASK[0, 0]}, r"masks of the \w+ have shape \(\d+, \d+\)"),
     ({"masks": MASK * torch.nan}, r"masks of the \w+ hold nan to nan\. Use bool, or probabilities"),
+    ({"masks": torch.ones(1, 1, 28, 28)}, r"masks of the \w+ are 2\dx28 and the picture is 2\dx28\. Use masks of"),
     ({"masks": 10 * MASK - 5}, r"masks of the \w+ hold -5 to 5\. Use bool, or probabilities in \[0, 1\]\."),
 ]
 WRONG_OUTPUTS = [
@@ -307,30 +308,65 @@ WRONG_TARGETS = [
 ]
 
 
+def says(output: Any, *, cut: bool = True) -> Callable[[list[Tensor]], list[Any]]:
+    """Return a detector that says the same of all that it is shown, with masks of the size of what it is shown."""
+
+    def detect(shown: list[Tensor]) -> list[Any]:
+        sizes = [image.shape[1:] for image in shown]
+        return [{**output, "masks": output["masks"][..., :h, :w]} if cut else output for h, w in sizes]
+
+    return detect
+
+
 @pytest.mark.parametrize(("wrong", "message"), WRONG_OUTPUTS)
 def test_no_score_takes_outputs_that_do_not_fit(wrong: Any, message: str) -> None:
-    output = {**WITH_MASK, **wrong}
-    for kind in ("mask", "box"):
+    output, kinds = {**WITH_MASK, **wrong}, ("mask",) if "masks" in wrong else ("mask", "box")
+    detector = says(output, cut="28 and the picture" not in message)
+    calls: list[Callable[[], Any]] = [lambda: measure_detector(detector, [(IMAGES[0], TARGET)], {"": (1,)})]
+    for kind in kinds:
+        calls.append(lambda kind=kind: average_precision([output], [TARGET], kind))
+        if "28 and the picture" not in message:
+            calls.append(lambda kind=kind: worst_shift_average_precision(detector, [(IMAGES[0], TARGET)], kind))
+            calls.append(lambda kind=kind: instance_consistency(detector, IMAGES, kind))
+    for call in calls:
         with pytest.raises((ValueError, TypeError), match=message):
-            average_precision([output], [TARGET], kind)  # type: ignore[arg-type]
-        with pytest.raises((ValueError, TypeError), match=message):
-            worst_shift_average_precision(lambda shown: [output] * len(shown), [(IMAGES[0], TARGET)], kind)  # type: ignore[arg-type]
-        with pytest.raises((ValueError, TypeError), match=message):
-            instance_consistency(lambda shown: [output] * len(shown), IMAGES, kind)  # type: ignore[arg-type]
-    with pytest.raises((ValueError, TypeError), match=message):
-        measure_detector(lambda shown: [output] * len(shown), [(IMAGES[0], TARGET)], {"": (1,)})
+            call()
+
+
+def test_masks_that_are_not_of_the_crops_size_are_refused() -> None:
+    small = {**ONE, "masks": torch.ones(1, 1, 14, 14)}
+    with pytest.raises(ValueError, match=r"masks of the output are 14x14 and the picture is 21x24\. Use masks of the"):
+        instance_consistency(says(small, cut=False), IMAGES)
 
 
 @pytest.mark.parametrize(("wrong", "message"), WRONG_TARGETS)
 def test_no_score_takes_targets_that_do_not_fit(wrong: Any, message: str) -> None:
     target = {**TARGET, **wrong}
-    for kind in ("mask", "box"):
+    for kind in ("mask",) if "masks" in wrong else ("mask", "box"):
         with pytest.raises((ValueError, TypeError), match=message):
             average_precision([WITH_MASK], [target], kind)  # type: ignore[arg-type]
         with pytest.raises((ValueError, TypeError), match=message):
-            worst_shift_average_precision(lambda shown: [WITH_MASK] * len(shown), [(IMAGES[0], target)], kind)  # type: ignore[arg-type]
+            worst_shift_average_precision(says(WITH_MASK), [(IMAGES[0], target)], kind)  # type: ignore[arg-type]
     with pytest.raises((ValueError, TypeError), match=message):
-        measure_detector(lambda shown: [WITH_MASK] * len(shown), [(IMAGES[0], target)], {"": (1,)})
+        measure_detector(says(WITH_MASK), [(IMAGES[0], target)], {"": (1,)})
+
+
+@pytest.mark.parametrize("masks", [wrong["masks"] for wrong, _ in WRONG_COLUMNS if "masks" in wrong])
+def test_scores_of_boxes_look_at_no_mask(masks: Tensor) -> None:
+    odd, plain = says({**ONE, "masks": masks}, cut=False), says(ONE, cut=False)
+    assert average_precision([{**ONE, "masks": masks}], [{**TARGET, "masks": masks}], "box").value == 1
+    assert instance_consistency(odd, IMAGES, "box") == instance_consistency(plain, IMAGES, "box")
+    worst = [worst_shift_average_precision(one, [(IMAGES[0], TARGET)], "box") for one in (odd, plain)]
+    assert worst[0] == worst[1]
+
+
+def test_the_worst_shift_of_masks_needs_no_boxes() -> None:
+    def find(shown: list[Tensor]) -> list[dict[str, Tensor]]:
+        each = {name: ONE[name] for name in ("labels", "scores")}
+        return [{**each, "masks": (image[:1] > 0.5)[None].float()} for image in shown]
+
+    image, target = MASK[0].expand(3, -1, -1), {name: TARGET[name] for name in ("labels", "masks")}
+    assert worst_shift_average_precision(find, [(image, target)]).value == 1
 
 
 def test_crowds_may_be_numbers_or_bools_in_a_list() -> None:

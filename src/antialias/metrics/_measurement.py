@@ -174,12 +174,11 @@ def _mean(measurement: Measurement) -> Score:
     return replace(score, spread=float(draws.std()) if len(draws) > 1 else None)
 
 
-def _value_of_mean(measurement: Measurement) -> float:
-    rows = measurement.rows if measurement.rows.ndim < 2 else measurement.rows.nanmean(1)
-    return float(rows.double().nanmean())
-
-
-_STATISTICS = {"mean": Statistic(_mean, _value_of_mean)}
+_STATISTICS = {
+    "mean": Statistic(
+        _mean, lambda one: float((one.rows.nanmean(1) if one.rows.ndim > 1 else one.rows).double().nanmean())
+    )
+}
 
 
 def register_statistic(name: str, statistic: Statistic) -> None:

@@ -116,7 +116,7 @@ def test_probabilities_count_above_one_half() -> None:
             {"masks": torch.zeros(3, 4, 4)},
             {},
             "mask",
-            r"masks of one picture are \(4, 4\) in the output and \(24, 24\) in the target\. Use one size\.",
+            r"masks of the output are 4x4 and the picture is 24x24\. Use masks of the picture's size\.",
         ),
     ],
 )

@@ -127,3 +127,11 @@ def test_the_number_of_pictures_is_known_beforehand_where_it_can_be(noise: Tenso
 
 def test_the_number_of_pictures_of_a_generator_is_unknown(noise: Tensor) -> None:
     assert ImageStream(_generator(noise)).total == 0
+
+
+def test_a_batch_with_one_label_for_all_is_refused(constant: Model, noise: Tensor) -> None:
+    for label in (3, torch.tensor(3)):
+        with pytest.raises(TypeError, match=r"the iterable gave 7 pictures and one .*3.*\. Yield as many of both\."):
+            accuracy(constant, [(noise, label)])
+    with pytest.raises(ValueError, match=r"the iterable gave 7 pictures and 6 labels\. Yield as many of both\."):
+        accuracy(constant, [(noise, torch.zeros(6))])

@@ -30,7 +30,12 @@ class _PairMetric(ScoreMetric):
         Raises:
             ValueError: the shapes differ or are not those above.
         """
-        self.keep(type(self).formula(*_as_pairs(first, second)), counts)
+        if first.shape != second.shape or first.ndim not in (2, 3):
+            shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
+            raise ValueError(f"the logits of the pairs are {shapes}. Pass two of (N, K) or (N, P, K).")
+        if first.ndim == 2:
+            first, second = first[:, None], second[:, None]
+        self.keep(type(self).formula(first, second), counts)
 
 
 class ClassificationConsistency(_PairMetric):
@@ -166,13 +171,6 @@ class Agreement(ScoreMetric):
         """Add pictures by the logits `(N, K)` of the network and logits or probabilities `(N, K)` of the reference."""
         _check_ndim(logits, "(N, K)", 2)
         self.keep(_formulas.same_answer(logits, reference.to(logits.device)))
-
-
-def _as_pairs(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    if first.shape != second.shape or first.ndim not in (2, 3):
-        shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
-        raise ValueError(f"the logits of the pairs are {shapes}. Pass two of (N, K) or (N, P, K).")
-    return (first[:, None], second[:, None]) if first.ndim == 2 else (first, second)
 
 
 def _check_ndim(logits: Tensor, wanted: str, ndim: int) -> None:

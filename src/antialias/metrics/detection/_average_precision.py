@@ -90,11 +90,6 @@ def match(output: Detections, target: Detections, kind: Kind, thresholds: Tensor
     size = size_of(target) or size_of(output)
     output = checked_instances(output, "output", kind, size)
     target = checked_instances(target, "target", kind, size)
-    if kind == "mask" and output["masks"].shape[1:] != target["masks"].shape[1:]:
-        shapes = [tuple(values["masks"].shape[1:]) for values in (output, target)]
-        raise ValueError(
-            f"masks of one picture are {shapes[0]} in the output and {shapes[1]} in the target. Use one size."
-        )
     image, labels, scores = int(target["image_id"]), target["labels"], output["scores"]
     crowd = target["iscrowd"].bool() if "iscrowd" in target else torch.zeros(len(labels), dtype=torch.bool)
     # In the order of falling score, of each class the first hundred.

@@ -25,7 +25,7 @@ def checked_instances(
         values: Columns by name; what is not known here is passed on.
         role: `"output"`, which has `scores`, or `"target"`.
         kind: `"mask"` or `"box"`: which regions there must be.
-        size: Height and width of the image, for masks of no instance.
+        size: Height and width of the image, where that is known.
 
     Raises:
         TypeError: A column holds no numbers.
@@ -43,6 +43,8 @@ def checked_instances(
             f"the {role} of a picture has label {int(labels.min())}. Use classes from 0, iscrowd=1 for what is ignored."
         )
     columns: dict[str, Tensor] = {**values, "labels": labels}
+    if kind == "box":
+        columns.pop("masks", None)  # of any size, for no score of boxes looks at them
     if "iscrowd" in values:
         columns["iscrowd"] = _whole(values["iscrowd"], "iscrowd", role)
         if not bool(torch.isin(columns["iscrowd"], torch.tensor([0, 1])).all()):
@@ -59,7 +61,7 @@ def checked_instances(
                 f"the target of a picture has the box {boxes[(boxes[:, 2:] < boxes[:, :2]).any(1)][0].tolist()}, which "
                 "ends before it begins. Use x1, y1, x2, y2."
             )
-    if "masks" in values:
+    if "masks" in columns:
         columns["masks"] = _masks(values["masks"], role, size)
     for name in ("scores", "boxes", "masks", "iscrowd"):
         if name in columns and (name != "scores" or role == "output") and len(columns[name]) != len(labels):
@@ -99,6 +101,11 @@ def _masks(values: Any, role: str, size: tuple[int, int] | None) -> Tensor:
         return masks.new_zeros(0, *(size or (0, 0)))
     if masks.ndim != 3:
         raise ValueError(f"masks of the {role} have shape {tuple(masks.shape)}. Use (M, H, W) or (M, 1, H, W).")
+    if size is not None and masks.shape[1:] != size:
+        raise ValueError(
+            f"masks of the {role} are {masks.shape[1]}x{masks.shape[2]} and the picture is {size[0]}x{size[1]}. "
+            "Use masks of the picture's size."
+        )
     if masks.is_floating_point() and masks.numel():
         low, high = (float(bound) for bound in masks.aminmax())
         if not -1e-3 <= low <= high <= 1 + 1e-3:

@@ -78,7 +78,11 @@ def targets_of(sample: Sample, kind: Kind) -> Detections:
         raise ValueError(f"picture {sample.index} has no instances. Pass an iterable of (image, target).")
     target = {"image_id": torch.tensor(sample.index), **sample.target}
     height, width = sample.pixels.shape[-2:]
-    return checked_instances(target, "target", kind, (height, width))
+    checked = checked_instances(target, "target", kind, (height, width))
+    if kind == "box" and "masks" in target:
+        # Where there is a mask, it says what a window leaves of an object.
+        checked["masks"] = checked_instances(target, "target", "mask", (height, width))["masks"]
+    return checked
 
 
 def worst_name(kind: Kind, at: float | None) -> str:
@@ -117,7 +121,9 @@ def shifted(image: Tensor, target: Detections, y: int, x: int, free: int) -> tup
     """
     corner, size = (free + y, free + x), [side - 2 * free for side in image.shape[-2:]]
     left = Instances.within(target, corner, size)
-    visible = (left["boxes"][:, 2:] > left["boxes"][:, :2]).all(dim=1)
+    visible = torch.ones(len(target["labels"]), dtype=torch.bool)
+    if "boxes" in target:
+        visible = (left["boxes"][:, 2:] > left["boxes"][:, :2]).all(dim=1)
     if "masks" in target:
         visible = visible & left["masks"].flatten(1).any(dim=1)
     window = image[:, corner[0] : corner[0] + size[0], corner[1] : corner[1] + size[1]]

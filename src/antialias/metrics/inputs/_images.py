@@ -148,6 +148,8 @@ def _batches(images: Images) -> Iterator[tuple[Tensor, Any]]:
             raise ValueError(f"the iterable gave {shape}, not a tensor (N, 3, H, W). Yield images or (images, labels).")
         if pixels.ndim == 3:
             pixels, targets = pixels[None], None if targets is None else [targets]
+        elif targets is not None and not (isinstance(targets, Sized) and getattr(targets, "ndim", 1)):
+            raise TypeError(f"the iterable gave {len(pixels)} pictures and one {targets!r}. Yield as many of both.")
         elif targets is not None and len(targets) != len(pixels):
             raise ValueError(
                 f"the iterable gave {len(pixels)} pictures and {len(targets)} labels. Yield as many of both."

@@ -215,16 +215,12 @@ def _place(image: Tensor, canvas: int, y: int, x: int, fill: str) -> Tensor:
     if fill == "black":
         return F.pad(image, margins)
     if fill == "inpaint":
-        return _diffused(F.pad(image[None], margins, mode="replicate")[0], image, y, x)
+        placed = F.pad(image[None], margins, mode="replicate")[0]
+        for _ in range(64):
+            placed = F.avg_pool2d(F.pad(placed[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
+            placed[:, y : y + height, x : x + width] = image
+        return placed
     raise ValueError(f'fill="{fill}" is unknown. Use "black" or "inpaint".')
-
-
-def _diffused(canvas: Tensor, image: Tensor, y: int, x: int, passes: int = 64) -> Tensor:
-    height, width = image.shape[-2:]
-    for _ in range(passes):
-        canvas = F.avg_pool2d(F.pad(canvas[None], (1, 1, 1, 1), mode="replicate"), 3, 1)[0]
-        canvas[:, y : y + height, x : x + width] = image
-    return canvas
 
 
 def scaled_on_black(image: Tensor, sizes: Sequence[int], canvas: int) -> Tensor:
