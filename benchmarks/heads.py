@@ -58,8 +58,9 @@ def rows(runs: Path) -> Iterator[dict[str, object]]:
     reference = seeds.runs_of(runs, REFERENCE)
     for method in METHODS:
         if found := seeds.runs_of(runs, method):
-            side = found[0].config.window
-            model = load(seeds.folder_of(runs, method, found[0].config.seed) / "model.safetensors").eval()
+            config = TrainConfig.from_dict(found[0].training)
+            side = config.window
+            model = load(seeds.folder_of(runs, method, config.seed) / "model.safetensors").eval()
             cost = inspect(model, torch.zeros(1, 3, side, side))
             for name in SCORES:
                 of, plain = ([run.scores[name] for run in each] for each in (found, reference))
