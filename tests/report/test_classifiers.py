@@ -113,3 +113,15 @@ def test_pictures_need_not_be_square(size: tuple[int, int]) -> None:
     report = measure({"one": brightness}, torch.rand(4, 3, *size), pictures=1)
     assert cell(report, "one", "top1_change") is not None
     assert (report.viewers[0].image.height, report.viewers[0].image.width) == size
+
+
+def test_networks_of_other_classes_do_not_agree_and_it_is_said() -> None:
+    def three(x: Tensor) -> Tensor:
+        return torch.cat([corner(x), corner(x)[:, :1]], 1)
+
+    given = {"labels": torch.ones(12).long(), "class_names": ["a", "b"]}
+    report = measure({"two": corner, "three": three}, stripes(12), pictures=1, **given)
+    assert report.table is not None
+    assert {"accuracy", "agreement"}.isdisjoint(column.key for column in report.table.columns)
+    assert report.reproduction.caveats[0].startswith("The networks have different classes, so that there is no agree")
+    assert report.viewers[0].traces[0].labels[0] == "class 0"

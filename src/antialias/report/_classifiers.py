@@ -75,12 +75,15 @@ def measure(
     names = [f"picture {i + 1}" for i in range(pictures)] if isinstance(pictures, int) else list(pictures)
     normalize = options.get("normalize", "model")
     first = tuple(islice(ImageStream(images, labels, options.get("resize")), max(len(names), 1)))
-    classes = class_probabilities(next(iter(networks.values())), first[0].batch, normalize).shape[1]
-    fits = class_names is None or len(class_names) == classes
+    counts = {class_probabilities(model, first[0].batch, normalize).shape[1] for model in networks.values()}
+    same = len(counts) == 1
+    fits = same and (class_names is None or {len(class_names)} == counts)
     if not fits or class_names is None:
-        class_names = imagenet_labels() if classes == IMAGENET_CLASSES else None
+        class_names = imagenet_labels() if counts == {IMAGENET_CLASSES} else None
     labelled = fits and first[0].label is not None
-    comparison = compare_classifiers(networks, images, labels=labels, labelled=labelled, seed=seed, **options)
+    comparison = compare_classifiers(
+        networks, images, labels=labels, labelled=labelled, agreement=same, seed=seed, **options
+    )
     count = comparison.baseline.score("top1_change").images
     shown = dict(zip(names, first, strict=False))
     viewers = []
@@ -88,7 +91,8 @@ def measure(
         truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
         viewer = shift_viewer(networks, picture.pixels, name, class_names=class_names, truth=truth, normalize=normalize)
         viewers.append(viewer)
-    caveats = ["Intervals are over pictures; they say nothing about another training of the same network."]
+    caveats = [] if same else ["The networks have different classes, so that there is no agreement between them."]
+    caveats += ["Intervals are over pictures; they say nothing about another training of the same network."]
     if not labelled:
         caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
     return Report(
@@ -116,6 +120,7 @@ def compare_classifiers(
     *,
     labels: Tensor | None = None,
     labelled: bool = True,
+    agreement: bool = True,
     seed: int = 0,
     **options: Unpack[Options],
 ) -> Comparison:
@@ -126,6 +131,7 @@ def compare_classifiers(
         images: Floats in [0, 1] `(N, 3, H, W)`, or a loader of them that can be read again.
         labels: Classes `(N,)`, where the loader does not give them.
         labelled: Whether the labels are of the networks' classes, so that there is an accuracy.
+        agreement: Whether the networks are of the same classes, so that they can agree with the first.
         seed: Chooses the windows.
         **options: As those of `measure`.
 
@@ -138,13 +144,13 @@ def compare_classifiers(
     """
     names = SCORES if labelled else SCORES[1:]
     baseline = next(iter(networks.values()))
-    passes = len(networks) * (len(names) - 1 + len(DIRECTIONS)) + len(networks) - 1
+    passes = len(networks) * (len(names) - 1 + len(DIRECTIONS)) + (len(networks) - 1) * agreement
     if (progress := options.get("progress")) is not None:
         options["progress"] = ImageCount(progress, passes)
     square = next(iter(ImageStream(images, labels, options.get("resize")))).batch
     entries = []
     for name, model in networks.items():
-        reference = None if model is baseline else baseline
+        reference = baseline if agreement and model is not baseline else None
         scores = classifier_scores(model, images, labels, names=names, seed=seed, reference=reference, **options)
         curves = [flip_rate(model, images, direction=direction, seed=seed, **options) for direction in DIRECTIONS]
         cost = cost_of_classifier(model, square, options.get("normalize", "model"))
