@@ -23,11 +23,12 @@ from antialias.data import (
 )
 from antialias.data._classes import ClassMismatch, in_order, match_classes
 from antialias.data.detection import ClassSplit
+from antialias.metrics import average_precision
 
-from .test_cityscapes import _layout as cityscapes_layout
-from .test_coco import _content as coco_content
-from .test_coco import _layout as coco_layout
-from .test_voc import _layout as voc_layout
+from .detection.test_coco import _content as coco_content
+from .detection.test_coco import _layout as coco_layout
+from .segmentation.test_cityscapes import _layout as cityscapes_layout
+from .segmentation.test_voc import _layout as voc_layout
 
 
 def _write(root: Path, *names: str) -> Path:
@@ -144,6 +145,25 @@ def test_cocos_splits_share_names_not_ids(tmp_path: Path) -> None:
     assert train.class_mismatch is test.class_mismatch is None
     own = open_data(f"coco:{root}", "test", want="instances", classes=("bird", "cat", "dog"))
     assert (own.classes, own.annotated(0).labels.tolist()) == (("bird", "cat", "dog"), [0, 0])
+
+
+@pytest.mark.parametrize("kind", ["mask", "box"])
+def test_a_detector_that_is_right_is_right_whatever_the_ids_of_the_other_split(tmp_path: Path, kind: Any) -> None:
+    root = _coco(tmp_path, [(1, "cat"), (2, "dog"), (3, "bird")], [(9, "bird"), (1, "dog"), (2, "cat")])
+    number = {name: label for label, name in enumerate(CocoInstances(root).classes)}
+    data = CocoInstances(root, "test")
+    items = [data.annotated(index) for index in range(len(data))]
+    targets = [{"boxes": i.boxes, "labels": i.labels, "masks": i.masks, "iscrowd": i.crowd} for i in items]
+    outputs = [
+        {
+            "boxes": item.boxes[~item.crowd],
+            "masks": item.masks[~item.crowd],
+            "labels": torch.full((int((~item.crowd).sum()),), number["bird"]),
+            "scores": torch.ones(int((~item.crowd).sum())),
+        }
+        for item in items
+    ]
+    assert average_precision(outputs, targets, kind).value == 1
 
 
 def test_a_category_of_one_of_cocos_splits_is_named(tmp_path: Path) -> None:

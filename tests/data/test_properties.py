@@ -27,8 +27,8 @@ from pycocotools import mask as rle
 
 from antialias.data import Cityscapes, CocoInstances, ImageFolder, VocSegmentation, open_data
 
-from .test_orientation import exif, xmp
-from .test_values import chunk, write_png
+from .images.test_orientation import exif, xmp
+from .images.test_values import chunk, write_png
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

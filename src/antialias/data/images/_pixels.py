@@ -29,6 +29,8 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".webp", ".
 
 R = TypeVar("R")
 
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
 
 def image_size(file: Path) -> tuple[int, int]:
     """Return an upright image's height and width without decoding it, and make sure that the file is whole.
@@ -149,9 +151,15 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
     except UnusableFile:
         raise
     except Exception as error:  # decoders raise whatever their parsers run into
-        unknown = isinstance(error, image.UnidentifiedImageError)
-        why = f"is not a readable picture ({'of no known format' if unknown else error})"
-        reason = why if file.stat().st_size else "is empty"
+        why = str(error)
+        if isinstance(error, image.UnidentifiedImageError):
+            tiff = file.read_bytes()[:4] in _TIFF
+            why = (
+                "a TIFF that is cut short, or of numbers or channels that PIL does not read"
+                if tiff
+                else "of no known format"
+            )
+        reason = f"is not a readable picture ({why})" if file.stat().st_size else "is empty"
         raise UnusableFile(file, reason, "Remove or replace it.") from error
 
 

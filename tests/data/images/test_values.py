@@ -17,6 +17,7 @@ from antialias.data import ImageFolder
 from antialias.data.images import Fault, image_size, read_class_ids, read_image, value_or_fault
 from antialias.data.segmentation._mask_files import ImageAndMask, MaskFiles
 
+UNREAD = "it is not a readable picture (a TIFF that is cut short, or of numbers or channels that PIL does not read)"
 IDS = np.random.default_rng(0).integers(0, 2, (5, 11))
 
 
@@ -76,7 +77,7 @@ def test_a_tiff_holds_the_ids_that_were_written(tmp_path: Path, order: str, phot
     if isinstance(answer, Fault):  # PIL reads few of those whose 0 is white, and no unsigned 32 bits in this order
         assert photometric == "miniswhite" or (type, order) == ("u4", ">")
         assert type not in ("bool", "u1")
-        assert answer.reason == "it is not a readable picture (of no known format)"
+        assert answer.reason == UNREAD
     else:
         assert answer.tolist() == ids.astype(int).tolist()
 
@@ -197,6 +198,15 @@ def test_numbers_without_a_rule_are_refused_by_name(tmp_path: Path, kind: str) -
         assert value_or_fault(read, file) == Fault(str(file), reason)
     with pytest.raises(ValueError, match=f"a.tif: {reason}"):
         ImageFolder(tmp_path)
+
+
+def test_a_tiff_of_several_floats_a_pixel_is_refused_by_name(tmp_path: Path) -> None:
+    for order in ("<", ">"):
+        tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 7, 3), np.float32), photometric="rgb", byteorder=order)
+        reason = (
+            "it is not a readable picture (a TIFF that is cut short, or of numbers or channels that PIL does not read)"
+        )
+        assert value_or_fault(image_size, tmp_path / "a.tif") == Fault(str(tmp_path / "a.tif"), reason)
 
 
 def test_every_depth_of_a_grey_png_is_shown_alike(tmp_path: Path) -> None:
