@@ -102,12 +102,12 @@ def learning(case: Case) -> Callable[[], float]:
 def rows(folder: Path, rounds: int) -> Iterator[dict[str, Any]]:
     """Yield the table's rows, a line printed for each."""
     for case in cases(folder):
-        contenders = {f"{workers} workers": loading(case, workers) for workers in (0, 1, 2)} | {"step": learning(case)}
-        found: dict[str, list[float]] = {name: [] for name in contenders}
+        loops = {f"{workers} workers": loading(case, workers) for workers in (0, 1, 2)} | {"step": learning(case)}
+        times: dict[str, list[float]] = {name: [] for name in loops}
         for _ in range(rounds):
-            for name, measured in contenders.items():
-                found[name].append(measured())
-        medians = {name: round(statistics.median(values), 1) for name, values in found.items()}
+            for name, measured in loops.items():
+                times[name].append(measured())
+        medians = {name: round(statistics.median(values), 1) for name, values in times.items()}
         model = case.config.model or task_named(case.config.task).default_model
         row = {"data": case.name, "model": model, "window": case.config.window, "batch_size": case.config.batch_size}
         print(row, medians, flush=True)
@@ -121,10 +121,10 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_pictures(Path(folder))
-        found: list[dict[str, Any]] = []
+        table: list[dict[str, Any]] = []
         for row in rows(Path(folder), args.rounds):
-            found.append(row)
-            seeds.write(args.out, found)
+            table.append(row)
+            seeds.write(args.out, table)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def _draw_targets(results: Sequence[TargetResult]) -> Any:
     _set_logarithmic(axes, [0.125, 0.25, 0.5, 1, 2, 4, 8])
     axes.set(xlim=(min(0.3, *shares) / 1.2, max(2.0, *shares) * 1.2), ylim=(len(results) - 0.4, -0.6))
     axes.set_yticks(rows, [f"{each.target.title}: {each.ratio:.2f} ({each.target.bound})" for each in results])
-    axes.set_title("kept < target > missed", fontsize=9)
+    axes.set_title("met < target > missed", fontsize=9)
     axes.set_xlabel("ratio / target; ticks are limits")
     return figure
 

@@ -51,7 +51,14 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
 
 
 def pad_adjoint(grad_y: Tensor, x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode) -> Tensor:
-    """Add the border of `grad_y` to the samples of `x` it came from: the gradient of `pad`, itself differentiable."""
+    """Add the border of `grad_y` to the samples of `x` it came from: the gradient of `pad`, itself differentiable.
+
+    Args:
+        grad_y: Gradient of the padded maps.
+        x: The maps that were padded.
+        amounts: `(before, after)` in samples for each spatial dimension, as in `pad`.
+        mode: How the border was continued.
+    """
     if mode == "reflect" and len(amounts) == 2 and _torch_can(x.shape[2:], amounts, mode):
         sides = [side for pair in reversed(amounts) for side in pair]
         like = torch.empty_like(x, memory_format=memory_format_of(grad_y))  # or grad_y would be turned, at length

@@ -85,12 +85,14 @@ def adaptive_layer(shape: Shape, *, compilers: bool = False) -> Implementations:
             tensor.uniform_(0.5, 1.5, generator=generator)
     forms = {"full resolution": FullResolution(layer), "strided reference": StridedReference(layer), "antialias": layer}
     x, x_last = noise(*shape), noise(*shape, layout="channels last")
-    made = {name: Implementation(form, (x,), BOTH_PASSES, "filter") for name, form in forms.items()}
-    made["predictor alone"] = Implementation(PredictorOnly(layer), (x,), BOTH_PASSES)
-    made["antialias, channels last"] = Implementation(layer, (x_last,), BOTH_PASSES, "filter")
+    implementations = {name: Implementation(form, (x,), BOTH_PASSES, "filter") for name, form in forms.items()}
+    implementations["predictor alone"] = Implementation(PredictorOnly(layer), (x,), BOTH_PASSES)
+    implementations["antialias, channels last"] = Implementation(layer, (x_last,), BOTH_PASSES, "filter")
     if compilers:
-        made |= {f"{name}, compiled": compiled(made[name]) for name in ("full resolution", "strided reference")}
-    return made
+        implementations |= {
+            f"{name}, compiled": compiled(implementations[name]) for name in ("full resolution", "strided reference")
+        }
+    return implementations
 
 
 def adaptive_filter(shape: Shape, *, layout: str) -> Implementations:
@@ -107,8 +109,8 @@ def fixed_blur(shape: Shape, *, layout: str, mode: PaddingMode) -> Implementatio
     """The fixed 3x3 blur of stride 2: the installed peers' and ours, and a copy of as many bytes."""
     blurs = {**peer_blurs(shape.channels, mode), "antialias": BlurPool2d(shape.channels, padding_mode=mode)}
     x = noise(*shape, layout=layout)
-    made = {name: Implementation(blur, (x,), BOTH_PASSES, "blur") for name, blur in blurs.items()}
-    return {**made, "same bytes copied": Implementation(CopySameBytes((2, 2)), (x,), BOTH_PASSES)}
+    implementations = {name: Implementation(blur, (x,), BOTH_PASSES, "blur") for name, blur in blurs.items()}
+    return {**implementations, "same bytes copied": Implementation(CopySameBytes((2, 2)), (x,), BOTH_PASSES)}
 
 
 # What changes along each scaling curve, by the size that is drawn: sizes of the maps, or options of the filter.
@@ -123,10 +125,10 @@ SCALED: dict[str, dict[int, dict[str, int]]] = {
 
 def adaptive_filter_scaled(shape: Shape, *, variable: str) -> Implementations:
     """Our adaptive filter at several sizes of one `variable`, a key of `SCALED`."""
-    made = {}
+    implementations = {}
     for size, changes in SCALED[variable].items():
         options = {"groups": GROUPS, "kernel_size": 3, **shape._asdict(), **changes}
         groups, kernel_size = options.pop("groups"), options.pop("kernel_size")
         inputs = maps_and_logits(Shape(**options), groups, kernel_size)
-        made[str(size)] = Implementation(AdaptiveFilter(kernel_size), inputs, BOTH_PASSES)
-    return made
+        implementations[str(size)] = Implementation(AdaptiveFilter(kernel_size), inputs, BOTH_PASSES)
+    return implementations

@@ -31,13 +31,20 @@ def evaluation(shape: Shape, *, base: str, peer: str, layout: str) -> Implementa
     published = _replaced(copy.deepcopy(networks["adaptive k3 G8"]), AdaptiveBlurPool2d, FullResolution)
     for network in networks.values():
         network.to(memory_format=LAYOUTS[layout])
-    made = {name: Implementation(network, (x,)) for name, network in networks.items()}
-    made["adaptive k3 G8"] = Implementation(networks["adaptive k3 G8"], (x,), computes="adaptive")
-    return {**made, "full resolution": Implementation(published, (x,), (), "adaptive")}
+    implementations = {name: Implementation(network, (x,)) for name, network in networks.items()}
+    implementations["adaptive k3 G8"] = Implementation(networks["adaptive k3 G8"], (x,), computes="adaptive")
+    return {**implementations, "full resolution": Implementation(published, (x,), (), "adaptive")}
 
 
 def training(shape: Shape, *, base: str, peer: str, layout: str) -> Implementations:
-    """A training step of the same networks, with the same arguments as `evaluation`."""
+    """A training step of the same networks.
+
+    Args:
+        shape: Shape of the images.
+        base: Name of the network that is converted.
+        peer: Name of another package's network with a fixed blur; none if empty.
+        layout: One of `LAYOUTS`.
+    """
     x = noise(*shape, layout=layout)
     networks = {name: net.to(memory_format=LAYOUTS[layout]) for name, net in _plain_and_converted(base, peer).items()}
     return {name: Implementation(network, (x,), ("training step",)) for name, network in networks.items()}

@@ -75,8 +75,9 @@ def measure(benchmark: Benchmark, rounds: int = 7, rates: Rates | None = None, *
     """
     if rounds < 3:
         raise ValueError(f"rounds={rounds} gives no quartiles. Use 3 or more.")
-    made, threads = benchmark.make(benchmark.shape), torch.get_num_threads()
-    implementations = made if device == "cpu" else {name: each.to(device) for name, each in made.items()}
+    implementations, threads = benchmark.make(benchmark.shape), torch.get_num_threads()
+    if device != "cpu":
+        implementations = {name: each.to(device) for name, each in implementations.items()}
     torch.set_num_threads(benchmark.threads or threads)
     try:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):

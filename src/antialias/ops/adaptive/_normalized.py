@@ -41,7 +41,15 @@ class Normalized(NamedTuple):
 
 
 def blur_of_normalized(x: Tensor, logits: Tensor, source: Normalized, backend: Backend, *settings: Any) -> Tensor:
-    """Filter as `backend` does with these `settings`; keep the logits' source for the backward pass, not them."""
+    """Filter as `backend` does; keep the logits' source for the backward pass, not them.
+
+    Args:
+        x: Maps `(N, C, H, W)`.
+        logits: What `source` gives.
+        source: What a BatchNorm made the logits of.
+        backend: One that has `gradients`.
+        settings: Those of `Settings`.
+    """
     return _Blur.apply(x, logits, *source, backend, settings)
 
 

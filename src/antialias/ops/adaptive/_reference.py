@@ -47,7 +47,17 @@ def filter_weights(logits: Tensor, kernel_size: int, normalize: Normalize = "gro
 def reference(
     x: Tensor, logits: Tensor, kernel_size: int, stride_h: int, stride_w: int, joint: bool, padding_mode: PaddingMode
 ) -> Tensor:
-    """Filter as `adaptive_blur2d` says: a weighted sum of shifted maps, a tap at a time."""
+    """Filter as `adaptive_blur2d` says: a weighted sum of shifted maps, a tap at a time.
+
+    Args:
+        x: Maps `(N, C, H, W)`.
+        logits: Filter logits `(N, G*k*k, H', W')`.
+        kernel_size: The first of `Settings`, as are the others.
+        stride_h: Rows per kept row.
+        stride_w: Columns per kept column.
+        joint: The taps of all groups sum to one, not those of each.
+        padding_mode: How the border is continued.
+    """
     precise = torch.promote_types(x.dtype, torch.float32)
     weights = filter_weights(logits.to(precise), kernel_size, "joint" if joint else "group")
     x_pad = pad(x, [(kernel_size // 2, kernel_size // 2)] * 2, padding_mode).to(precise)

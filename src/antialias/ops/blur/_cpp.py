@@ -34,7 +34,14 @@ def why_not(x: Tensor, taps: Sequence[Tensor] | Tensor) -> list[str]:
 
 
 def run(x: Tensor, taps: Sequence[Tensor], stride: tuple[int, int], mode: PaddingMode) -> Tensor:
-    """Filter maps with the product of two rows of taps."""
+    """Filter maps with the product of two rows of taps.
+
+    Args:
+        x: Maps `(N, C, H, W)`.
+        taps: The two rows.
+        stride: Samples per kept sample, one number a dimension.
+        mode: How the border is continued.
+    """
     rows, columns = (row if row.dtype in _library.DTYPES else row.to(x.dtype) for row in taps)
     return torch.ops.antialias.blur2d(x, rows, columns, *stride, mode)
 

@@ -14,7 +14,14 @@ _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
 def reference(x: Tensor, taps: Tensor | Sequence[Tensor], stride: tuple[int, ...], mode: PaddingMode) -> Tensor:
-    """Filter with one depthwise convolution."""
+    """Filter with one depthwise convolution.
+
+    Args:
+        x: Maps `(N, C, *spatial)`.
+        taps: The filter, or a row of taps for each dimension.
+        stride: Samples per kept sample, one number a dimension.
+        mode: How the border is continued.
+    """
     kernel = taps if isinstance(taps, Tensor) else reduce(lambda kernel, row: kernel[..., None] * row, taps)
     x_pad = pad(x, [((k - 1) // 2, k // 2) for k in kernel.shape], mode)
     channels = x.shape[1]

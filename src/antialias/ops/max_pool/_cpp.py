@@ -26,7 +26,15 @@ def why_not(x: Tensor, kernel_size: _Pair, padding: _Pair) -> list[str]:
 
 
 def run(x: Tensor, kernel_size: _Pair, padding: _Pair, dilation: _Pair, overhang: _Pair) -> Tensor:
-    """Pool maps."""
+    """Pool maps.
+
+    Args:
+        x: Maps `(N, C, H, W)`.
+        kernel_size: Rows and columns of the window.
+        padding: Rows and columns on each side that never win.
+        dilation: Distance of the window's samples.
+        overhang: Further rows and columns at the end that never win.
+    """
     sizes = zip(x.shape[2:], kernel_size, padding, dilation, overhang, strict=True)
     height, width = (size + 2 * p + more - d * (k - 1) for size, k, p, d, more in sizes)
     return torch.ops.antialias.max_pool2d(x, height, width, *kernel_size, *padding, *dilation)
