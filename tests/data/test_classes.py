@@ -64,6 +64,13 @@ def test_a_test_split_without_some_classes_is_numbered_alike_without_a_warning(t
     assert data.class_mismatch.missing == ("a", "b")
 
 
+def test_a_test_split_opened_by_its_own_folder_is_numbered_alike(tmp_path: Path) -> None:
+    root = _write(tmp_path, "train/a", "train/b", "train/c", "val/c", "other/c")
+    assert _labels(ImageFolder(root / "val", size=8)) == {"c": 2}
+    assert ImageFolder(root / "other", size=8).classes == ("c",)
+    assert ImageFolder(root / "train", size=8).classes == ("a", "b", "c")
+
+
 def test_a_network_s_own_order_comes_first(tmp_path: Path) -> None:
     root = _write(tmp_path, "train/a", "train/b", "val/b", "val/a")
     for split in ("train", "test"):

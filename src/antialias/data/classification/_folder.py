@@ -37,7 +37,8 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
 
     A class is a folder with an image somewhere in it. Hidden folders and files are not looked at. Classes are sorted by
     name, and by number, with a warning, where all names are numbers and that makes a difference. The test split has the
-    training split's numbers; a class that only the test split has comes behind them, with a warning.
+    training split's numbers, also where `root` is that split's own folder beside `train`; a class that only the test
+    split has comes behind them, with a warning.
 
     Args:
         root: The folder.
@@ -74,9 +75,10 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
         if split == "all":
             parts, self.classes = {"unlabelled": folder}, ("unlabelled",)
         else:
-            parts, train = _class_folders(folder), root / "train"
+            inside = folder != root or root.name not in _FOLDERS["test"]
+            parts, train = _class_folders(folder), (root if inside else root.parent) / "train"
             reference, place = (None, "") if classes is None else ([plain_name(name) for name in classes], "classes=")
-            if classes is None and folder not in (root, train) and train.is_dir():
+            if classes is None and folder != train and train.is_dir():
                 reference, place = list(_class_folders(train)) or None, str(train)
             if classes is None and (order := reference or list(parts)) != sorted(order):
                 said = f"{place or folder}: its classes are numbers and sorted as such"
