@@ -9,17 +9,19 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from antialias.metrics import Score
-from antialias.models import TinyResNet, load
+from antialias.models import TinyResNet, load, name_classes_
 from antialias.nn import Fixed
-from antialias.results import Evaluation
+from antialias.results import Evaluation, EvaluationConfig
 from antialias.tasks import TrainConfig, evaluate, fit, is_main_process, network, process_group, task_named
 from antialias.tasks._task import _TASKS
 from antialias.tasks.classification._batches import CentralBatches
+from antialias.tasks.evaluation._partial_scores import fingerprint
 from antialias.tasks.training._lightning import RankSampler
 
 
@@ -164,6 +166,15 @@ def test_parts_of_an_earlier_version_are_refused(
     part.write_text(json.dumps(stored))
     with pytest.raises(ValueError, match="part-000000.json: 'accuracy' was measured by an earlier version.*Remove"):
         evaluate(model, small, partial=partial)
+
+
+def test_parts_belong_to_a_network_its_classes_and_all_settings() -> None:
+    model, config = TinyResNet(num_classes=2), EvaluationConfig()
+    changes: tuple[dict[str, Any], ...] = ({"multiple": 32}, {"window": 48}, {"on_broken": "skip"}, {"test_length": 9})
+    prints = {fingerprint(model, replace(config, **change)) for change in ({}, {"batch_size": 3}, *changes)}
+    assert len(prints) == 1 + len(changes)  # how many images are read at once changes no score
+    name_classes_(model, ("cat", "dog"))
+    assert fingerprint(model, config) not in prints
 
 
 def test_devices_are_asked_for_by_name() -> None:

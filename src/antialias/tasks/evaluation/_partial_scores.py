@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from antialias.metrics import Measurement
+from antialias.models import class_names
 from antialias.results import EvaluationConfig
 
 
@@ -62,9 +63,9 @@ class PartialScores:
 
 
 def fingerprint(model: nn.Module, config: EvaluationConfig) -> str:
-    """Return a hash of a network's tensors and of all settings that a score depends on."""
+    """Return a hash of a network's tensors and classes and of all settings that a score depends on."""
     settings = [config.task, config.data, config.image_side, config.window, config.test_length, config.on_broken]
-    settings += [config.size, config.masked_classes, config.detection_score, config.multiple]
+    settings += [config.size, config.masked_classes, config.detection_score, config.multiple, class_names(model)]
     result = hashlib.sha256(json.dumps(settings).encode())
     for name, tensor in model.state_dict().items():
         values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
