@@ -75,7 +75,11 @@ def pad_adjoint(grad_y: Tensor, x: Tensor, amounts: Sequence[tuple[int, int]], m
 
 
 def check_maps(x: Tensor, dims: int, mode: str) -> None:
-    """Raise `ValueError` unless `x` has `dims` spatial dimensions and `mode` is a padding mode."""
+    """Check that `x` has `dims` spatial dimensions and that `mode` is a padding mode.
+
+    Raises:
+        ValueError: One of them is not so.
+    """
     check_padding_mode(mode)
     if x.dim() != dims + 2:
         raise ValueError(
@@ -85,7 +89,11 @@ def check_maps(x: Tensor, dims: int, mode: str) -> None:
 
 
 def check_padding_mode(mode: str) -> None:
-    """Raise `ValueError` unless `mode` is a padding mode."""
+    """Check that `mode` is a padding mode.
+
+    Raises:
+        ValueError: It is none.
+    """
     if mode not in PADDING_MODES:
         raise ValueError(f"padding_mode={mode!r} is unknown. Use one of {', '.join(map(repr, PADDING_MODES))}.")
 

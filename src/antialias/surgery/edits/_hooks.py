@@ -114,5 +114,16 @@ class CropToPhase:
 
 
 def same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int:
-    """Return how much TensorFlow's "same" padding adds to `size` samples."""
+    """Return how much TensorFlow's "same" padding adds to `size` samples.
+
+    Args:
+        size: Number of samples.
+        kernel_size: Number of taps.
+        stride: Samples per kept sample.
+        dilation: Samples from one tap to the next.
+
+    Example:
+        >>> same_padding(7, 3, 2, 1), same_padding(8, 3, 2, 1)
+        (2, 1)
+    """
     return max((-(-size // stride) - 1) * stride + (kernel_size - 1) * dilation + 1 - size, 0)

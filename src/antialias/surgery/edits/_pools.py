@@ -18,7 +18,16 @@ from ._hooks import TracedAsLeaf, run
 def stride1_max_pool2d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
 ) -> Tensor:
-    """Max pool at stride 1; keeping every `stride`-th position gives the pool with `stride`."""
+    """Max pool at stride 1; keeping every `stride`-th position gives the pool with `stride`.
+
+    Args:
+        input: Maps `(N, C, H, W)`.
+        kernel_size: Sides of the window.
+        stride: That of the pool, which says where its last window lies; the window's sides if `None`.
+        padding: Rows and columns added on each side.
+        dilation: Samples from one of the window to the next.
+        ceil_mode: Let the last window hang over the end.
+    """
     over = _overhang(input, kernel_size, stride, padding, dilation) if ceil_mode else (0, 0)
     return max_pool2d(input, pair(kernel_size), pair(padding), pair(dilation), over)
 
@@ -35,6 +44,15 @@ def stride1_avg_pool2d(
     """Average pool at stride 1; keeping every `stride`-th position gives the pool with `stride`.
 
     A window that hangs over the end, as `ceil_mode` allows, divides by the positions it has.
+
+    Args:
+        input: Maps `(N, C, H, W)`.
+        kernel_size: Sides of the window.
+        stride: That of the pool, which says where its last window lies; the window's sides if `None`.
+        padding: Rows and columns added on each side.
+        ceil_mode: Let the last window hang over the end.
+        count_include_pad: Divide by the window's samples, those of the border included.
+        divisor_override: Divide by this.
     """
     if not ceil_mode:
         return F.avg_pool2d(input, kernel_size, 1, padding, False, count_include_pad, divisor_override)

@@ -55,7 +55,12 @@ def plan_polyphase(
     leaders = _leaders(graph, pairs, grids)
     left = [site for site, keeps in zip(sites, strided, strict=False) if keeps and site.action == "leave"]
     notes = [f"{site.name} keeps its stride: {site.reason}" for site in left]
-    notes += [*_indivisible(pairs, grids), *grids.notes]
+    for number, (candidate, site) in enumerate(pairs):
+        size = _size_before(number, pairs, grids)
+        if site.action == "filter" and any(n % s for n, s in zip(size, candidate.stride, strict=True)):
+            shape = "x".join(map(str, size))
+            notes.append(f"{site.name} subsamples a map of {shape}, no multiple of its stride {candidate.stride}")
+    notes += grids.notes
     edits = [*_shares(pairs, grids, leaders, notes), *_returns(graph, grids, leaders, notes)]
     sites = _without_scorers(sites, edits, config)
     if config.padding_mode == "circular":
@@ -68,14 +73,6 @@ def plan_polyphase(
     else:
         notes.append(f"borders are continued by padding_mode={config.padding_mode!r}, not 'circular'")
     return PolyphasePlan(tuple(sites), tuple(edits), tuple(dict.fromkeys(notes)))
-
-
-def _indivisible(pairs: Sequence[tuple[Candidate, Site]], grids: Grids) -> Iterator[str]:
-    for number, (candidate, site) in enumerate(pairs):
-        size = _size_before(number, pairs, grids)
-        if site.action == "filter" and any(n % s for n, s in zip(size, candidate.stride, strict=True)):
-            shape = "x".join(map(str, size))
-            yield f"{site.name} subsamples a map of {shape}, no multiple of its stride {candidate.stride}"
 
 
 def _size_before(number: int, pairs: Sequence[tuple[Candidate, Site]], grids: Grids) -> tuple[int, ...]:

@@ -70,7 +70,14 @@ class Rules:
 
 
 def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: nn.Module) -> tuple[Site, ...]:
-    """Decide what becomes of each candidate: one site for each, in their order."""
+    """Decide what becomes of each candidate: one site for each, in their order.
+
+    Args:
+        candidates: What keeps only some positions.
+        graph: The dataflow around them.
+        rules: What is to be replaced, and by what.
+        model: The network.
+    """
     taken = {name for name, module in model.named_modules() if CHILD in module._modules}
     sites: dict[Candidate, Site] = {}
     for candidate in candidates:
