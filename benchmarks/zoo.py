@@ -52,7 +52,7 @@ from torch.utils._pytree import tree_leaves
 
 import antialias as aa
 from antialias.nn import LAYERS
-from antialias.surgery import convert_, replay_
+from antialias.surgery import convert_, input_size, replay_
 
 OUT = Path(__file__).with_suffix(".csv")
 NETWORKS = Path(__file__).with_name("zoo_networks.csv")
@@ -175,14 +175,19 @@ class Case:
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
         """The smallest size that the network takes, and another one, odd if it takes that."""
-        _, height, width = aa.surgery.input_size(self.plain) or (3, 224, 224)
-        first = next(filter(self._takes, [(64, 96), (128, 160), (224, 224), (256, 256), (height, width)]), None)
+        first = next(filter(self._takes, [(64, 96), (128, 160), (224, 224), (256, 256), self.own_size]), None)
         if first is None:
-            raws = raw_outputs(self.plain, noise((height, width)))
-            raise ValueError(f"outputs of {height}x{width} are not finite: {[tuple(t.shape) for t in raws]}")
+            raws = raw_outputs(self.plain, noise(self.own_size))
+            raise ValueError(f"outputs for {self.own_size} are not finite: {[tuple(t.shape) for t in raws]}")
         rows, columns = first
         others = [(rows + 11, columns - 3), (rows + 32, columns), (rows + 64, columns + 64), (2 * rows, 2 * columns)]
         return [first, *list(filter(self._takes, others))[:1]]
+
+    @property
+    def own_size(self) -> tuple[int, int]:
+        """Height and width that the network names, or an ImageNet network's."""
+        _, height, width = input_size(self.plain) or (3, 299, 299)
+        return height, width
 
     def _takes(self, size: tuple[int, int]) -> bool:
         try:
@@ -241,23 +246,30 @@ def identity(case: Case) -> Iterator[str]:
 
 
 def trained(case: Case) -> Iterator[str]:
-    """Run one backward pass in training mode."""
-    done = case.convert()
-    model, x = done.model.train(), torch.cat(2 * case.inputs[:1]) + noise(case.sizes[0], 2, 1)
-    if hasattr(model, "transform"):
-        boxes, masks = torch.tensor([[8.0, 8, 40, 50]]), torch.ones(1, *case.sizes[0], dtype=torch.uint8)
-        target = {"boxes": boxes, "labels": torch.tensor([1]), "masks": masks, "keypoints": torch.ones(1, 17, 3)}
-        outputs = list(model(list(x), [target, target]).values())
-    else:
-        outputs = [leaf for leaf in tree_leaves(model(x)) if isinstance(leaf, Tensor) and leaf.requires_grad]
-    sum(output.square().mean() for output in outputs).backward()
-    filters = done.filters()
+    """Run one backward pass in training mode, on the network's own size if auxiliary heads do not take the smallest."""
+    try:
+        filters = _after_backward(case, case.sizes[0])
+    except RuntimeError:
+        filters = _after_backward(case, case.own_size)
     without = [
         name
         for name, layer in filters.items()
         if not all(p.grad is not None and p.grad.isfinite().all() for p in layer.parameters())
     ]
     yield f"not {', '.join(without)}" if without else f"all {len(filters)}"
+
+
+def _after_backward(case: Case, size: tuple[int, int]) -> dict[str, nn.Module]:
+    done = case.convert()
+    model, x = done.model.train(), noise(size, batch=2)
+    if hasattr(model, "transform"):
+        boxes, masks = torch.tensor([[8.0, 8, 40, 50]]), torch.ones(1, *size, dtype=torch.uint8)
+        target = {"boxes": boxes, "labels": torch.tensor([1]), "masks": masks, "keypoints": torch.ones(1, 17, 3)}
+        outputs = list(model(list(x), [target, target]).values())
+    else:
+        outputs = [leaf for leaf in tree_leaves(model(x)) if isinstance(leaf, Tensor) and leaf.requires_grad]
+    sum(output.square().mean() for output in outputs).backward()
+    return done.filters()
 
 
 def synced(case: Case) -> Iterator[str]:
