@@ -45,7 +45,7 @@ class Life:
 
 @pytest.fixture(scope="module")
 def life(name_in_zoo: str, zoo: ModuleType) -> Life:
-    model, x = zoo.network(name_in_zoo), zoo.pictures(name_in_zoo)
+    model, x = zoo.network(name_in_zoo), zoo.images(name_in_zoo)
     example = zoo.example(model, x)
     _mark(model)
     before, blank = zoo.raw_outputs(model, x), copy.deepcopy(model)
