@@ -95,21 +95,6 @@ def test_functions_are_run_without_those_who_watch_them():
     assert seen == [torch.exp]
 
 
-class Hook:
-    def __call__(self, *_):
-        raise AssertionError
-
-
-def test_hooks_of_a_class_are_removed_and_others_stay():
-    module, calls = nn.ReLU(), []
-    module.register_forward_hook(Hook())
-    module.register_forward_pre_hook(Hook())
-    module.register_forward_hook(lambda *_: calls.append(1))
-    _torch.remove_hooks(module, Hook)
-    module(torch.ones(1))
-    assert calls == [1]
-
-
 def test_own_buffers_can_be_put_back():
     module = nn.Sequential(nn.BatchNorm2d(2))
     before = module[0].running_mean

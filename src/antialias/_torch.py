@@ -29,7 +29,6 @@ __all__ = [
     "intermediate_layers",
     "is_in_functorch",
     "own_buffers",
-    "remove_hooks",
     "schema_name",
     "tree_leaves",
     "tree_map_only",
@@ -52,13 +51,6 @@ def has_hooks(module: nn.Module) -> bool:
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )
-
-
-def remove_hooks(module: nn.Module, kind: type) -> None:
-    """Remove the forward hooks and forward pre-hooks of a class from a module."""
-    for hooks in (module._forward_hooks, module._forward_pre_hooks):
-        for key in [key for key, hook in hooks.items() if isinstance(hook, kind)]:
-            del hooks[key]
 
 
 def own_buffers(module: nn.Module) -> dict[str, torch.Tensor | None]:
