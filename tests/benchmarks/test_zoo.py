@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,12 @@ def test_a_row_for_each_network(out: Path) -> None:
     assert shuffle["compiled"] == ""
 
 
+def test_tools_lose_no_filter(out: Path) -> None:
+    rows = read(out)
+    assert float(rows["torchvision:shufflenet_v2_x0_5"]["sync batchnorm"].split(",")[0]) <= 1e-4
+    assert float(rows["timm:repvgg_a0"]["reparameterised"]) <= 1e-4
+
+
 def test_patches_are_refused_with_the_reason(out: Path) -> None:
     patches = read(out)["timm:vit_tiny_patch16_224"]
     assert (patches["sites"], patches["filtered"]) == ("1", "0")
@@ -68,3 +75,17 @@ def test_the_page_shows_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     zoo = importlib.import_module("zoo")
     page = SCRIPT.parents[1] / "docs" / "zoo.md"
     assert zoo.table(zoo.read(zoo.OUT)) in page.read_text()
+
+
+def test_the_table_holds_what_the_page_says() -> None:
+    wrong = set()
+    for name, row in read(SCRIPT.with_suffix(".csv")).items():
+        if row["filtered"] == "0":
+            continue
+        wrong |= {name} if row["reverted"] != "yes" or not row["trains"].startswith("all ") else set()
+        numbers = [row[column] for column in ("error", "error at another size")]
+        wrong |= {name for cell in numbers if not cell.startswith("takes ") and not float(cell) <= 1e-3}
+        tools = [row[column] for column in ("sync batchnorm", "reparameterised", "fused", "compiled")]
+        after_tools = [cell.split()[-1] for cell in tools if re.search(r"\de[-+]\d", cell)]
+        wrong |= {name for cell in after_tools if not float(cell) <= 1e-4}
+    assert wrong == {"timm:lcnetv2_small", "timm:repvit_m1"}
