@@ -1,4 +1,4 @@
-// antialias::turned, which copies maps from one memory format to the other. Its fake is registered in
+// antialias::switch_memory_format, which copies maps from one memory format to the other. Its fake is registered in
 // ops/memory_format/_cpp.py.
 #include "layout/arguments.h"
 #include "shared/tensors.h"
@@ -6,7 +6,7 @@
 namespace antialias {
 namespace {
 
-Tensor turned(const Tensor& x) {
+Tensor switch_memory_format(const Tensor& x) {
   check_full_precision_maps(x);
   const bool last = is_channels_last(x);
   STD_TORCH_CHECK(last || x.is_contiguous(), "x must be contiguous or channels_last.");
@@ -22,6 +22,6 @@ Tensor turned(const Tensor& x) {
 }  // namespace
 }  // namespace antialias
 
-STABLE_TORCH_LIBRARY_FRAGMENT(antialias, m) { m.def("turned(Tensor x) -> Tensor"); }
+STABLE_TORCH_LIBRARY_FRAGMENT(antialias, m) { m.def("switch_memory_format(Tensor x) -> Tensor"); }
 
-STABLE_TORCH_LIBRARY_IMPL(antialias, CPU, m) { m.impl("turned", TORCH_BOX(&antialias::turned)); }
+STABLE_TORCH_LIBRARY_IMPL(antialias, CPU, m) { m.impl("switch_memory_format", TORCH_BOX(&antialias::switch_memory_format)); }

@@ -18,7 +18,7 @@ TOLERANCE = {torch.float64: 16.0, torch.float32: 16.0, torch.bfloat16: 2.0}
 
 _OPERATIONS = (
     *("adaptive_blur2d", "adaptive_blur2d_backward", "blur2d", "blur2d_backward"),
-    *("max_pool2d", "max_pool2d_backward", "turned", "instruction_set"),
+    *("max_pool2d", "max_pool2d_backward", "switch_memory_format", "instruction_set"),
 )
 
 _REMEDY = (

@@ -17,7 +17,7 @@ SHAPES = ((2, 3, 5, 7), (1, 16, 4, 4), (2, 17, 16, 17), (3, 40, 19, 31), (1, 64,
 @pytest.mark.parametrize("shape", SHAPES)
 def test_there_and_back(layout, dtype, shape):
     x = torch.randn(shape, dtype=dtype).contiguous(memory_format=LAYOUTS[layout])
-    y = torch.ops.antialias.turned(x)
+    y = torch.ops.antialias.switch_memory_format(x)
     other = next(each for name, each in LAYOUTS.items() if name != layout)
     assert torch.equal(y, x)
     assert y.is_contiguous(memory_format=other)
@@ -43,13 +43,13 @@ def test_has_a_gradient():
 
 @needs_kernel
 def test_registered_as_torch_wants_it():
-    torch.library.opcheck(torch.ops.antialias.turned.default, (torch.randn(2, 3, 4, 5),))
+    torch.library.opcheck(torch.ops.antialias.switch_memory_format.default, (torch.randn(2, 3, 4, 5),))
 
 
 @needs_kernel
 @pytest.mark.parametrize("x", [torch.zeros(2, 3, 4), torch.zeros(1, 2, 3, 4, dtype=torch.float16)])
 def test_guards_the_memory(x):
     with pytest.raises(RuntimeError, match="x must"):
-        torch.ops.antialias.turned(x)
+        torch.ops.antialias.switch_memory_format(x)
     with pytest.raises(RuntimeError, match="x must be contiguous or channels_last"):
-        torch.ops.antialias.turned(torch.zeros(2, 3, 4, 8)[:, :, :, ::2])
+        torch.ops.antialias.switch_memory_format(torch.zeros(2, 3, 4, 8)[:, :, :, ::2])

@@ -24,7 +24,7 @@ def why_not(x: Tensor, y: Tensor) -> list[str]:
 
 def run(x: Tensor, y: Tensor) -> Tensor:
     """Copy `y` to the one of the two memory formats that it has not."""
-    return torch.ops.antialias.turned(y)
+    return torch.ops.antialias.switch_memory_format(y)
 
 
 def _empty_output(x: Tensor) -> Tensor:
@@ -33,4 +33,4 @@ def _empty_output(x: Tensor) -> Tensor:
 
 
 if not _library.MISSING:
-    torch.library.register_fake("antialias::turned")(_empty_output)
+    torch.library.register_fake("antialias::switch_memory_format")(_empty_output)
