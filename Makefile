@@ -25,9 +25,9 @@ bench: $(KERNEL) $(PEERS)
 # What only a machine with an NVIDIA GPU can show: the operations against their reference, times, an epoch of each task.
 gpu: $(KERNEL)
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then \
-	   set -ex; $(MAKE) $(PEERS); $(BIN)/python -m pytest tests/ops -k cuda; $(BIN)/antialias bench --device cuda; \
+	   set -ex; $(MAKE) $(PEERS); $(BIN)/python -m pytest tests/ops -m cuda; $(BIN)/antialias bench --device cuda; \
 	   for task in classification semantic instance; do \
-	     $(BIN)/antialias train $$task --data scenes --epochs 1 --accelerator gpu --out runs/gpu/$$task; done; \
+	     $(BIN)/antialias train --task $$task --data scenes --epochs 1 --accelerator gpu --out runs/gpu/$$task; done; \
 	 else echo 'torch finds no NVIDIA GPU on this machine, so make gpu has nothing to run.'; fi
 
 # torch goes first and alone: what is built against it later must find it, not bring a second one.

@@ -47,9 +47,15 @@ def stored(top: int, channels: int = 1) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-@pytest.mark.parametrize("kind", ["grey", "one transparent grey", "palette", "transparent palette", "grey and alpha"])
-def test_a_png_holds_the_ids_that_were_written(tmp_path: Path, bits: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "bits"),
+    [
+        *((kind, bits) for kind in ("grey", "one transparent grey") for bits in (1, 2, 4, 8, 16)),
+        *((kind, bits) for kind in ("palette", "transparent palette") for bits in (1, 2, 4, 8)),
+        *(("grey and alpha", bits) for bits in (8, 16)),
+    ],
+)
+def test_a_png_holds_the_ids_that_were_written(tmp_path: Path, kind: str, bits: int) -> None:
     file, top = tmp_path / "a.png", 2 ** min(bits, 9) - 1
     palette = (b"PLTE", bytes(range(256)) * 3)
     options: dict[str, tuple[int, list[tuple[bytes, bytes]]]] = {
@@ -60,8 +66,6 @@ def test_a_png_holds_the_ids_that_were_written(tmp_path: Path, bits: int, kind: 
         "grey and alpha": (4, []),
     }
     colour, chunks = options[kind]
-    if (colour == 3 and bits == 16) or (colour == 4 and bits < 8):
-        pytest.skip("PNG has no such depth")
     ids = stored(top, 2 if colour == 4 else 1)
     write_png(file, ids, bits, colour, *chunks)
     assert read_class_ids(file).tolist() == ids[..., 0].tolist()
