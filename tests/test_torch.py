@@ -103,3 +103,13 @@ def test_own_buffers_can_be_put_back():
     _torch.own_buffers(module[0])["running_mean"] = before
     assert module[0].running_mean is before
     assert module.state_dict()["0.running_mean"] is not None
+
+
+def test_is_compiled() -> None:
+    plain, inside = nn.Linear(2, 2), nn.Linear(2, 2)
+    inside.compile(backend="eager")
+    assert [_torch.is_compiled(m) for m in (plain, inside, torch.compile(plain, backend="eager"))] == [
+        False,
+        True,
+        True,
+    ]

@@ -27,6 +27,7 @@ __all__ = [
     "TorchDispatchMode",
     "has_hooks",
     "intermediate_layers",
+    "is_compiled",
     "is_in_functorch",
     "own_buffers",
     "schema_name",
@@ -51,6 +52,11 @@ def has_hooks(module: nn.Module) -> bool:
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Say whether a module runs as compiled code: wrapped by `torch.compile`, or after `module.compile()`."""
+    return module._compiled_call_impl is not None or type(module).__name__ == "OptimizedModule"
 
 
 def own_buffers(module: nn.Module) -> dict[str, torch.Tensor | None]:

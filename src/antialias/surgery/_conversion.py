@@ -14,7 +14,7 @@ from antialias.nn import Filter, filter_from_dict
 
 from ._plan import Placement, Plan, Site, counted, exactness, site_from_dict, table
 from .dataflow import fork_rng
-from .edits import Edit, FilterEdit, edit_from_dict
+from .edits import Edit, FilterEdit, Insert, edit_from_dict, unwatch, watch
 
 _RECORD = "_antialias"
 
@@ -91,10 +91,8 @@ class Conversion:
         Parameters that were trained in between keep their new values; without training the network computes
         exactly what it did.
         """
-        for step in reversed(self.steps):
-            for edit, before in reversed(list(zip(step.edits, step.before, strict=True))):
-                edit.undo(self.model, before)
-        self.model.__dict__.pop(_RECORD, None)
+        for step in self.steps[::-1]:
+            undo(self.model, step)
         return self.model
 
     def to_dict(self) -> dict[str, Any]:
@@ -145,8 +143,23 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
         plan = ConversionStep(plan.filter, plan.placement, plan.sites, plan.edits, plan.notes)
     with fork_rng(), torch.inference_mode(False):
         plan.before = [edit.apply(model, plan.filter) for edit in plan.edits]
+    for site in plan.sites:
+        filters = [edit for edit in site.edits if isinstance(edit, Insert) and edit.module != site.name]
+        if filters and ":" not in site.name:
+            watch(model, site.name, [edit.path for edit in filters], site.place)
     model.__dict__.setdefault(_RECORD, []).append(plan)
     return Conversion(model)
+
+
+def undo(model: nn.Module, step: ConversionStep) -> None:
+    """Take the last step of a conversion back."""
+    unwatch(model, {site.name for site in step.sites})
+    for edit, before in reversed(list(zip(step.edits, step.before, strict=True))):
+        edit.undo(model, before)
+    steps: list[ConversionStep] = model.__dict__[_RECORD]
+    steps.remove(step)
+    if not steps:
+        del model.__dict__[_RECORD]
 
 
 def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[Filter]] = ()) -> Conversion:

@@ -11,6 +11,7 @@ from antialias.nn import Adaptive, Filter
 
 from ._conversion import Conversion, apply
 from ._plan import Placement, Plan, counted
+from ._proof import check_exact
 from .dataflow import arguments, network_macs, observe
 from .polyphase import plan_polyphase
 from .sites import Rules, Where, decide, find, find_dilated, uncalled
@@ -76,7 +77,8 @@ def convert_(
     """Give a network anti-aliasing filters, in place.
 
     Every parameter stays the object it is and keeps its name. With the default placement and start values the
-    network's function stays what it was, so that a trained network keeps its answers and can learn from there.
+    network's function stays what it was, so that a trained network keeps its answers and can learn from there. That is
+    tried first, with filters of one tap, on the example and on an input of another size where the network takes one.
 
     Args:
         model: The network; it is changed.
@@ -90,9 +92,11 @@ def convert_(
         What was changed and what was left, and the way back.
 
     Raises:
-        ValueError: Nothing was found that a filter could follow; the message says what was looked at.
+        ValueError: Nothing was found that a filter could follow; the message says what was looked at. Or a site would
+            change what the network computes, even with a filter that does nothing; the message names it.
         RuntimeError: The network does not run on the example.
     """
+    args, kwargs = arguments(model, example)
     plan = inspect(model, example, filter, placement=placement, stem=stem, where=where)
     if not plan.sites:
         raise ValueError(f"{plan.network} has no site to filter: none of its operations has a stride or pools.")
@@ -100,4 +104,6 @@ def convert_(
         looked = "\n".join(f"  {site.name}: {site.operation}: {site.reason}" for site in plan.sites)
         operations = counted(len(plan.sites), "operation")
         raise ValueError(f"{plan.network} has no site to filter. Looked at {operations}:\n{looked}")
+    if placement == "exact" and plan.filter.phase is None:
+        check_exact(model, plan, args, kwargs)
     return apply(model, plan)

@@ -20,6 +20,8 @@ from ._graph import pair as pair
 from ._macs import network_macs as network_macs
 from ._observe import fork_rng as fork_rng
 from ._observe import observe as observe
+from ._observe import outside_inference as outside_inference
+from ._observe import untouched as untouched
 
 __all__ = [
     "Call",
@@ -34,5 +36,7 @@ __all__ = [
     "is_norm",
     "network_macs",
     "observe",
+    "outside_inference",
     "pair",
+    "untouched",
 ]

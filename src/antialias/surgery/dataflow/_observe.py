@@ -30,13 +30,18 @@ def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] |
     buffers and random state are put back, and no hook stays.
     """
     with untouched(model):
-        args, kwargs = tree_map_only(Tensor, lambda x: x.clone() if x.is_inference() else x, (args, dict(kwargs or {})))
+        args, kwargs = tree_map_only(Tensor, outside_inference, (args, dict(kwargs or {})))
         recorder = _Recorder(model)
         recorder.start(args, kwargs)
         with recorder.watching_modules(), recorder:
             answer = model(*args, **kwargs)
         recorder.finish(answer)
     return recorder.graph
+
+
+def outside_inference(tensor: Tensor) -> Tensor:
+    """Return a tensor that works outside of inference mode: itself, or a copy of one that was made in it."""
+    return tensor.clone() if tensor.is_inference() else tensor
 
 
 class _Recorder(TorchDispatchMode):

@@ -2,6 +2,7 @@
 
 `_edits` has them as plain data that can be done, undone, saved and repeated. What they leave in a network stands beside
 it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a function is given a filter (`_functional`).
+`_places` lets filters stay where tools make modules anew, and `_guard` notices where one was lost.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from ._edits import SharePhase as SharePhase
 from ._edits import Stride1Pool as Stride1Pool
 from ._edits import WrapBorders as WrapBorders
 from ._edits import edit_from_dict as edit_from_dict
+from ._guard import unwatch as unwatch
+from ._guard import watch as watch
 from ._hooks import CHILD as CHILD
 from ._hooks import CropToPhase as CropToPhase
 from ._places import Side as Side
@@ -36,4 +39,6 @@ __all__ = [
     "Stride1Pool",
     "WrapBorders",
     "edit_from_dict",
+    "unwatch",
+    "watch",
 ]

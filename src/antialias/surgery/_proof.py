@@ -1,0 +1,135 @@
+"""Prove that a plan keeps what a network computes, before it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from antialias.nn import Fixed
+
+from ._conversion import ConversionStep, apply, undo
+from ._plan import Plan
+from .dataflow import outside_inference, untouched
+from .edits import FilterEdit
+
+_CLOSE, _FAR = 1e-4, 1e-3
+
+Input = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Compare a network with itself under filters of one tap, which hand their map on, so that only a plan can differ.
+
+    The example is tried, and one of another size where the network takes it. Everything is undone before this returns.
+    Outputs that hardly differ are enough; where they do, as after a detector's suppression, the maps at the filters
+    decide.
+
+    Args:
+        model: The network.
+        plan: What would be done to it.
+        args: Positional arguments of the network.
+        kwargs: Keyword arguments of the network.
+
+    Raises:
+        ValueError: A site changes what the network computes.
+    """
+    if any(tensor.is_meta for tensor in (*model.parameters(), *_tensors((args, dict(kwargs))))):
+        return
+    filters = [(edit, site) for site in plan.changed for edit in site.edits if isinstance(edit, FilterEdit)]
+    owners = {edit.module: site for edit, site in filters}
+    inputs: list[Input] = [(args, dict(kwargs))]
+    before = [_run(model, inputs[0])]
+    for other in _other_sizes(*inputs[0]):
+        try:
+            before.append(_run(model, other))
+        except Exception:  # whatever a network says of a size that it does not take
+            continue
+        inputs.append(other)
+        break
+    trial = ConversionStep(Fixed(kernel_size=1), plan.placement, plan.sites)
+    with _applied(model, trial):
+        after = [_run(model, each) for each in inputs]
+    for each, old, new in zip(inputs, before, after, strict=True):
+        if _error(new, old) <= _CLOSE:
+            continue
+        old_maps = _maps(model, owners, each)
+        with _applied(model, trial):
+            new_maps = _maps(model, owners, each)
+        for name, old_map in old_maps.items():
+            if (error := _error(new_maps.get(name, []), old_map)) > max(_FAR, 30 * torch.finfo(old_map[0].dtype).eps):
+                site, shapes = owners[name], ", ".join(str(tuple(tensor.shape)) for tensor in _tensors(each))
+                raise ValueError(
+                    f"{site.name} ({site.operation}, filter at {site.place}) would change what {plan.network} "
+                    f"computes, with a filter that does nothing, by {error:.1%} on an input of {shapes}. Nothing was "
+                    f"converted. Leave the site out: where=lambda site: site.name != {site.name!r}."
+                )
+
+
+def _other_sizes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Input]:
+    """Yield the input at other sizes: smaller and of other parity, and larger by what most networks divide by."""
+    maps = [t for t in _tensors((args, kwargs)) if t.ndim == 4 and t.is_floating_point()]
+    if not maps:
+        return
+    height, width = maps[0].shape[2:]
+    for size in ((height * 3 // 4 | 1, width * 3 // 4 & ~1), (height + 1, width + 1), (height + 32, width + 64)):
+
+        def resized(tensor: Tensor, size: tuple[int, int] = size) -> Tensor:
+            fits = tensor.ndim == 4 and tensor.shape[2:] == (height, width) and tensor.is_floating_point()
+            return F.interpolate(tensor, size) if fits else tensor
+
+        yield tree_map_only(Tensor, resized, (args, kwargs))
+
+
+@contextmanager
+def _applied(model: nn.Module, step: ConversionStep) -> Iterator[None]:
+    apply(model, step)
+    try:
+        yield
+    finally:
+        undo(model, step)
+
+
+def _run(model: nn.Module, inputs: Input) -> list[Tensor]:
+    with untouched(model):
+        args, kwargs = tree_map_only(Tensor, outside_inference, inputs)
+        return [tensor.clone() for tensor in _tensors(model(*args, **kwargs))]
+
+
+def _maps(model: nn.Module, names: Mapping[str, Any], inputs: Input) -> dict[str, list[Tensor]]:
+    """Return what the modules of these names compute, in the order in which they run."""
+    maps: dict[str, list[Tensor]] = {}
+
+    def keep(name: str, output: object) -> None:
+        maps.setdefault(name, []).extend(tensor.clone() for tensor in _tensors(output))
+
+    handles = [
+        model.get_submodule(name).register_forward_hook(lambda _, args, output, name=name: keep(name, output))
+        for name in names
+    ]
+    try:
+        _run(model, inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return maps
+
+
+def _error(after: Sequence[Tensor], before: Sequence[Tensor]) -> float:
+    """Return the relative error of tensors, infinite where their shapes differ."""
+    if [tensor.shape for tensor in after] != [tensor.shape for tensor in before]:
+        return float("inf")
+    errors = [0.0]
+    for new, old in zip(after, before, strict=True):
+        new, old = (tensor.double().nan_to_num() for tensor in (new, old))
+        errors.append(float((new - old).norm() / old.norm().clamp_min(torch.finfo(torch.float32).tiny)))
+    return max(errors)
+
+
+def _tensors(tree: object) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

@@ -1,0 +1,104 @@
+"""An operation that runs without its filter raises, and nothing else does."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from antialias.nn import Fixed
+from antialias.surgery import convert_
+
+X = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def model() -> Any:
+    torch.manual_seed(0)
+    network = torchvision.models.shufflenet_v2_x0_5(num_classes=5).eval()
+    convert_(network, Fixed(), example=X)
+    return network
+
+
+def lose(model: Any) -> None:
+    """Put a plain norm where a filtered one was, so that nobody is told."""
+    model.stage2[0].branch1._modules["1"] = nn.BatchNorm2d(24).eval()
+
+
+def test_a_lost_filter_is_named_with_the_tools_that_lose_it(model: Any) -> None:
+    lose(model)
+    with pytest.raises(
+        RuntimeError, match=r"stage2\.0\.branch1\.0 ran at stride 1, and its filter at the output of stage"
+    ):
+        model(X)
+    with pytest.raises(RuntimeError, match="folds norms into convolutions"):
+        model(X)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))], ids=["copy", "pickle"])
+def test_copies_and_parts_are_guarded_too(model: Any, copied: Any) -> None:
+    twin = copied(model)
+    lose(twin)
+    model(X)
+    with pytest.raises(RuntimeError, match="did not run"):
+        twin(X)
+    with pytest.raises(RuntimeError, match="did not run"):
+        twin.stage2(twin.maxpool(twin.conv1(X)))
+
+
+def test_removed_hooks_are_noticed(model: Any) -> None:
+    for module in model.modules():
+        for key in [k for k, hook in module._forward_hooks.items() if type(hook).__name__ == "FilterOutput"]:
+            del module._forward_hooks[key]
+    with pytest.raises(RuntimeError, match="did not run"):
+        model(X)
+
+
+def test_operations_that_do_not_run_are_fine(model: Any) -> None:
+    model.stage4 = nn.Conv2d(96, 192, 1)
+    model.stage2[0].branch1[0](torch.rand(1, 24, 8, 8))
+    model.stage2[0].branch1(torch.rand(1, 24, 8, 8))
+    assert model(X).shape == (1, 5)
+
+
+def test_a_pass_that_is_cut_off_leaves_no_mark(model: Any) -> None:
+    def fail(*_: Any) -> None:
+        raise KeyError("on demand")
+
+    hook = model.stage2[0].branch1[0].register_forward_hook(fail)
+    with pytest.raises(KeyError):
+        model(X)
+    hook.remove()
+    model(X)
+    block = model.stage3[0]
+    for _ in range(3):
+        checkpoint(block, torch.rand(1, 48, 8, 8, requires_grad=True), use_reentrant=False).sum().backward()
+    model(X)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("part", ["", "stage2.0", "stage2.0.branch1", "stage2.0.branch1.1"])
+def test_what_is_compiled_is_not_looked_at(model: Any, part: str) -> None:
+    expected = model(X)
+    model.get_submodule(part).compile(backend="eager")
+    torch.testing.assert_close(model(X), expected)
+
+
+def test_export_holds_no_guard(model: Any) -> None:
+    program = torch.export.export(model, (X,))
+    torch.testing.assert_close(program.module()(X), model(X))
+
+
+def test_nothing_is_left_after_revert(model: Any) -> None:
+    from antialias.surgery import conversion_of
+
+    conversion = conversion_of(model)
+    assert conversion is not None
+    conversion.revert_()
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
