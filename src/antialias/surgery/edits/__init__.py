@@ -23,6 +23,7 @@ from ._guard import watch as watch
 from ._hooks import CHILD as CHILD
 from ._hooks import CropToPhase as CropToPhase
 from ._places import Side as Side
+from ._places import is_foldable as is_foldable
 
 __all__ = [
     "CHILD",
@@ -39,6 +40,7 @@ __all__ = [
     "Stride1Pool",
     "WrapBorders",
     "edit_from_dict",
+    "is_foldable",
     "unwatch",
     "watch",
 ]

@@ -17,6 +17,8 @@ from ..dataflow import pair
 from ._hooks import CHILD, FilterInput, FilterOutput, TracedAsLeaf, run
 
 Side = Literal["input", "output"]
+_FOLDS = ("fuse", "reparameterize", "switch_to_deploy")
+"""Methods by which tools fold a module's branches and norms into one convolution."""
 
 
 class Attachment(NamedTuple):
@@ -80,7 +82,11 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
     """
     modules = parent.__dict__.get("_modules") or {}
     old = modules[name] if name in modules else None  # noqa: SIM401  # a scripted module's have no get
-    if old is None or module is None or old is module or CHILD not in old._modules:
+    if old is None or module is None or old is module:
+        return
+    if CHILD not in old._modules:
+        if isinstance(old, nn.Sequential) and is_foldable(old):
+            _inherit_from_ends(old, module)
         return
     layer: Any = module._modules[CHILD] if CHILD in module._modules else old._modules[CHILD]
     if (held := getattr(layer, "attachment", None)) is None:
@@ -98,6 +104,21 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
     had_stride = held.had_stride or (held.side == "output" and hasattr(old, "stride"))
     if adapts or not had_stride or pair(getattr(module, "stride", 0)) == pair(old.stride):
         attach(module, layer, held)
+
+
+def _inherit_from_ends(old: nn.Sequential, module: nn.Module) -> None:
+    """Let what a sequence was folded into filter where its first layer filtered its input, or its last its output."""
+    if len(old) == 0 or any(CHILD in inner._modules for inner in module.modules()):
+        return
+    for end, side in ((old[0], "input"), (old[-1], "output")):
+        layer = end._modules.get(CHILD)
+        if layer is not None and (held := getattr(layer, "attachment", None)) is not None and held.side == side:
+            attach(module, layer, held)
+
+
+def is_foldable(module: nn.Module) -> bool:
+    """Return whether tools fold a module into one convolution."""
+    return any(hasattr(module, name) for name in _FOLDS)
 
 
 register_module_module_registration_hook(inherit)

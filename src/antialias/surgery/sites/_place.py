@@ -10,12 +10,10 @@ from torch import nn
 from antialias.nn import LAYERS
 
 from ..dataflow import Call, Graph, Step, Value, follow, is_norm
-from ..edits import Side
+from ..edits import Side, is_foldable
 from ._find import Candidate
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_FOLDS = ("fuse", "reparameterize", "switch_to_deploy")
-"""Methods by which tools fold a module's branches and norms into one convolution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +83,7 @@ def place(
 def foldable_around(candidate: Candidate) -> Call | None:
     """Return the outermost call around a candidate of a module that can be folded, the network itself apart."""
     calls = [call for call in candidate.call.chain() if call.parent is not None]
-    return next((call for call in calls[::-1] if any(hasattr(call.module, name) for name in _FOLDS)), None)
+    return next((call for call in calls[::-1] if is_foldable(call.module)), None)
 
 
 def _why(candidate: Candidate, chosen: Step) -> str:

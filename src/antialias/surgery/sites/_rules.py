@@ -188,8 +188,7 @@ def _filter_module(
     where = ", ".join(map(str, spot.ports))
     # The filter first: hooks are prepended, and a layer crops to its old phase before its output is filtered.
     edits = [*filters, *at_stride_1(candidate, rules.placement, circular)]
-    if (fold := foldable_around(candidate)) is not None and all(port.call.name == fold.name for port in spot.ports):
-        edits += folded_at_stride_1(fold, candidate.stride)
+    edits += folded_at_stride_1(candidate)
     sites = {candidate: _filtered(site, candidate, edits, where, spot.why, rules.filter)}
     for branch in beside:
         sites[branch] = dataclasses.replace(
@@ -197,7 +196,7 @@ def _filter_module(
             action="filter",
             place=where,
             reason=f"added to {candidate.name}: the filter behind the sum serves both",
-            edits=tuple(at_stride_1(branch, rules.placement, circular)),
+            edits=(*at_stride_1(branch, rules.placement, circular), *folded_at_stride_1(branch)),
             macs=added_macs(branch, (), dense=True),
         )
     return sites

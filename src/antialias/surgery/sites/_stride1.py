@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..dataflow import Call, Graph, pair
-from ..edits import CropToPhase, Edit, KeepPhase, SetAttributes, Stride1Pool
+from ..dataflow import Graph, pair
+from ..edits import CropToPhase, Edit, KeepPhase, SetAttributes, Stride1Pool, is_foldable
 from ._find import Candidate
 
 _TORCH_FORWARDS = (nn.Conv2d.forward, nn.MaxPool2d.forward, nn.AvgPool2d.forward)
@@ -59,12 +59,22 @@ def at_stride_1(candidate: Candidate, placement: str, circular: bool) -> list[Ed
     return [at_1, KeepPhase(module=name, stride=stride)] if padding_of(module) == "same" else [at_1]
 
 
-def folded_at_stride_1(call: Call, stride: tuple[int, int]) -> list[Edit]:
-    """Plan for a module that is folded into one convolution later, with a stride that it notes itself."""
-    own = getattr(call.module, "stride", None)
-    if not call.name or not isinstance(own, int | tuple) or pair(own) != stride or max(stride) == 1:
-        return []
-    return [SetAttributes(module=call.name, attributes={"stride": 1 if isinstance(own, int) else (1, 1)})]
+def folded_at_stride_1(candidate: Candidate) -> list[Edit]:
+    """Plan for modules around a candidate that fold into a convolution with a stride that they note themselves."""
+    edits: list[Edit] = []
+    for call in candidate.call.chain():
+        own = getattr(call.module, "stride", None)
+        if (
+            not call.name
+            or not is_foldable(call.module)
+            or not isinstance(own, int | tuple)
+            or call.module is candidate.module
+        ):
+            continue
+        if isinstance(own, int | tuple) and pair(own) == candidate.stride and max(candidate.stride) > 1:
+            at_1 = 1 if isinstance(own, int) else (1, 1)
+            edits.append(SetAttributes(module=call.name, attributes={"stride": at_1}))
+    return edits
 
 
 @torch.no_grad()
