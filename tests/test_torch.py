@@ -113,3 +113,18 @@ def test_is_compiled() -> None:
         True,
         True,
     ]
+
+
+def test_forget_compiled() -> None:
+    made: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, example: list[torch.Tensor]) -> torch.fx.GraphModule:
+        made.append(graph)
+        return graph
+
+    compiled, x = torch.compile(nn.ReLU(), backend=backend), torch.ones(2)
+    compiled(x), compiled(x)
+    assert len(made) == 1
+    _torch.forget_compiled()
+    assert torch.equal(compiled(x), x)
+    assert len(made) == 2

@@ -6,6 +6,7 @@ to follow.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ __all__ = [
     "Convolution",
     "DisableTorchFunction",
     "TorchDispatchMode",
+    "forget_compiled",
     "has_hooks",
     "intermediate_layers",
     "is_compiled",
@@ -52,6 +54,15 @@ def has_hooks(module: nn.Module) -> bool:
     return bool(
         module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     )
+
+
+def forget_compiled() -> None:
+    """Let everything that was compiled be compiled again: compiled code does not look whether hooks were added.
+
+    Nothing happens where nothing was compiled.
+    """
+    if "torch._dynamo" in sys.modules:
+        torch.compiler.reset()
 
 
 def is_compiled(module: nn.Module) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from antialias._torch import forget_compiled
 from antialias.nn import Filter, filter_from_dict
 
 from ._plan import Placement, Plan, Site, counted, exactness, site_from_dict, table
@@ -147,12 +148,14 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
         filters = [edit for edit in site.edits if isinstance(edit, Insert) and edit.module != site.name]
         if filters and ":" not in site.name:
             watch(model, site.name, [edit.path for edit in filters], site.place)
+    forget_compiled()
     model.__dict__.setdefault(_RECORD, []).append(plan)
     return Conversion(model)
 
 
 def undo(model: nn.Module, step: ConversionStep) -> None:
     """Take the last step of a conversion back."""
+    forget_compiled()
     unwatch(model, {site.name for site in step.sites})
     for edit, before in reversed(list(zip(step.edits, step.before, strict=True))):
         edit.undo(model, before)

@@ -326,3 +326,27 @@ def test_one_filter_serves_the_branches_of_a_sum() -> None:
     assert {site.place for site in branches} == {"output of stages.0.0"}
     assert [site.parameters > 0 for site in branches].count(True) == 1
     assert all(site.macs > 0 for site in branches)
+
+
+@torch.no_grad()
+def test_what_was_compiled_before_is_compiled_again() -> None:
+    """Compiled code guards strides, but no hooks: a filter of stride 1 was left out."""
+    torch.manual_seed(0)
+    model = torchvision.models.resnet50(num_classes=5, replace_stride_with_dilation=[False, True, True]).eval()
+    compiled = torch.compile(model, backend="eager")
+    before = compiled(X)
+    done = convert_(model, Fixed(), example=X, where=lambda site: site.kind.startswith("dilated"))
+    torch.testing.assert_close(compiled(X), model(X))
+    assert not torch.allclose(compiled(X), before)
+    done.revert_()
+    torch.testing.assert_close(compiled(X), before)
+
+
+@torch.no_grad()
+@pytest.mark.filterwarnings("ignore")  # of the tracer, which is deprecated
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5"])
+def test_traces_of_jit_hold_the_filters(name: str) -> None:
+    model = network(name)
+    convert_(model, Adaptive(init="paper"), example=X)
+    traced, other = torch.jit.trace(model, (X,)), torch.rand(1, 3, 96, 80)
+    torch.testing.assert_close(traced(other), model(other), rtol=1e-4, atol=1e-5)

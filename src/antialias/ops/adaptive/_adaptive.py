@@ -110,7 +110,7 @@ def _check(
             f"x has shape {tuple(x.shape)} and logits {tuple(logits.shape)}. Pass (N, C, H, W) and (N, G*k*k, H', W')."
         )
     channels, logit_channels = x.shape[1], logits.shape[1]
-    groups, rest = divmod(logit_channels, kernel_size**2)
+    groups, rest = logit_channels // kernel_size**2, logit_channels % kernel_size**2  # numbers, or tensors of a trace
     if rest or groups == 0:
         raise ValueError(
             f"logits have {logit_channels} channels, no multiple of kernel_size**2={kernel_size**2}. "

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn.modules.module import register_module_module_registration_hook
 
+from antialias._torch import forget_compiled
+
 from ..dataflow import pair
 from ._hooks import CHILD, FilterInput, FilterOutput, TracedAsLeaf, run
 
@@ -104,6 +106,7 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
     had_stride = held.had_stride or (held.side == "output" and hasattr(old, "stride"))
     if adapts or not had_stride or pair(getattr(module, "stride", 0)) == pair(old.stride):
         attach(module, layer, held)
+        forget_compiled()
 
 
 def _inherit_from_ends(old: nn.Sequential, module: nn.Module) -> None:
