@@ -66,7 +66,7 @@ def pick(backends: Sequence[Backend], name: str, *inputs: Any) -> Backend:
         ValueError: The name is unknown.
         RuntimeError: The named backend cannot run the inputs.
     """
-    if name == "auto" and torch.compiler.is_exporting():
+    if name == "auto" and (torch.compiler.is_exporting() or torch.jit.is_tracing()):
         return backends[-1]  # What is exported must run, or become ONNX, where this library is not installed.
     if name == "auto":
         return next(backend for backend in backends if not backend.why_not(*inputs))

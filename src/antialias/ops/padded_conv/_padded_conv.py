@@ -109,7 +109,7 @@ def _wants_plain_torch() -> bool:
 def _padded(x: Tensor, border: _Pair, mode: PaddingMode) -> Tensor:
     """Return a padded copy; on the CPU in channels_last where, as measured on x86-64, that gives back what it costs."""
     wide = x.device.type == "cpu" and x.shape[1] >= _WIDE and memory_format_of(x) == torch.contiguous_format
-    plain = torch.is_grad_enabled() or torch.compiler.is_compiling() or _wants_plain_torch()
+    plain = torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing() or _wants_plain_torch()
     if not wide or plain or not max(border):
         return pad(x, [(amount, amount) for amount in border], mode)
     (height, width), (rows, columns) = x.shape[2:], border
