@@ -47,6 +47,22 @@ def test_a_site_that_would_change_the_network_is_named_and_nothing_is_done(filte
     assert len(convert_(model, filter, example=X, where="pool").changed) == 1
 
 
+class Strict(Sized):
+    def forward(self, x: Tensor) -> Tensor:
+        if self.conv.stride == (1, 1):
+            raise KeyError("a stride of 2")
+        return super().forward(x)
+
+
+def test_a_network_that_needs_its_stride_is_refused_and_nothing_is_done() -> None:
+    model = Strict()
+    with pytest.raises(ValueError, match=r"Strict does not run with filters that do nothing .* there are pool, conv\."):
+        convert_(model, example=X)
+    assert conversion_of(model) is None
+    assert (model.conv.stride, type(model.pool)) == ((2, 2), nn.MaxPool2d)
+    assert len(convert_(model, example=X, where="pool").changed) == 1
+
+
 class OneSize(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
 from antialias.nn import Fixed
 
 from ._conversion import ConversionStep, apply, undo
 from ._plan import Plan
-from .dataflow import outside_inference, untouched
+from .dataflow import outside_inference, tensors_in, untouched
 from .edits import FilterEdit
 
 _CLOSE, _FAR = 1e-4, 1e-3
@@ -37,9 +37,9 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
         kwargs: Keyword arguments of the network.
 
     Raises:
-        ValueError: A site changes what the network computes.
+        ValueError: A site changes what the network computes, or the network does not run without its strides.
     """
-    if any(tensor.is_meta for tensor in (*model.parameters(), *_tensors((args, dict(kwargs))))):
+    if any(tensor.is_meta for tensor in (*model.parameters(), *tensors_in((args, dict(kwargs))))):
         return
     filters = [(edit, site) for site in plan.changed for edit in site.edits if isinstance(edit, FilterEdit)]
     owners = {edit.module: site for edit, site in filters}
@@ -54,7 +54,14 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
         break
     trial = ConversionStep(Fixed(kernel_size=1), plan.placement, plan.sites)
     with _applied(model, trial):
-        after = [_run(model, each) for each in inputs]
+        try:
+            after = [_run(model, each) for each in inputs]
+        except Exception as error:
+            names = ", ".join(site.name for site in plan.changed)
+            raise ValueError(
+                f"{plan.network} does not run with filters that do nothing ({error}). Nothing was converted. "
+                f"Leave out the site that it cannot do without, by where=; there are {names}."
+            ) from error
     for each, old, new in zip(inputs, before, after, strict=True):
         if _error(new, old) <= _CLOSE:
             continue
@@ -63,7 +70,7 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
             new_maps = _maps(model, owners, each)
         for name, old_map in old_maps.items():
             if (error := _error(new_maps.get(name, []), old_map)) > max(_FAR, 30 * torch.finfo(old_map[0].dtype).eps):
-                site, shapes = owners[name], ", ".join(str(tuple(tensor.shape)) for tensor in _tensors(each))
+                site, shapes = owners[name], ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(each))
                 raise ValueError(
                     f"{site.name} ({site.operation}, filter at {site.place}) would change what {plan.network} "
                     f"computes, with a filter that does nothing, by {error:.1%} on an input of {shapes}. Nothing was "
@@ -73,7 +80,7 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
 
 def _other_sizes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Input]:
     """Yield the input at other sizes: smaller and of other parity, and larger by what most networks divide by."""
-    maps = [t for t in _tensors((args, kwargs)) if t.ndim == 4 and t.is_floating_point()]
+    maps = [t for t in tensors_in((args, kwargs)) if t.ndim == 4 and t.is_floating_point()]
     if not maps:
         return
     height, width = maps[0].shape[2:]
@@ -98,7 +105,7 @@ def _applied(model: nn.Module, step: ConversionStep) -> Iterator[None]:
 def _run(model: nn.Module, inputs: Input) -> list[Tensor]:
     with untouched(model):
         args, kwargs = tree_map_only(Tensor, outside_inference, inputs)
-        return [tensor.clone() for tensor in _tensors(model(*args, **kwargs))]
+        return [tensor.clone() for tensor in tensors_in(model(*args, **kwargs))]
 
 
 def _maps(model: nn.Module, names: Mapping[str, Any], inputs: Input) -> dict[str, list[Tensor]]:
@@ -106,7 +113,7 @@ def _maps(model: nn.Module, names: Mapping[str, Any], inputs: Input) -> dict[str
     maps: dict[str, list[Tensor]] = {}
 
     def keep(name: str, output: object) -> None:
-        maps.setdefault(name, []).extend(tensor.clone() for tensor in _tensors(output))
+        maps.setdefault(name, []).extend(tensor.clone() for tensor in tensors_in(output))
 
     handles = [
         model.get_submodule(name).register_forward_hook(lambda _, args, output, name=name: keep(name, output))
@@ -129,7 +136,3 @@ def _error(after: Sequence[Tensor], before: Sequence[Tensor]) -> float:
         new, old = (tensor.double().nan_to_num() for tensor in (new, old))
         errors.append(float((new - old).norm() / old.norm().clamp_min(torch.finfo(torch.float32).tiny)))
     return max(errors)
-
-
-def _tensors(tree: object) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

@@ -320,6 +320,11 @@ def test_branches_that_become_one_convolution_keep_their_filter_behind_the_sum(n
     assert torch.equal(done.revert_()(x), plain)
 
 
+def test_a_stride_that_a_block_reads_is_left_to_it() -> None:
+    done = convert_(timm.create_model("ghostnetv3_050").eval(), Fixed(), example=X)
+    assert done.model.blocks[1][0].stride == 2
+
+
 def test_one_filter_serves_the_branches_of_a_sum() -> None:
     plan = inspect(timm.create_model("repvgg_a0").eval(), X)
     branches = [site for site in plan.changed if site.name.startswith("stages.0.0")]

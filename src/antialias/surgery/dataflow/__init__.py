@@ -21,6 +21,7 @@ from ._macs import network_macs as network_macs
 from ._observe import fork_rng as fork_rng
 from ._observe import observe as observe
 from ._observe import outside_inference as outside_inference
+from ._observe import tensors_in as tensors_in
 from ._observe import untouched as untouched
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "observe",
     "outside_inference",
     "pair",
+    "tensors_in",
     "untouched",
 ]

@@ -53,7 +53,7 @@ class _Recorder(TorchDispatchMode):
         self._call: Call | None = None
 
     def start(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        for tensor in _tensors((args, kwargs)):
+        for tensor in tensors_in((args, kwargs)):
             self._values[tensor] = Value(tuple(tensor.shape))
 
     def finish(self, answer: object) -> None:
@@ -70,11 +70,11 @@ class _Recorder(TorchDispatchMode):
 
     def _record(self, name: str, arguments: dict[str, Any], inputs: tuple[Value, ...], result: object) -> None:
         name = name.partition("::")[2].rstrip("_") if not name.endswith("__") else name
-        others = tuple(t for t in _tensors(arguments) if t not in self._values)
-        settings = {key: value for key, value in arguments.items() if not _tensors(value)}
+        others = tuple(t for t in tensors_in(arguments) if t not in self._values)
+        settings = {key: value for key, value in arguments.items() if not tensors_in(value)}
         source = _calling_line() if name in _PROBED or "upsample" in name else ""
         op = Op(len(self.graph.ops), name, settings, inputs, (), others, self._call, source)
-        op.outputs = tuple(self._assign(tensor, op) for tensor in _tensors(result))
+        op.outputs = tuple(self._assign(tensor, op) for tensor in tensors_in(result))
         for value in dict.fromkeys(inputs):
             value.consumers.append(op)
         self.graph.ops.append(op)
@@ -84,7 +84,7 @@ class _Recorder(TorchDispatchMode):
         return self._values[tensor]
 
     def _values_in(self, tree: object) -> tuple[Value, ...]:
-        return tuple(self._values[tensor] for tensor in _tensors(tree) if tensor in self._values)
+        return tuple(self._values[tensor] for tensor in tensors_in(tree) if tensor in self._values)
 
     @contextmanager
     def watching_modules(self) -> Iterator[None]:
@@ -111,7 +111,8 @@ class _Recorder(TorchDispatchMode):
         return self._values.get(argument) if isinstance(argument, Tensor) else None
 
 
-def _tensors(tree: object) -> list[Tensor]:
+def tensors_in(tree: object) -> list[Tensor]:
+    """List the tensors in nested arguments or outputs."""
     if isinstance(tree, Tensor):
         return [tree]
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]

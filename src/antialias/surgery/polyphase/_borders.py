@@ -28,8 +28,14 @@ def circular_borders(graph: Graph, attributes: Mapping[str, Mapping[str, Any]]) 
     """
     edits: list[Edit] = []
     notes: list[str] = []
-    for name, module in _windowed_layers(graph).items():
-        if _pads_itself(module, graph):
+    layers: dict[str, Any] = {}
+    for call in graph.calls:
+        in_filter = any(filter_around(op) for op in graph.ops[call.first : call.first + 1])
+        if isinstance(call.module, _WINDOWED) and call.name and not in_filter:
+            layers.setdefault(call.name, call.module)
+    for name, module in layers.items():
+        ops = [op for call in graph.calls_of(module) for op in graph.ops[call.first : call.last]]
+        if getattr(module, "padding_mode", "zeros") == "zeros" and any(op.name in _PADDINGS for op in ops):
             notes.append(f"{name} pads its input itself, with zeros")
             continue
         kernel, dilation = pair(getattr(module, "kernel_size", 1)), pair(getattr(module, "dilation", 1))
@@ -52,23 +58,6 @@ def circular_borders(graph: Graph, attributes: Mapping[str, Mapping[str, Any]]) 
             notes.append(f"{name} makes its map smaller or larger: kernel_size={kernel}, padding={padding}")
     notes += dict.fromkeys(note for op in graph.ops if (note := _why_not_closed(op)))
     return edits, notes
-
-
-def _windowed_layers(graph: Graph) -> dict[str, Any]:
-    layers: dict[str, Any] = {}
-    for call in graph.calls:
-        in_filter = any(filter_around(op) for op in graph.ops[call.first : call.first + 1])
-        if isinstance(call.module, _WINDOWED) and call.name and not in_filter:
-            layers.setdefault(call.name, call.module)
-    return layers
-
-
-def _pads_itself(module: nn.Module, graph: Graph) -> bool:
-    """Whether a layer pads in its forward, and not by torch's own padding modes."""
-    if getattr(module, "padding_mode", "zeros") != "zeros":
-        return False
-    calls = graph.calls_of(module)
-    return any(op.name in _PADDINGS for call in calls for op in graph.ops[call.first : call.last])
 
 
 def _why_not_closed(op: Op) -> str:

@@ -60,7 +60,10 @@ def at_stride_1(candidate: Candidate, placement: str, circular: bool) -> list[Ed
 
 
 def folded_at_stride_1(candidate: Candidate) -> list[Edit]:
-    """Plan for modules around a candidate that fold into a convolution with a stride that they note themselves."""
+    """Plan for modules around a candidate that fold into a convolution with a stride that they note themselves.
+
+    Where their forward reads that stride it stays: it means more than the convolution's.
+    """
     edits: list[Edit] = []
     for call in candidate.call.chain():
         own = getattr(call.module, "stride", None)
@@ -71,7 +74,8 @@ def folded_at_stride_1(candidate: Candidate) -> list[Edit]:
             or call.module is candidate.module
         ):
             continue
-        if isinstance(own, int | tuple) and pair(own) == candidate.stride and max(candidate.stride) > 1:
+        reads = "stride" in getattr(getattr(type(call.module).forward, "__code__", None), "co_names", ("stride",))
+        if isinstance(own, int | tuple) and pair(own) == candidate.stride and max(candidate.stride) > 1 and not reads:
             at_1 = 1 if isinstance(own, int) else (1, 1)
             edits.append(SetAttributes(module=call.name, attributes={"stride": at_1}))
     return edits
