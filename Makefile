@@ -10,8 +10,10 @@ KERNEL := src/antialias/ops/libantialias.so
 demo: $(KERNEL)
 	$(BIN)/antialias demo
 
+# Tests of tasks and retrofit fork processes that train, which torch refuses once its threads have run a backward pass.
 test: check browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --ignore tests/tasks --ignore tests/retrofit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/tasks tests/retrofit
 
 check: $(KERNEL)
 	$(BIN)/ruff check

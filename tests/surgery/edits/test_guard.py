@@ -102,3 +102,9 @@ def test_nothing_is_left_after_revert(model: Any) -> None:
     assert conversion is not None
     conversion.revert_()
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_another_filter_in_the_place_of_one_counts_as_it(model: Any) -> None:
+    for name in [name for name, _ in model.named_modules() if name.endswith(".antialias")]:
+        model.set_submodule(name, nn.AvgPool2d(1, model.get_submodule(name).stride))
+    assert model(X).shape == (1, 5)

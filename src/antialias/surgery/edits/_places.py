@@ -16,6 +16,7 @@ from torch.nn.modules.module import register_module_module_registration_hook
 from antialias._torch import forget_compiled
 
 from ..dataflow import pair
+from ._guard import Ran
 from ._hooks import CHILD, FilterInput, FilterOutput, TracedAsLeaf, run
 
 Side = Literal["input", "output"]
@@ -85,6 +86,10 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
     modules = parent.__dict__.get("_modules") or {}
     old = modules[name] if name in modules else None  # noqa: SIM401  # a scripted module's have no get
     if old is None or module is None or old is module:
+        return
+    if name == CHILD:  # another filter in the place of one
+        for hook in [hook for hook in old._forward_hooks.values() if isinstance(hook, Ran)]:
+            module.register_forward_hook(hook)
         return
     if CHILD not in old._modules:
         if isinstance(old, nn.Sequential) and is_foldable(old):
