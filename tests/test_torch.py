@@ -105,6 +105,34 @@ def test_own_buffers_can_be_put_back():
     assert module.state_dict()["0.running_mean"] is not None
 
 
+def test_own_children_can_be_taken_without_telling():
+    module, told = nn.Sequential(nn.ReLU()), []
+    handle = nn.modules.module.register_module_module_registration_hook(lambda *names: told.append(names))
+    try:
+        child = _torch.own_children(module).pop("0")
+        assert not list(module.children())
+        _torch.own_children(module)["0"] = child
+        assert list(module.children()) == [child]
+        assert not told
+    finally:
+        handle.remove()
+
+
+def test_hooks_are_called_in_the_order_of_their_dictionaries():
+    module, order = nn.Identity(), []
+    for number in (1, 2):
+        module.register_forward_pre_hook(lambda *_, number=number: order.append(f"before {number}"))
+        module.register_forward_hook(lambda *_, number=number: order.append(f"after {number}"))
+    del _torch.forward_pre_hooks(module)[next(iter(_torch.forward_pre_hooks(module)))]
+    _torch.forward_hooks(module).popitem()
+    module(torch.zeros(1))
+    assert order == ["before 2", "after 1"]
+
+
+def test_argument_names_are_those_of_the_operation():
+    assert _torch.argument_names(torch.ops.aten.add.Tensor) == ["self", "other", "alpha"]
+
+
 def test_is_compiled() -> None:
     plain, inside = nn.Linear(2, 2), nn.Linear(2, 2)
     inside.compile(backend="eager")

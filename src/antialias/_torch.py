@@ -26,12 +26,16 @@ __all__ = [
     "Convolution",
     "DisableTorchFunction",
     "TorchDispatchMode",
+    "argument_names",
     "forget_compiled",
+    "forward_hooks",
+    "forward_pre_hooks",
     "has_hooks",
     "intermediate_layers",
     "is_compiled",
     "is_in_functorch",
     "own_buffers",
+    "own_children",
     "schema_name",
     "tree_leaves",
     "tree_map_only",
@@ -47,6 +51,11 @@ def is_in_functorch() -> bool:
 def schema_name(operation: torch._ops.OpOverload) -> str:
     """Return the name under which an operation is registered, such as `"aten::exp.out"`."""
     return operation._schema.name
+
+
+def argument_names(operation: torch._ops.OpOverload) -> list[str]:
+    """Return the names of an operation's arguments in order, such as `["self", "other", "alpha"]`."""
+    return [argument.name for argument in operation._schema.arguments]
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -68,6 +77,21 @@ def forget_compiled() -> None:
 def is_compiled(module: nn.Module) -> bool:
     """Say whether a module runs as compiled code: wrapped by `torch.compile`, or after `module.compile()`."""
     return module._compiled_call_impl is not None or type(module).__name__ == "OptimizedModule"
+
+
+def own_children(module: nn.Module) -> dict[str, Any]:
+    """Return the children of a module itself, as the dictionary in which they can be put or taken without telling."""
+    return module._modules
+
+
+def forward_pre_hooks(module: nn.Module) -> dict[int, Any]:
+    """Return what is called with a module's inputs, in order, by its handle's number."""
+    return module._forward_pre_hooks
+
+
+def forward_hooks(module: nn.Module) -> dict[int, Any]:
+    """Return what is called with a module's outputs, in order, by its handle's number."""
+    return module._forward_hooks
 
 
 def own_buffers(module: nn.Module) -> dict[str, torch.Tensor | None]:

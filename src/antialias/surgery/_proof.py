@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._pytree import tree_map_only
 
+from antialias._torch import tree_map_only
 from antialias.nn import Fixed
 
 from ._conversion import ConversionStep, apply, undo

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from antialias._torch import TorchDispatchMode, own_buffers, tree_leaves, tree_map_only
+from antialias._torch import TorchDispatchMode, argument_names, own_buffers, schema_name, tree_leaves, tree_map_only
 
 from ._graph import Call, Graph, Op, Value
 
@@ -61,11 +61,11 @@ class _Recorder(TorchDispatchMode):
             value.is_output = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        arguments = {a.name: value for a, value in zip(func._schema.arguments, args, strict=False)} | (kwargs or {})
+        arguments = dict(zip(argument_names(func), args, strict=False)) | (kwargs or {})
         inputs = self._values_in(arguments)
         result = func(*args, **(kwargs or {}))
         if inputs:
-            self._record(func._schema.name, arguments, inputs, result)
+            self._record(schema_name(func), arguments, inputs, result)
         return result
 
     def _record(self, name: str, arguments: dict[str, Any], inputs: tuple[Value, ...], result: object) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from antialias._torch import forward_hooks, forward_pre_hooks, own_children
 from antialias.nn import Filter, PhaseReturn2d, PolyphasePool2d
 
 from ._functional import POOL, RETURN, patch, unpatch
@@ -105,7 +106,7 @@ class KeepPhase(Edit):
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        remove_hooks(model.get_submodule(self.module)._forward_hooks, CropToPhase)
+        remove_hooks(forward_hooks(model.get_submodule(self.module)), CropToPhase)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +201,7 @@ class Patch(FilterEdit):
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         owner = model.get_submodule(self.module)
-        del owner._modules[self.child]
+        del own_children(owner)[self.child]
         unpatch(owner)
 
 
@@ -256,8 +257,8 @@ class ReturnPhase(Edit):
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         owner = model.get_submodule(self.module)
-        del owner._modules[self.child]
-        remove_hooks(owner._forward_hooks, ReturnOutput)
+        del own_children(owner)[self.child]
+        remove_hooks(forward_hooks(owner), ReturnOutput)
         unpatch(owner)
 
 
@@ -288,7 +289,7 @@ class WrapBorders(Edit):
         module = model.get_submodule(self.module)
         for name, value in before.items():
             setattr(module, name, value)
-        remove_hooks(module._forward_pre_hooks, WrapInput)
+        remove_hooks(forward_pre_hooks(module), WrapInput)
 
 
 def _layer(model: nn.Module, name: str) -> nn.Module:

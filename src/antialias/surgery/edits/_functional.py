@@ -11,7 +11,7 @@ from torch.fx import Proxy
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from antialias._torch import DisableTorchFunction
+from antialias._torch import DisableTorchFunction, own_children
 
 from ._hooks import run
 from ._pools import stride1_avg_pool2d, stride1_max_pool2d
@@ -43,7 +43,7 @@ def patch(module: nn.Module) -> None:
 
 def unpatch(module: nn.Module) -> None:
     """Give a module its own forward back once no such child is left."""
-    if isinstance(module, PatchedForward) and not any(name.startswith((POOL, RETURN)) for name in module._modules):
+    if isinstance(module, PatchedForward) and not any(name.startswith((POOL, RETURN)) for name in own_children(module)):
         module.__class__ = type(module).__bases__[1]
 
 
@@ -82,6 +82,6 @@ class _PassThroughFilters(TorchFunctionMode):
         return result if return_ is None else run(return_, result)
 
     def _next(self, kind: str) -> nn.Module | None:
-        child = self.module._modules.get(f"{kind}{self.counts[kind]}")
+        child = own_children(self.module).get(f"{kind}{self.counts[kind]}")
         self.counts[kind] += 1
         return child

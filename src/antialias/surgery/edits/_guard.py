@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.fx import Proxy
 
-from antialias._torch import is_compiled
+from antialias._torch import forward_hooks, forward_pre_hooks, is_compiled
 
 
 class _Marks(threading.local):
@@ -110,7 +110,7 @@ def watch(model: nn.Module, site: str, filters: Sequence[str], place: str) -> No
 def unwatch(model: nn.Module, sites: set[str]) -> None:
     """Take the hooks of these sites away."""
     for module in model.modules():
-        for hooks in (module._forward_pre_hooks, module._forward_hooks):
+        for hooks in (forward_pre_hooks(module), forward_hooks(module)):
             ours: dict[int, Any] = hooks
             for key in [k for k, h in ours.items() if isinstance(h, (Ran, Begin, End)) and h.site in sites]:
                 del ours[key]

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.fx import Proxy
 
+from antialias._torch import own_children
 from antialias.ops import pad
 
 from ..dataflow import pair
@@ -40,7 +41,7 @@ class FilterInput:
     def __call__(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if (layer := _layer_at(module, "input", args[0])) is not None:
             return (run(layer, args[0]), *args[1:])
-        if self.had_stride and CHILD not in module._modules:
+        if self.had_stride and CHILD not in own_children(module):
             raise RuntimeError(
                 f"this {type(module).__name__} lost its stride to a filter, and a tool has made it anew without the "
                 "filter, as quantisation does. Let that tool work on the network before convert_, or export instead."
@@ -59,7 +60,7 @@ class FilterOutput:
 
 def _layer_at(module: nn.Module, side: str, x: Any) -> nn.Module | None:
     """Return the filter of a module where it sits at this side; tools move hooks to modules that have none."""
-    layer = module._modules.get(CHILD)
+    layer = own_children(module).get(CHILD)
     if layer is None or getattr(layer, "attachment", (side,))[0] != side:
         return None
     return None if isinstance(module, TracedAsLeaf) and isinstance(x, Proxy) else layer

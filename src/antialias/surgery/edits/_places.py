@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from antialias._torch import forget_compiled
+from antialias._torch import forget_compiled, forward_hooks, forward_pre_hooks, own_children
 
 from ..dataflow import pair
 from ._guard import Ran
@@ -51,7 +51,7 @@ def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
     that they keep seeing maps of the size they saw.
     """
     layer.attachment = attachment
-    if owner._modules.get(CHILD) is not layer:
+    if own_children(owner).get(CHILD) is not layer:
         owner.add_module(CHILD, layer)
     if attachment.side == "input":
         owner.register_forward_pre_hook(FilterInput(attachment.had_stride), prepend=not attachment.had_stride)
@@ -63,9 +63,9 @@ def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
 
 def detach(owner: Any) -> None:
     """Take the filter of a module away."""
-    owner._modules.pop(CHILD, None)
-    remove_hooks(owner._forward_pre_hooks, FilterInput)
-    remove_hooks(owner._forward_hooks, FilterOutput)
+    own_children(owner).pop(CHILD, None)
+    remove_hooks(forward_pre_hooks(owner), FilterInput)
+    remove_hooks(forward_hooks(owner), FilterOutput)
     if type(owner) is FilteredBatchNorm2d:
         owner.__class__ = nn.BatchNorm2d  # type: ignore[assignment]
 
@@ -88,19 +88,19 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
     if old is None or module is None or old is module:
         return
     if name == CHILD:  # another filter in the place of one
-        for hook in [hook for hook in old._forward_hooks.values() if isinstance(hook, Ran)]:
+        for hook in [hook for hook in forward_hooks(old).values() if isinstance(hook, Ran)]:
             module.register_forward_hook(hook)
         return
-    if CHILD not in old._modules:
+    if CHILD not in own_children(old):
         if isinstance(old, nn.Sequential) and is_foldable(old):
             _inherit_from_ends(old, module)
         return
-    layer: Any = module._modules[CHILD] if CHILD in module._modules else old._modules[CHILD]
+    layer: Any = own_children(module)[CHILD] if CHILD in own_children(module) else own_children(old)[CHILD]
     if (held := getattr(layer, "attachment", None)) is None:
         return
     kind: type = FilterInput if held.side == "input" else FilterOutput
-    hooks: dict[int, Any] = module._forward_pre_hooks if held.side == "input" else module._forward_hooks
-    if CHILD in module._modules and any(isinstance(hook, kind) for hook in hooks.values()):
+    hooks: dict[int, Any] = forward_pre_hooks(module) if held.side == "input" else forward_hooks(module)
+    if CHILD in own_children(module) and any(isinstance(hook, kind) for hook in hooks.values()):
         remove_hooks(hooks, kind, keep=1)  # fusion moves hooks to a copy that has them already
         return
     adapts = getattr(module, "base_layer", None) is old or getattr(old, "base_layer", None) is module
@@ -116,10 +116,10 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
 
 def _inherit_from_ends(old: nn.Sequential, module: nn.Module) -> None:
     """Let what a sequence was folded into filter where its first layer filtered its input, or its last its output."""
-    if len(old) == 0 or any(CHILD in inner._modules for inner in module.modules()):
+    if len(old) == 0 or any(CHILD in own_children(inner) for inner in module.modules()):
         return
     for end, side in ((old[0], "input"), (old[-1], "output")):
-        layer = end._modules.get(CHILD)
+        layer = own_children(end).get(CHILD)
         if layer is not None and (held := getattr(layer, "attachment", None)) is not None and held.side == side:
             attach(module, layer, held)
 

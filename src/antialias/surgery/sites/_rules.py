@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import nn
 
+from antialias._torch import own_children
 from antialias.nn import Adaptive, Filter, Polyphase
 
 from .._plan import Placement, Site
@@ -78,7 +79,7 @@ def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: n
         rules: What is to be replaced, and by what.
         model: The network.
     """
-    taken = {name for name, module in model.named_modules() if CHILD in module._modules}
+    taken = {name for name, module in model.named_modules() if CHILD in own_children(module)}
     sites: dict[Candidate, Site] = {}
     for candidate in candidates:
         site = _as_it_is(candidate)
