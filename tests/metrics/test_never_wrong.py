@@ -95,10 +95,14 @@ def test_no_score_takes_what_is_no_number(score: str, wrong: float, message: str
 
 @pytest.mark.parametrize("score", CLASSIFIER_SCORES)
 def test_classes_that_are_ruled_out_are_fine(score: str) -> None:
-    def ruled_out(x: Tensor) -> Tensor:
-        return classify(x).index_fill(1, torch.tensor([4]), -torch.inf)
+    def with_last_class_at(logit: float) -> Callable[[Tensor], Tensor]:
+        return lambda x: classify(x).index_fill(1, torch.tensor([4]), logit)
 
-    CLASSIFIER_SCORES[score](ruled_out)
+    ruled_out, unlikely = (CLASSIFIER_SCORES[score](with_last_class_at(logit)) for logit in (-torch.inf, -1e4))
+    if isinstance(ruled_out, Tensor):
+        assert torch.equal(ruled_out, unlikely)
+    else:
+        assert ruled_out.to_dict() == unlikely.to_dict()
 
 
 @pytest.mark.parametrize("label", [-100, -1, CLASSES, 255, 2**40])

@@ -67,12 +67,7 @@ def folded_at_stride_1(candidate: Candidate) -> list[Edit]:
     edits: list[Edit] = []
     for call in candidate.call.chain():
         own = getattr(call.module, "stride", None)
-        if (
-            not call.name
-            or not is_foldable(call.module)
-            or not isinstance(own, int | tuple)
-            or call.module is candidate.module
-        ):
+        if not call.name or call.module is candidate.module or not is_foldable(call.module):
             continue
         reads = "stride" in getattr(getattr(type(call.module).forward, "__code__", None), "co_names", ("stride",))
         if isinstance(own, int | tuple) and pair(own) == candidate.stride and max(candidate.stride) > 1 and not reads:
