@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.retrofit import RetrofitConfig
 from antialias.retrofit._start import start_filters_
-from antialias.retrofit._student import Standardize, Student, distillation_loss, rate_factor
+from antialias.retrofit._student import Student, distillation_loss, rate_factor
 
 IMAGES = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 ANSWERS = torch.rand(8, 4, generator=torch.Generator().manual_seed(1)).softmax(1)
@@ -22,7 +22,7 @@ def changed(before: dict[str, Tensor], network: nn.Module) -> set[str]:
 
 def after_steps(network: nn.Module, config: RetrofitConfig, steps: int = 3) -> tuple[Student, set[str]]:
     student = Student(network, config)
-    start_filters_(student.network, 0.5, lambda: student.network(student.standardize(IMAGES)))
+    start_filters_(student.network, 0.5, lambda: student.network(student.inputs(IMAGES)))
     before = copy.deepcopy(student.network.state_dict())
     for step in range(steps):
         student.learn(step, IMAGES, ANSWERS)
@@ -102,9 +102,10 @@ def test_a_network_learns_in_float32_at_least(plain: nn.Module, dtype: torch.dty
 
 
 def test_pixels_are_normalised_as_the_network_says(plain: nn.Module) -> None:
-    assert Standardize(plain)(torch.ones(1, 3, 2, 2)).eq(1).all()
-    assert Standardize(plain)(torch.zeros(1, 3, 2, 2)).eq(-1).all()
-    assert Standardize(nn.Conv2d(3, 1, 1))(torch.zeros(1, 3, 2, 2)).eq(0).all()
+    config = RetrofitConfig()
+    assert Student(plain, config).inputs(torch.ones(1, 3, 2, 2)).eq(1).all()
+    assert Student(plain, config).inputs(torch.zeros(1, 3, 2, 2)).eq(-1).all()
+    assert Student(nn.Conv2d(3, 1, 1), config).inputs(torch.zeros(1, 3, 2, 2)).eq(0).all()
 
 
 def test_the_rate_warms_up_and_falls_to_zero() -> None:

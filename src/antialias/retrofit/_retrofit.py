@@ -101,7 +101,7 @@ def _start_(student: Student, teacher: nn.Module, images: Tensor) -> None:
     """Start the filters, correct the statistics, and let the average begin there."""
     network, config, device = student.network, student.config, next(student.network.parameters()).device
     shown = windows(images[:_SHOWN], 1, window=config.window, seed=config.seed)[:, 0].to(device)
-    started = start_filters_(network, config.strength, lambda: network(student.standardize(shown)))
+    started = start_filters_(network, config.strength, lambda: network(student.inputs(shown)))
     if started and config.match_statistics:
-        match_statistics_(network, teacher, lambda which: which(student.standardize(shown)))
+        match_statistics_(network, teacher, lambda which: which(student.inputs(shown)))
     student.average.load_state_dict(network.state_dict())

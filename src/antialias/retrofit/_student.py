@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from antialias._torch import BatchNorm
-from antialias.metrics import normalization_of
+from antialias.metrics import ClassScores
 from antialias.nn import AdaptiveBlurPool2d
 
 from ._config import RetrofitConfig
@@ -38,7 +38,7 @@ class Student:
         self.config = config
         self.network = full_precision_copy(network).eval()
         self.average = copy.deepcopy(self.network)
-        self.standardize = Standardize(network)
+        self.inputs = ClassScores(self.network).inputs
         self.optimizer = torch.optim.AdamW(list(self._groups()), weight_decay=0.0)
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self._learning = {id(p) for group in self.optimizer.param_groups for p in group["params"]}
@@ -64,7 +64,7 @@ class Student:
 
     def learn(self, step: int, images: Tensor, targets: Tensor) -> float:
         """Take one step towards the probabilities `(B, K)` and return the loss before it."""
-        logits = self.network(self.standardize(images.to(next(self.network.parameters()).device)))
+        logits = self.network(self.inputs(images))
         loss = distillation_loss(logits, targets.to(logits), self.config.temperature)
         if not math.isfinite(value := loss.item()):
             return value
@@ -97,22 +97,6 @@ class Student:
         """Go on from what `state_dict` returned."""
         for name, part in (("network", self.network), ("average", self.average), ("optimizer", self.optimizer)):
             part.load_state_dict(state[name])
-
-
-class Standardize:
-    """Normalise pixels in [0, 1] as a network expects them, in the precision that its copy learns in."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.values = normalization_of(network)
-        self.dtype = learning_dtype(network)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Normalise images `(N, C, H, W)`."""
-        images = images.to(self.dtype)
-        if self.values is None:
-            return images
-        mean, std = (images.new_tensor(value)[:, None, None] for value in self.values)
-        return (images - mean) / std
 
 
 def learning_dtype(network: nn.Module) -> torch.dtype:
