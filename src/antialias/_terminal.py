@@ -42,8 +42,8 @@ def table_text(
     """
     width = shutil.get_terminal_size().columns if width is None else width
     upright = [list(headings), *map(list, rows)]
-    turned = [list(cells) for cells in zip(*upright, strict=True)]
-    lines = (grid(turned, width) if transpose else None) or grid(upright, width)
+    transposed = [list(cells) for cells in zip(*upright, strict=True)]
+    lines = (grid(transposed, width) if transpose else None) or grid(upright, width)
     above, below = (break_lines(text, width) if text else [] for text in (title, note))
     return "\n".join([*above, *(lines or blocks(upright, width) or paragraphs(upright, width)), *below])
 
