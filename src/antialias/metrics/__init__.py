@@ -37,6 +37,7 @@ from antialias.metrics.classification import flip_rate as flip_rate
 from antialias.metrics.classification import fractional_consistency as fractional_consistency
 from antialias.metrics.classification import grouped_answer as grouped_answer
 from antialias.metrics.classification import mean_absolute_change as mean_absolute_change
+from antialias.metrics.classification import measure_classifier as measure_classifier
 from antialias.metrics.classification import on_correct as on_correct
 from antialias.metrics.classification import one_pixel_changes as one_pixel_changes
 from antialias.metrics.classification import one_pixel_frames as one_pixel_frames
@@ -120,6 +121,7 @@ __all__ = [
     "instance_crops",
     "mean_absolute_change",
     "mean_iou",
+    "measure_classifier",
     "measure_detector",
     "measure_segmenter",
     "normalization_of",

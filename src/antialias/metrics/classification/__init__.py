@@ -1,7 +1,8 @@
 """Scores of classifiers, whose answer to an image is a vector of class scores.
 
 Begin with `_formulas`: what is measured, as functions of logits. `_accuracy`, `_consistency`, `_flips` and `_video`
-show images to a network and feed the formulas; `_stateful` does the same in somebody else's loop.
+show images to a network and feed the formulas, `_stability` all of them from one set of windows; `_stateful` does the
+same in somebody else's loop.
 """
 
 from antialias.metrics.classification._accuracy import accuracy as accuracy
@@ -18,5 +19,6 @@ from antialias.metrics.classification._flips import mean_absolute_change as mean
 from antialias.metrics.classification._flips import one_pixel_changes as one_pixel_changes
 from antialias.metrics.classification._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics.classification._flips import top1_change as top1_change
+from antialias.metrics.classification._stability import measure_classifier as measure_classifier
 from antialias.metrics.classification._video import grouped_answer as grouped_answer
 from antialias.metrics.classification._video import video_accuracy as video_accuracy

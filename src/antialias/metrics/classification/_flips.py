@@ -75,7 +75,7 @@ def flip_rate(
 
     def frames(sample: Sample) -> Tensor:
         square = _shifts.central_square(sample.batch)
-        size = _window_with_room(square.shape[-1], window, max(steps))
+        size = window_with_room(square.shape[-1], window, max(steps))
         room = square.shape[-1] - size - max(steps) + 1
         starts = _shifts.random_offsets(room, passes, seed=seed, index=sample.index)
         offsets = (starts[:, None] + moves).flatten(0, 1)
@@ -255,7 +255,7 @@ def one_pixel_frames(
 def _frames(square: Tensor, shift: str, passes: int, size: int | None, seed: int, index: int) -> Tensor:
     side = square.shape[-1]
     if shift == "crop":
-        size = _window_with_room(side, size, passes)
+        size = window_with_room(side, size, passes)
         start = _shifts.random_offsets(side - size - passes + 1, 1, seed=seed, index=index)
         return _shifts.slide(square, start + torch.arange(passes + 1)[:, None], size)
     size = _embedded_size(side, size, passes)
@@ -267,7 +267,12 @@ def _frames(square: Tensor, shift: str, passes: int, size: int | None, seed: int
     return _shifts.slide(canvas, (passes - torch.arange(passes + 1))[:, None].expand(-1, 2), side)
 
 
-def _window_with_room(side: int, window: int | None, longest: int) -> int:
+def window_with_room(side: int, window: int | None, longest: int) -> int:
+    """Return the side of the windows that can move by `longest` pixels over an image of `side`.
+
+    Raises:
+        ValueError: There is no room for the move.
+    """
     size = min(_shifts.default_window(side), side - longest) if window is None else window
     if size < 1 or size + longest > side:
         raise ValueError(
