@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +27,20 @@ def test_help_lists_the_verbs_with_a_line_each(capsys):
         function = getattr(import_module(f"antialias.cli._{verb}"), verb)
         assert lines[verb] in shown
         assert " ".join(description(verb).split()) == " ".join(inspect.getdoc(function).split())
+
+
+def test_the_readme_names_every_verb():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    assert not [verb for verb in VERBS if not re.search(rf"\bantialias {verb}\b", text)]
+
+
+def test_help_says_what_is_trained_and_what_goes_on(capsys):
+    main(["train", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Its filters are adaptive; --filter none trains a plain network." in shown.replace("`", "")
+    main(["evaluate", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "With out, an interrupted call goes on where it stopped." in shown.replace("`", "")  # of every task
 
 
 def test_help_imports_no_verb():

@@ -1,4 +1,10 @@
-"""The file that `--config` names, as flags that need not be given."""
+"""The file that `--config` names, as flags that need not be given.
+
+Cyclopts fills the flags from the settings. Its own source for TOML files, `cyclopts.config.Toml`, does that and reads
+the file, too. But these files are read without a command line as well (`TrainConfig.read`), and must be read alike; and
+it names no file where one is no TOML, passes every setting of a run to every verb that has a flag of that name, and
+takes the table `[filter]` for an unknown flag.
+"""
 
 from __future__ import annotations
 
