@@ -17,11 +17,11 @@ void run(const LayoutArguments& p, int64_t first, int64_t last, void*) {
   for (int64_t task = first; task < last; ++task) {
     const int64_t map = task / tasks * rows * columns, begin = task % tasks * kTaskRows;
     const int64_t end = least(begin + kTaskRows, rows);
-    const A* from = static_cast<const A*>(p.from) + map;
-    A* to = static_cast<A*>(p.to) + map;
+    const A* from_HW = static_cast<const A*>(p.from) + map;
+    A* to_WH = static_cast<A*>(p.to) + map;
     if (end - begin < N || columns < N) {
       for (int64_t row = begin; row < end; ++row) {
-        for (int64_t column = 0; column < columns; ++column) to[column * rows + row] = from[row * columns + column];
+        for (int64_t column = 0; column < columns; ++column) to_WH[column * rows + row] = from_HW[row * columns + column];
       }
       continue;
     }
@@ -30,12 +30,12 @@ void run(const LayoutArguments& p, int64_t first, int64_t last, void*) {
       const int64_t column = least(next, columns - N);
       for (int64_t next_row = begin; next_row < end; next_row += N) {
         const int64_t row = least(next_row, end - N);
-        Vector<A, N> v[N];
+        Vector<A, N> square_NN[N];
 #pragma GCC unroll 16
-        for (int i = 0; i < N; ++i) v[i] = load<N>(from + (row + i) * columns + column);
-        transpose<A, N>(v);
+        for (int i = 0; i < N; ++i) square_NN[i] = load<N>(from_HW + (row + i) * columns + column);
+        transpose<A, N>(square_NN);
 #pragma GCC unroll 16
-        for (int i = 0; i < N; ++i) store<N>(to + (column + i) * rows + row, v[i]);
+        for (int i = 0; i < N; ++i) store<N>(to_WH + (column + i) * rows + row, square_NN[i]);
       }
     }
   }

@@ -34,25 +34,27 @@ struct Pool {
   int64_t forward_scratch() const { return row_seen() * int64_t(sizeof(T)); }
 
   // Down the columns first, then along the row.
-  void forward(int64_t task, T* highest) const {
+  void forward(int64_t task, T* highest_WC) const {
     const int64_t map = task / p.rows.out, out = task % p.rows.out;
-    const T* x = static_cast<const T*>(p.x) + map * p.rows.in * row_in();
-    T* y = static_cast<T*>(p.y) + task * row_out();
-    std::fill_n(highest, row_seen(), kLowest);
-    T* const inside = highest + left();
+    const T* x_HWC = static_cast<const T*>(p.x) + map * p.rows.in * row_in();
+    T* y_WC = static_cast<T*>(p.y) + task * row_out();
+    std::fill_n(highest_WC, row_seen(), kLowest);
+    T* const inside_WC = highest_WC + left();
     for (int64_t tap = 0; tap < kernel_h(); ++tap) {
       const int64_t row = out + tap * p.rows.dilation - p.rows.padding;
       if (row < 0 || row >= p.rows.in) continue;
-      const T* source = x + row * row_in();
-      for (int64_t i = 0; i < row_in(); ++i) inside[i] = beats(source[i], inside[i]) ? source[i] : inside[i];
+      const T* source_WC = x_HWC + row * row_in();
+      for (int64_t i = 0; i < row_in(); ++i) {
+        inside_WC[i] = beats(source_WC[i], inside_WC[i]) ? source_WC[i] : inside_WC[i];
+      }
     }
     for (int64_t i = 0; i < row_out(); ++i) {
-      T best = highest[i];
+      T best = highest_WC[i];
       for (int64_t tap = 1; tap < kernel_w(); ++tap) {
-        const T value = highest[i + tap * step()];
+        const T value = highest_WC[i + tap * step()];
         best = beats(value, best) ? value : best;
       }
-      y[i] = best;
+      y_WC[i] = best;
     }
   }
 
@@ -72,16 +74,16 @@ struct Pool {
     const int64_t tasks = tasks_of_map(), map = task / tasks;
     const int64_t top = task % tasks * p.rows_per_task, bottom = std::min(top + p.rows_per_task, p.rows.in);
     Rows rows{*this, scratch, static_cast<const T*>(p.x) + map * p.rows.in * row_in()};
-    T* grad_x = static_cast<T*>(p.grad_x) + map * p.rows.in * row_in();
-    const T* grad_y = static_cast<const T*>(p.grad_y) + map * p.rows.out * row_out();
-    std::fill(grad_x + top * row_in(), grad_x + bottom * row_in(), T(0));
+    T* grad_x_HWC = static_cast<T*>(p.grad_x) + map * p.rows.in * row_in();
+    const T* grad_y_HWC = static_cast<const T*>(p.grad_y) + map * p.rows.out * row_out();
+    std::fill(grad_x_HWC + top * row_in(), grad_x_HWC + bottom * row_in(), T(0));
     const int64_t first = std::max<int64_t>(top - p.rows.reach() + p.rows.padding, 0);
     const int64_t last = std::min(bottom + p.rows.padding, p.rows.out);
     for (int64_t out = first; out < last; ++out) {
-      rows.choose(out, grad_y + out * row_out());
+      rows.choose(out, grad_y_HWC + out * row_out());
       for (int64_t tap = 0; tap < kernel_h(); ++tap) {
         const int64_t row = out + tap * p.rows.dilation - p.rows.padding;
-        if (row >= top && row < bottom) rows.add(tap, grad_x + row * row_in());
+        if (row >= top && row < bottom) rows.add(tap, grad_x_HWC + row * row_in());
       }
     }
   }
@@ -89,20 +91,20 @@ struct Pool {
   // The rows of x that a row of y looks at, and which of their samples it took.
   struct Rows {
     const Pool& pool;
-    T *ring, *lowest, *grad;
-    Index *first, *chosen;
-    const T* x;
+    T *ring_HWC, *lowest_WC, *grad_WC;
+    Index *first_WC, *chosen_WC;
+    const T* x_HWC;
     int64_t loaded = -1;  // the last row that is in the ring
 
-    Rows(const Pool& pool, T* scratch, const T* x) : pool(pool), x(x) {
-      ring = scratch, lowest = ring + pool.ring() * pool.row_seen(), grad = lowest + pool.row_seen();
-      first = reinterpret_cast<Index*>(grad + pool.row_chosen()), chosen = first + pool.row_out();
-      std::fill(ring, grad, kLowest);
-      std::fill_n(grad, pool.row_chosen(), T(0));
-      std::fill_n(chosen, pool.row_chosen(), Index(-1));
+    Rows(const Pool& pool, T* scratch, const T* x_HWC) : pool(pool), x_HWC(x_HWC) {
+      ring_HWC = scratch, lowest_WC = ring_HWC + pool.ring() * pool.row_seen(), grad_WC = lowest_WC + pool.row_seen();
+      first_WC = reinterpret_cast<Index*>(grad_WC + pool.row_chosen()), chosen_WC = first_WC + pool.row_out();
+      std::fill(ring_HWC, grad_WC, kLowest);
+      std::fill_n(grad_WC, pool.row_chosen(), T(0));
+      std::fill_n(chosen_WC, pool.row_chosen(), Index(-1));
       const PoolDimension& columns = pool.p.columns;
       for (int64_t i = 0; i < pool.row_out(); ++i) {
-        first[i] = Index(first_tap(columns, i / pool.p.channels));
+        first_WC[i] = Index(first_tap(columns, i / pool.p.channels));
       }
     }
 
@@ -111,56 +113,56 @@ struct Pool {
       return (outside + slide.dilation - 1) / slide.dilation;
     }
 
-    const T* at(int64_t row) const { return ring + row % pool.ring() * pool.row_seen(); }
+    const T* at(int64_t row) const { return ring_HWC + row % pool.ring() * pool.row_seen(); }
 
     void load(int64_t out) {
       const int64_t from = out - pool.p.rows.padding, to = std::min(from + pool.ring(), pool.p.rows.in);
       for (int64_t row = std::max({loaded + 1, from, int64_t(0)}); row < to; ++row) {
-        std::copy_n(x + row * pool.row_in(), pool.row_in(), const_cast<T*>(at(row)) + pool.left());
+        std::copy_n(x_HWC + row * pool.row_in(), pool.row_in(), const_cast<T*>(at(row)) + pool.left());
         loaded = row;
       }
     }
 
-    void choose(int64_t out, const T* grad_y) {
+    void choose(int64_t out, const T* grad_y_WC) {
       load(out);
-      const T* sources[K ? K : 1];
+      const T* sources_WC[K ? K : 1];
       const Index start = Index(first_tap(pool.p.rows, out) * pool.kernel_w());
-      Index* const taken = chosen + pool.margin();
-      std::copy_n(grad_y, pool.row_out(), grad + pool.margin());
+      Index* const taken_WC = chosen_WC + pool.margin();
+      std::copy_n(grad_y_WC, pool.row_out(), grad_WC + pool.margin());
       if constexpr (K > 0) {
-        for (int64_t tap = 0; tap < K; ++tap) sources[tap] = source(out, tap);
+        for (int64_t tap = 0; tap < K; ++tap) sources_WC[tap] = source(out, tap);
       }
       for (int64_t i = 0; i < pool.row_out(); ++i) {
         T best = kLowest;
-        Index index = start + first[i];
+        Index index = start + first_WC[i];
         for (int64_t tap = 0; tap < pool.kernel_h(); ++tap) {
-          const T* row = K ? sources[K ? tap : 0] : source(out, tap);
+          const T* row_WC = K ? sources_WC[K ? tap : 0] : source(out, tap);
           for (int64_t along = 0; along < pool.kernel_w(); ++along) {
-            const T value = row[i + along * pool.step()];
+            const T value = row_WC[i + along * pool.step()];
             const bool better = beats(value, best);
             best = better ? value : best;
             index = better ? Index(tap * pool.kernel_w() + along) : index;
           }
         }
-        taken[i] = index;
+        taken_WC[i] = index;
       }
     }
 
     const T* source(int64_t out, int64_t tap) const {
       const int64_t row = out + tap * pool.p.rows.dilation - pool.p.rows.padding;
-      return row < 0 || row >= pool.p.rows.in ? lowest : at(row);
+      return row < 0 || row >= pool.p.rows.in ? lowest_WC : at(row);
     }
 
     // Gives each sample of a row of x the gradients of those who took it at vertical tap `tap`.
-    void add(int64_t tap, T* grad_x) const {
+    void add(int64_t tap, T* grad_x_WC) const {
       const int64_t origin = pool.margin() + pool.left();
       for (int64_t i = 0; i < pool.row_in(); ++i) {
-        T sum = grad_x[i];
+        T sum = grad_x_WC[i];
         for (int64_t along = pool.kernel_w() - 1; along >= 0; --along) {
           const int64_t out = origin + i - along * pool.step();
-          sum += chosen[out] == Index(tap * pool.kernel_w() + along) ? grad[out] : T(0);
+          sum += chosen_WC[out] == Index(tap * pool.kernel_w() + along) ? grad_WC[out] : T(0);
         }
-        grad_x[i] = sum;
+        grad_x_WC[i] = sum;
       }
     }
   };
