@@ -306,7 +306,7 @@ def test_another_pool_in_place_of_a_filtered_one_brings_its_own_subsampling() ->
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    "name", ["fastvit_t8", "repvgg_a0", "levit_128s", "mobileone_s0", "repvit_m1", "lcnetv2_small"]
+    "name", ["fastvit_t8", "repvgg_a0", "levit_128s", "mobileone_s0", "repvit_m1", "lcnetv2_small", "ghostnetv3_050"]
 )
 def test_branches_that_become_one_convolution_keep_their_filter_behind_the_sum(name: str) -> None:
     torch.manual_seed(0)

@@ -14,7 +14,7 @@ from antialias._torch import own_children
 from antialias.nn import Adaptive, Filter, Polyphase
 
 from .._plan import Placement, Site
-from ..dataflow import Graph, Op, pair
+from ..dataflow import Graph, Op, follow, pair
 from ..edits import CHILD, Edit, FilterEdit, Insert, Patch
 from ._find import Candidate
 from ._macs import added_macs
@@ -90,8 +90,8 @@ def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: n
         elif candidate.module is None:
             sites[candidate] = _filter_function(candidate, site, graph, rules, model)
         else:
-            beside = _branches_beside(candidate, candidates, graph, rules)
-            sites |= _filter_module(candidate, beside, graph, rules, model, frozenset(taken))
+            branches = _branches_beside(candidate, candidates, graph, rules)
+            sites |= _filter_module(candidate, branches, graph, rules, model, frozenset(taken))
         taken.update(edit.module for edit in sites[candidate].edits if isinstance(edit, Insert))
     return tuple(sites[candidate] for candidate in candidates)
 
@@ -139,24 +139,40 @@ def _as_it_is(candidate: Candidate) -> Site:
 
 def _branches_beside(
     candidate: Candidate, candidates: Sequence[Candidate], graph: Graph, rules: Rules
-) -> list[Candidate]:
-    """List other branches of a module that can be folded into one convolution, which then has one stride."""
-    if (folds := foldable_around(candidate)) is None or max(candidate.stride) == 1:
-        return []
-    return [
-        other
-        for other in candidates
-        if other is not candidate
-        and other.module is not None
-        and (other.stride, len(other.ops)) == (candidate.stride, len(candidate.ops))
-        and foldable_around(other) is folds
-        and not (rules.why_not(other, _as_it_is(other)) or why_not_at_stride_1(other, graph))
-    ]
+) -> Iterator[list[Candidate]]:
+    """Yield which branches of a module that can be folded into one convolution, which then has one stride, to try.
+
+    All of them first; then those that are added to the candidate one by one, as a block may fold its branches and keep
+    its shortcut; then none.
+    """
+    if (folds := foldable_around(candidate)) is not None and max(candidate.stride) > 1:
+        branches = [
+            other
+            for other in candidates
+            if other is not candidate
+            and other.module is not None
+            and (other.stride, len(other.ops)) == (candidate.stride, len(candidate.ops))
+            and foldable_around(other) is folds
+            and not (rules.why_not(other, _as_it_is(other)) or why_not_at_stride_1(other, graph))
+        ]
+        yield branches
+        added: list[Candidate] = []
+        while one := next(
+            (
+                other
+                for other in branches
+                if other not in added and follow(*(each.op.output for each in (candidate, *added, other)))
+            ),
+            None,
+        ):
+            added.append(one)
+        yield added
+    yield []
 
 
 def _filter_module(
     candidate: Candidate,
-    beside: Sequence[Candidate],
+    branches: Iterator[list[Candidate]],
     graph: Graph,
     rules: Rules,
     model: nn.Module,
@@ -166,10 +182,10 @@ def _filter_module(
     site = _as_it_is(candidate)
     if reason := why_not_at_stride_1(candidate, graph):
         return {candidate: dataclasses.replace(site, reason=reason)}
-    spot = place(candidate, graph, taken, beside)
-    if spot is None and beside:
-        beside, spot = (), place(candidate, graph, taken)
-    if spot is None:
+    for beside in branches:
+        if (spot := place(candidate, graph, taken, beside)) is not None:
+            break
+    else:
         calls = len(graph.calls_of(candidate.call.module))
         reason = f"no place reaches all readers of its output exactly once (called {calls} times)"
         return {candidate: dataclasses.replace(site, reason=reason)}
