@@ -21,6 +21,7 @@ from .models import load as load
 from .models import save as save
 from .nn import Adaptive as Adaptive
 from .nn import Fixed as Fixed
+from .nn import PhaseAverage as PhaseAverage
 from .nn import Polyphase as Polyphase
 from .ops import backends as backends
 from .retrofit import retrofit_ as retrofit_
@@ -33,6 +34,7 @@ __all__ = [
     "Adaptive",
     "Conversion",
     "Fixed",
+    "PhaseAverage",
     "Plan",
     "Polyphase",
     "Score",

@@ -29,7 +29,10 @@ from antialias.nn import (
     GaussianBlurPool2d,
     Ideal,
     IdealBlurPool2d,
+    PhaseAverage,
+    PhaseRepeat2d,
     PhaseReturn2d,
+    PhaseSplit2d,
     Polyphase,
     PolyphasePool2d,
 )
@@ -53,6 +56,8 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
         for width in ("learned", "channel", "image", "location")
     },
     "IdealBlurPool2d": lambda: IdealBlurPool2d(8),
+    "PhaseRepeat2d": lambda: PhaseRepeat2d([(0, 0), (1, 1)]),
+    "PhaseSplit2d": lambda: PhaseSplit2d(8),
     "PhaseReturn2d": lambda: PhaseReturn2d(PolyphasePool2d(8, phase="learned")),
     "PolyphasePool2d": lambda: PolyphasePool2d(8),
     "PolyphasePool2d learned": lambda: PolyphasePool2d(8, phase="learned"),
@@ -68,6 +73,7 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
             Average(),
             Gaussian(),
             Ideal(),
+            PhaseAverage(),
             Fixed(phase="norm"),
             Adaptive(phase="learned"),
             Adaptive(phase="norm", predictor="separable"),

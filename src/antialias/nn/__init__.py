@@ -14,6 +14,7 @@ from .filters import Filter as Filter
 from .filters import Fixed as Fixed
 from .filters import Gaussian as Gaussian
 from .filters import Ideal as Ideal
+from .filters import PhaseAverage as PhaseAverage
 from .filters import Polyphase as Polyphase
 from .filters import filter_from_dict as filter_from_dict
 from .layers import INITS as INITS
@@ -30,7 +31,9 @@ from .layers import GaussianBlurPool2d as GaussianBlurPool2d
 from .layers import IdealBlurPool2d as IdealBlurPool2d
 from .layers import Init as Init
 from .layers import Phase as Phase
+from .layers import PhaseRepeat2d as PhaseRepeat2d
 from .layers import PhaseReturn2d as PhaseReturn2d
+from .layers import PhaseSplit2d as PhaseSplit2d
 from .layers import PolyphasePool2d as PolyphasePool2d
 from .layers import Width as Width
 from .predictor import PREDICTORS as PREDICTORS
@@ -61,7 +64,10 @@ __all__ = [
     "IdealBlurPool2d",
     "Init",
     "Phase",
+    "PhaseAverage",
+    "PhaseRepeat2d",
     "PhaseReturn2d",
+    "PhaseSplit2d",
     "Polyphase",
     "PolyphasePool2d",
     "PredictorKind",

@@ -15,6 +15,7 @@ from ._conversion import replay_ as replay_
 from ._conversion import unconverted_copy as unconverted_copy
 from ._convert import convert_ as convert_
 from ._convert import inspect as inspect
+from ._convert import phase_groups as phase_groups
 from ._plan import Placement as Placement
 from ._plan import Plan as Plan
 from ._plan import Site as Site
@@ -29,6 +30,7 @@ __all__ = [
     "convert_",
     "input_size",
     "inspect",
+    "phase_groups",
     "replay_",
     "unconverted_copy",
 ]

@@ -188,7 +188,9 @@ def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[
         )
         for step in values["steps"]
     ]
-    named = {edit.module for step in steps for edit in step.edits}
+    edits = [edit for step in steps for edit in step.edits]
+    filters_of_steps = tuple(f"{edit.path}." for edit in edits if isinstance(edit, FilterEdit))
+    named = {edit.module for edit in edits if not f"{edit.module}.".startswith(filters_of_steps)}
     if missing := sorted(named - dict(model.named_modules()).keys()):
         raise ValueError(
             f"{type(model).__name__} has no module {missing[0]!r} ({len(missing)} of {len(named)} are missing), so "

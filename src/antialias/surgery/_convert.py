@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from antialias._torch import tree_leaves
-from antialias.nn import Adaptive, Filter
+from antialias.nn import Adaptive, Filter, PhaseAverage
 
 from ._conversion import Conversion, apply
 from ._plan import Placement, Plan, counted
 from ._proof import check_exact
-from .dataflow import arguments, network_macs, observe
-from .polyphase import plan_polyphase
+from .dataflow import Graph, arguments, network_macs, observe
+from .polyphase import group_sites, plan_phases, plan_polyphase
 from .sites import Rules, Where, decide, find, find_dilated, uncalled
 
 
@@ -48,21 +49,51 @@ def inspect(
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
     """
     rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where)
+    graph = _observed(model, example)
+    candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
+    macs, name = network_macs(graph), type(model).__name__
+    parameters = sum(p.numel() for p in model.parameters())
+    if isinstance(rules.filter, PhaseAverage):
+        everywhere = replace(rules, where=None)
+        sites = (*decide(candidates, graph, everywhere, model), *uncalled(model, graph))
+        phases = plan_phases(graph, candidates, sites, rules, model)
+        return Plan(name, rules.filter, placement, phases.sites, macs, parameters, phases.edits)
+    sites = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
+    polyphase = plan_polyphase(graph, candidates, sites, rules.filter)
+    return Plan(name, rules.filter, placement, polyphase.sites, macs, parameters, polyphase.edits, polyphase.notes)
+
+
+def phase_groups(model: nn.Module, example: Any = None) -> tuple[tuple[str, ...], ...]:
+    """Name the sites at which `PhaseAverage` can split a network, grouped by what has to split together.
+
+    Args:
+        model: The network; it is left as it was.
+        example: As in `inspect`.
+
+    Returns:
+        The names of the sites of each group, from the input to the deepest.
+
+    Raises:
+        ValueError: As in `inspect`.
+        RuntimeError: As in `inspect`.
+    """
+    graph = _observed(model, example)
+    candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
+    sites = decide(candidates, graph, Rules(PhaseAverage()), model)
+    groups = group_sites(graph, candidates, sites)
+    return tuple(tuple(sites[n].name for n in group.sites) for group in groups)
+
+
+def _observed(model: nn.Module, example: Any) -> Graph:
     args, kwargs = arguments(model, example)
     try:
-        graph = observe(model, args, kwargs)
+        return observe(model, args, kwargs)
     except RuntimeError as error:
         shapes = ", ".join(str(tuple(t.shape)) for t in tree_leaves((args, dict(kwargs))) if isinstance(t, Tensor))
         raise RuntimeError(
             f"{type(model).__name__} does not run on the example, of shape {shapes}: {error} "
             "Pass an example= that the network takes."
         ) from error
-    candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
-    sites = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
-    polyphase = plan_polyphase(graph, candidates, sites, rules.filter)
-    parameters = sum(p.numel() for p in model.parameters())
-    macs, name = network_macs(graph), type(model).__name__
-    return Plan(name, rules.filter, placement, polyphase.sites, macs, parameters, polyphase.edits, polyphase.notes)
 
 
 def convert_(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antialias._torch import tree_map_only
-from antialias.nn import Fixed
+from antialias.nn import Fixed, PhaseAverage
 
 from ._conversion import ConversionStep, apply, undo
 from ._plan import Plan
@@ -23,8 +23,17 @@ _CLOSE, _FAR = 1e-4, 1e-3
 Input = tuple[tuple[Any, ...], dict[str, Any]]
 
 
+class _SamePhases(PhaseAverage):
+    """As many runs as a `PhaseAverage` has, all of the phase that the network keeps."""
+
+    def offsets(self, stride: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        return ((0, 0),) * len(super().offsets(stride))
+
+
 def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Compare a network with itself under filters of one tap, which hand their map on, so that only a plan can differ.
+
+    Where phases are to be averaged, each of them is the phase that the network keeps, and so the average what it was.
 
     The example is tried, and one of another size where the network takes it. Everything is undone before this returns.
     Outputs that hardly differ are enough; where they do, as after a detector's suppression, the maps at the filters
@@ -52,7 +61,9 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
             continue
         inputs.append(other)
         break
-    trial = ConversionStep(Fixed(kernel_size=1), plan.placement, plan.sites)
+    averages = isinstance(plan.filter, PhaseAverage)
+    same = _SamePhases(phases=plan.filter.phases) if isinstance(plan.filter, PhaseAverage) else Fixed(kernel_size=1)
+    trial = ConversionStep(same, plan.placement, plan.sites, plan.edits)
     with _applied(model, trial):
         try:
             after = [_run(model, each) for each in inputs]
@@ -65,6 +76,13 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
     for each, old, new in zip(inputs, before, after, strict=True):
         if _error(new, old) <= _CLOSE:
             continue
+        if averages:
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors_in(each))
+            raise ValueError(
+                f"{plan.network} mixes images of a batch, so that its phases do not stay apart behind "
+                f"{plan.changed[0].name}: its answer to an input of {shapes} changes by {_error(new, old):.1%} where "
+                "all phases are the one that it keeps. Nothing was converted. Average phases at other sites: where=."
+            )
         old_maps = _maps(model, owners, each)
         with _applied(model, trial):
             new_maps = _maps(model, owners, each)

@@ -1,6 +1,6 @@
 """Filter configs: values that say which low-pass filter to use, and build the layer for a place in a network.
 
-`_filter.py` says what every config has and reads them from files; `_configs.py` has the three that people use, and
+`_filter.py` says what every config has and reads them from files; `_configs.py` has the four that people use, and
 `_ablations.py` those that the adaptive filter is compared with.
 """
 
@@ -12,8 +12,20 @@ from ._ablations import Gaussian as Gaussian
 from ._ablations import Ideal as Ideal
 from ._configs import Adaptive as Adaptive
 from ._configs import Fixed as Fixed
+from ._configs import PhaseAverage as PhaseAverage
 from ._configs import Polyphase as Polyphase
 from ._filter import Filter as Filter
 from ._filter import filter_from_dict as filter_from_dict
 
-__all__ = ["Adaptive", "Attention", "Average", "Filter", "Fixed", "Gaussian", "Ideal", "Polyphase", "filter_from_dict"]
+__all__ = [
+    "Adaptive",
+    "Attention",
+    "Average",
+    "Filter",
+    "Fixed",
+    "Gaussian",
+    "Ideal",
+    "PhaseAverage",
+    "Polyphase",
+    "filter_from_dict",
+]

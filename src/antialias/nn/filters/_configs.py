@@ -1,11 +1,13 @@
-"""The filter configs that people use: fixed, adaptive, and none but a choice of samples."""
+"""The filter configs that people use: fixed, adaptive, none but a choice of samples, and all choices averaged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
+from typing import Literal
 
 from antialias.nn._checks import check_binomial, check_groups, check_odd, check_one_of, largest_divisor
-from antialias.nn.layers import PHASES, AdaptiveBlurPool2d, BlurPool2d, Init, Phase, check_init
+from antialias.nn.layers import PHASES, AdaptiveBlurPool2d, BlurPool2d, Init, Phase, PhaseSplit2d, check_init
 from antialias.nn.predictor import PREDICTORS, PredictorKind
 from antialias.ops import Normalize, PaddingMode
 
@@ -121,3 +123,53 @@ class Polyphase(Filter):
 
     def _low_pass(self, place: Place, stride: tuple[int, int]) -> None:
         return None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PhaseAverage(Filter):
+    """No filter: several sampling phases run through the rest of the network, and its answers are averaged.
+
+    It raises the sampling rate where a blur would lower the bandwidth. Nothing has to be learned; what follows the
+    place runs once for each phase. At the first strided operation it averages the answers for shifted copies of the
+    image, further down it costs less.
+
+    Attributes:
+        phases: 1 leaves the network as it is; 2 are (0, 0) and, half a stride on in both directions, (s // 2, s // 2);
+            4 are all pairs of 0 and s // 2; `"all"` are the `s * s` phases of stride s.
+        padding_mode: How a map is continued where a phase has a sample more than it.
+        phase: Refused: nothing is chosen.
+
+    Raises:
+        ValueError: `phases` is something else, `phase` is not `None`, or the padding mode is unknown.
+
+    Example:
+        >>> PhaseAverage(phases=2).offsets((2, 2))
+        ((0, 0), (1, 1))
+        >>> len(PhaseAverage(phases="all").offsets((4, 4)))
+        16
+    """
+
+    padding_mode: PaddingMode = "replicate"
+    phases: Literal[1, 2, 4, "all"] = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.phases, bool) or self.phases not in (1, 2, 4, "all"):
+            raise ValueError(f"phases={self.phases!r} is not offered. Use 1, 2, 4 or 'all'.")
+        if self.phase is not None:
+            raise ValueError(f"phase={self.phase!r}: PhaseAverage keeps its phases and chooses none. Leave phase out.")
+
+    def offsets(self, stride: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """Return the first row and column of each phase that runs, at a place of this stride."""
+        rows, columns = stride
+        half = (rows // 2, columns // 2)
+        if self.phases == 1:
+            return ((0, 0),)
+        if self.phases == 2:
+            return tuple(dict.fromkeys([(0, 0), half]))
+        if self.phases == 4:
+            return tuple(dict.fromkeys(product((0, half[0]), (0, half[1]))))
+        return tuple(product(range(rows), range(columns)))
+
+    def _low_pass(self, place: Place, stride: tuple[int, int]) -> PhaseSplit2d:
+        return PhaseSplit2d(place.channels, stride, self.offsets(stride), self.padding_mode)

@@ -1,8 +1,8 @@
 """The layers: each filters maps and keeps every `stride`-th sample, or chooses which samples are kept.
 
 Read `_blur.py` first, the fixed blur; then `_adaptive.py`, which predicts its filters, and `_polyphase.py`, which
-chooses samples by content. `_gaussian.py`, `_attention.py` and `_spectral.py` are what the adaptive filter is compared
-with. `_dynamic.py` filters by the whole image, and is DMNet's.
+chooses samples by content, and `_phases.py`, which keeps several choices at once. `_gaussian.py`, `_attention.py` and
+`_spectral.py` are what the adaptive filter is compared with. `_dynamic.py` filters by the whole image, and is DMNet's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from ._dynamic import DynamicFilter2d as DynamicFilter2d
 from ._gaussian import WIDTHS as WIDTHS
 from ._gaussian import GaussianBlurPool2d as GaussianBlurPool2d
 from ._gaussian import Width as Width
+from ._phases import PhaseRepeat2d as PhaseRepeat2d
+from ._phases import PhaseSplit2d as PhaseSplit2d
 from ._polyphase import PHASES as PHASES
 from ._polyphase import Phase as Phase
 from ._polyphase import PhaseReturn2d as PhaseReturn2d
@@ -36,6 +38,7 @@ LAYERS = (
     BlurPool3d,
     GaussianBlurPool2d,
     IdealBlurPool2d,
+    PhaseSplit2d,
     PolyphasePool2d,
 )
 """Every layer that filters before it subsamples, or chooses what it keeps."""
@@ -56,7 +59,9 @@ __all__ = [
     "IdealBlurPool2d",
     "Init",
     "Phase",
+    "PhaseRepeat2d",
     "PhaseReturn2d",
+    "PhaseSplit2d",
     "PolyphasePool2d",
     "Width",
     "check_init",

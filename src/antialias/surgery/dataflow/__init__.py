@@ -18,6 +18,7 @@ from ._graph import Op as Op
 from ._graph import Value as Value
 from ._graph import pair as pair
 from ._macs import network_macs as network_macs
+from ._macs import op_macs as op_macs
 from ._observe import fork_rng as fork_rng
 from ._observe import observe as observe
 from ._observe import outside_inference as outside_inference
@@ -37,6 +38,7 @@ __all__ = [
     "is_norm",
     "network_macs",
     "observe",
+    "op_macs",
     "outside_inference",
     "pair",
     "tensors_in",

@@ -124,10 +124,18 @@ class Call:
 
 @dataclass
 class Graph:
-    """The dataflow of one forward pass."""
+    """The dataflow of one forward pass.
+
+    Attributes:
+        ops: The operations, in order.
+        calls: The module calls, in order of their start.
+        outputs: The tensors that the network returns, in the order of its answer; `None` for one that does not depend
+            on the input.
+    """
 
     ops: list[Op] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    outputs: list[Value | None] = field(default_factory=list)
 
     def calls_of(self, module: nn.Module) -> list[Call]:
         """Return the calls of `module`, in order."""

@@ -57,8 +57,10 @@ class _Recorder(TorchDispatchMode):
             self._values[tensor] = Value(tuple(tensor.shape))
 
     def finish(self, answer: object) -> None:
-        for value in self._values_in(answer):
-            value.is_output = True
+        self.graph.outputs = [self._values.get(tensor) for tensor in tensors_in(answer)]
+        for value in self.graph.outputs:
+            if value is not None:
+                value.is_output = True
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         arguments = dict(zip(argument_names(func), args, strict=False)) | (kwargs or {})

@@ -2,6 +2,7 @@
 
 `_edits` has them as plain data that can be done, undone, saved and repeated. What they leave in a network stands beside
 it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a function is given a filter (`_functional`).
+`_phases` has the edits that average phases.
 `_places` lets filters stay where tools make modules anew, and `_guard` notices where one was lost.
 """
 
@@ -18,29 +19,41 @@ from ._edits import SharePhase as SharePhase
 from ._edits import Stride1Pool as Stride1Pool
 from ._edits import WrapBorders as WrapBorders
 from ._edits import edit_from_dict as edit_from_dict
+from ._functional import joins as joins
 from ._guard import unwatch as unwatch
 from ._guard import watch as watch
 from ._hooks import CHILD as CHILD
 from ._hooks import CropToPhase as CropToPhase
+from ._phases import AveragePhases as AveragePhases
+from ._phases import JoinPhases as JoinPhases
+from ._phases import MoveInput as MoveInput
+from ._phases import Steps as Steps
+from ._phases import WrapEnd as WrapEnd
 from ._places import Side as Side
 from ._places import is_foldable as is_foldable
 
 __all__ = [
     "CHILD",
+    "AveragePhases",
     "CropToPhase",
     "Edit",
     "FilterEdit",
     "Insert",
+    "JoinPhases",
     "KeepPhase",
+    "MoveInput",
     "Patch",
     "ReturnPhase",
     "SetAttributes",
     "SharePhase",
     "Side",
+    "Steps",
     "Stride1Pool",
     "WrapBorders",
+    "WrapEnd",
     "edit_from_dict",
     "is_foldable",
+    "joins",
     "unwatch",
     "watch",
 ]

@@ -26,10 +26,16 @@ class Edit(ABC):
     Attributes:
         module: The module's name.
         saved_as: Name of the kind of change in files.
+        kinds: Every kind of change, by that name.
     """
 
     module: str
     saved_as: ClassVar[str]
+    kinds: ClassVar[dict[str, type[Edit]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        if "saved_as" in cls.__dict__:
+            Edit.kinds[cls.saved_as] = cls
 
     @abstractmethod
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
@@ -306,20 +312,7 @@ def _pool(model: nn.Module, name: str) -> PolyphasePool2d:
     return pool
 
 
-_KINDS: tuple[type[Edit], ...] = (
-    SetAttributes,
-    Stride1Pool,
-    KeepPhase,
-    Insert,
-    Patch,
-    SharePhase,
-    ReturnPhase,
-    WrapBorders,
-)
-
-
 def edit_from_dict(values: Mapping[str, Any]) -> Edit:
     """Read back what `Edit.to_dict` wrote, also after JSON made lists of tuples."""
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    kind = plain.pop("edit")
-    return next(edit for edit in _KINDS if edit.saved_as == kind)(**plain)
+    return Edit.kinds[plain.pop("edit")](**plain)

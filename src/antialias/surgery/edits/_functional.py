@@ -1,4 +1,4 @@
-"""Filter pools, and put back upsampled maps, that a module calls as functions in its `forward`."""
+"""Filter pools, put back upsampled maps, and repeat what joins phases, where a module calls functions for that."""
 
 from __future__ import annotations
 
@@ -6,17 +6,35 @@ from functools import cache, wraps
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from antialias._torch import DisableTorchFunction, own_children
+from antialias._torch import DisableTorchFunction, own_children, tree_leaves, tree_map_only
 
+from ..dataflow import Op, Value
 from ._hooks import run
 from ._pools import stride1_avg_pool2d, stride1_max_pool2d
 
-POOL, RETURN = "antialias_pool", "antialias_return"
+POOL, RETURN, JOIN = "antialias_pool", "antialias_return", "antialias_join_"
+_CHILDREN = (POOL, RETURN, JOIN)
+_JOINS = {
+    name: aten
+    for aten, names in {
+        "cat": "cat concat concatenate",
+        "stack": "stack",
+        "add": "add add_ __add__ __radd__ __iadd__",
+        "sub": "sub sub_ __sub__ __isub__",
+        "mul": "mul mul_ __mul__ __rmul__ __imul__",
+        "div": "div div_ __div__ __truediv__ __rtruediv__ __itruediv__",
+        "maximum": "maximum",
+        "minimum": "minimum",
+        "where": "where",
+    }.items()
+    for name in names.split()
+}
+"""Functions that join tensors of one batch, by what Python calls them, and their names in ATen."""
 _AT_STRIDE_1: dict[Any, Any] = {
     torch.max_pool2d: stride1_max_pool2d,
     F.max_pool2d: stride1_max_pool2d,
@@ -43,8 +61,18 @@ def patch(module: nn.Module) -> None:
 
 def unpatch(module: nn.Module) -> None:
     """Give a module its own forward back once no such child is left."""
-    if isinstance(module, PatchedForward) and not any(name.startswith((POOL, RETURN)) for name in own_children(module)):
+    if isinstance(module, PatchedForward) and not any(name.startswith(_CHILDREN) for name in own_children(module)):
         module.__class__ = type(module).__bases__[1]
+
+
+def joins(op: Op) -> bool:
+    """Return whether an operation is one of the functions that join tensors, and joins several."""
+    return op.name in _JOINS.values() and sum(map(is_joined, (*op.inputs, *op.others))) > 1
+
+
+def is_joined(tensor: Any) -> bool:
+    """Return whether an argument counts as one of those that are joined: no number, no vector, and no parameter."""
+    return isinstance(tensor, Tensor | Value) and not isinstance(tensor, nn.Parameter) and len(tensor.shape) > 1
 
 
 @cache
@@ -68,7 +96,8 @@ class _PassThroughFilters(TorchFunctionMode):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
-        self.counts = {POOL: 0, RETURN: 0}
+        self.counts: dict[str, int] = {}
+        self.joins = any(name.startswith(JOIN) for name in own_children(module))
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in _AT_STRIDE_1 and (filter_ := self._next(POOL)) is not None:
@@ -77,11 +106,26 @@ class _PassThroughFilters(TorchFunctionMode):
                 if args and isinstance(args[0], Proxy):
                     return run(filter_, args[0].tracer.create_proxy("call_function", _AT_STRIDE_1[func], args, kwargs))
                 return filter_(_AT_STRIDE_1[func](*args, **kwargs))
+        if self.joins and (function := _JOINS.get(getattr(func, "__name__", ""))) is not None:
+            args, kwargs = self._joined(function, args, kwargs or {})
         result = func(*args, **(kwargs or {}))  # modes of modules around this one see it, too, and count
         return_ = self._next(RETURN) if func is F.interpolate else None
         return result if return_ is None else run(return_, result)
 
+    def _joined(self, function: str, args: Any, kwargs: Any) -> Any:
+        """Repeat what there is one of for each image, where it joins what there is one of for each of its phases."""
+        tensors = [t for t in tree_leaves((args, kwargs)) if is_joined(t)]
+        if len(tensors) < 2 or (repeat := self._next(f"{JOIN}{function}")) is None:
+            return args, kwargs
+        phases = max(t.shape[0] for t in tensors)
+
+        def repeated(tensor: Tensor) -> Tensor:
+            return repeat(tensor) if is_joined(tensor) and tensor.shape[0] < phases else tensor
+
+        with DisableTorchFunction():
+            return tree_map_only(Tensor, repeated, (args, kwargs))
+
     def _next(self, kind: str) -> nn.Module | None:
-        child = own_children(self.module).get(f"{kind}{self.counts[kind]}")
-        self.counts[kind] += 1
-        return child
+        count = self.counts.get(kind, 0)
+        self.counts[kind] = count + 1
+        return own_children(self.module).get(f"{kind}{count}")

@@ -37,6 +37,10 @@ class Grids:
             site = other
         return site
 
+    def of(self, value: Value) -> Grid | None:
+        """Return the grid of a map, or `None` if it lies on none."""
+        return self._of.get(value)
+
     def join(self, first: int, second: int) -> None:
         """Note that two sites must keep the same samples."""
         low, high = sorted((self.group(first), self.group(second)))

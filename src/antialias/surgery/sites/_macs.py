@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from antialias.nn import PolyphasePool2d
+from antialias.nn import PhaseSplit2d, PolyphasePool2d
 
 from ..dataflow import pair
 from ._find import Candidate
@@ -39,6 +39,8 @@ def added_macs(candidate: Candidate, layers: Sequence[nn.Module], dense: bool) -
 
 def _macs_per_kept(layer: Any) -> int:
     """Return multiply-adds per position that a layer keeps."""
+    if isinstance(layer, PhaseSplit2d):
+        return 0
     if isinstance(layer, PolyphasePool2d):
         filter = _macs_per_kept(layer.filter) if layer.filter else 0
         judge = _kernels(layer.judge) if layer.judge else 0

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from antialias._torch import own_children
-from antialias.nn import Adaptive, Filter, Polyphase
+from antialias.nn import Adaptive, Filter, PhaseAverage, PhaseSplit2d, Polyphase, PolyphasePool2d
 
 from .._plan import Placement, Site
 from ..dataflow import Graph, Op, follow, pair
-from ..edits import CHILD, Edit, FilterEdit, Insert, Patch
+from ..edits import CHILD, Edit, FilterEdit, Insert, MoveInput, Patch, SetAttributes
 from ._find import Candidate
 from ._macs import added_macs
 from ._place import foldable_around, place
@@ -33,7 +33,7 @@ class Rules:
         filter: The filter to place.
         placement: `"exact"` keeps a trained network's function; `"paper"` is the published form.
         stem: Whether the first strided convolution gets a filter too; `None`: if the filter has a `phase`, which is
-            exact only where every stride is replaced.
+            exact only where every stride is replaced, or averages phases.
         where: Which sites, by glob over names or by predicate; `None` for all.
     """
 
@@ -44,7 +44,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         if self.stem is None:
-            self.stem = self.filter.phase is not None
+            self.stem = self.filter.phase is not None or isinstance(self.filter, PhaseAverage)
         if self.placement not in ("exact", "paper"):
             raise ValueError(f"placement={self.placement!r} is unknown. Use 'exact' or 'paper'.")
 
@@ -59,13 +59,16 @@ class Rules:
 
     def why_not(self, candidate: Candidate, site: Site) -> str:
         """Say why a candidate is left without looking further; empty if it is not."""
-        if candidate.leave and not (candidate.kind == "stem" and self.filter.phase is not None):
-            return candidate.leave
+        averages = isinstance(self.filter, PhaseAverage)
+        if candidate.leave and not (candidate.kind == "stem" and (averages or self.filter.phase is not None)):
+            chooses = isinstance(candidate.module, (PhaseSplit2d, PolyphasePool2d))
+            if not averages or candidate.kind != "filter" or chooses:
+                return candidate.leave
         if candidate.kind == "stem" and not self.stem:
             return "stem: keeps its stride as in the papers; stem=True filters it"
         if not self.selects(site):
             return "not selected by `where`"
-        if max(candidate.stride) == 1 and isinstance(self.filter, Polyphase):
+        if max(candidate.stride) == 1 and isinstance(self.filter, (PhaseAverage, Polyphase)):
             return "keeps every sample, so there is no phase to choose"
         return ""
 
@@ -87,6 +90,8 @@ def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: n
             continue
         if reason := rules.why_not(candidate, site):
             sites[candidate] = dataclasses.replace(site, reason=reason)
+        elif isinstance(rules.filter, PhaseAverage) and (candidate.kind == "filter" or candidate.leave):
+            sites[candidate] = _phases_of_layer(candidate, site, rules)
         elif candidate.module is None:
             sites[candidate] = _filter_function(candidate, site, graph, rules, model)
         else:
@@ -219,6 +224,21 @@ def _filter_module(
     return sites
 
 
+def _phases_of_layer(candidate: Candidate, site: Site, rules: Rules) -> Site:
+    """Average the phases of a filter's map, or of the image, moved, that a stem of patches reads."""
+    name, stride = candidate.name, candidate.stride
+    if candidate.kind != "filter":
+        move = MoveInput(module=name, side="input", channels=candidate.op.input.shape[1], stride=stride)
+        why = "the image moved by a part of a patch: there is no map of patches to split"
+        return _filtered(site, candidate, [move], f"input of {name}", why, rules.filter)
+    assert candidate.module is not None
+    edits: list[Edit] = [Insert(module=name, side="output", channels=candidate.channels, stride=stride)]
+    for inner, module in candidate.module.named_modules(prefix=name):
+        if hasattr(module, "stride") and pair(module.stride) == stride:
+            edits.append(SetAttributes(module=inner, attributes={"stride": (1, 1)}))
+    return _filtered(site, candidate, edits, f"output of {name}", "the phases of the filtered map", rules.filter)
+
+
 def _filter_function(candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module) -> Site:
     op, call = candidate.op, candidate.call
     if reason := _why_not_patched(candidate, graph):
@@ -271,7 +291,11 @@ def _filtered(site: Site, candidate: Candidate, edits: Sequence[Edit], spot: str
         reason=why,
         edits=tuple(edits),
         parameters=sum(p.numel() for layer in layers for p in layer.parameters()),
-        macs=added_macs(candidate, layers, dense=not any(isinstance(e, Insert) and e.had_stride for e in filters)),
+        macs=added_macs(
+            candidate,
+            layers,
+            dense=not any(isinstance(e, MoveInput) or (isinstance(e, Insert) and e.had_stride) for e in filters),
+        ),
     )
 
 

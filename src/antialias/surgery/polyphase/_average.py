@@ -1,0 +1,262 @@
+"""Plan what averaging over sampling phases needs: which sites split together, what they meet, what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from antialias.nn import PhaseAverage, PhaseSplit2d
+
+from .._plan import Site
+from ..dataflow import Graph, Op, Value, op_macs, pair
+from ..edits import AveragePhases, Edit, Insert, JoinPhases, MoveInput, Patch, Steps, WrapEnd, joins
+from ..sites import Candidate, Rules, filter_around
+from ._grids import Grid, Grids, follow_grids, is_upsampling, where
+
+_MOST_RUNS = 16
+
+
+@dataclass(frozen=True)
+class PhaseGroup:
+    """Sites whose maps meet, so that they have to keep the same samples.
+
+    Attributes:
+        sites: Their numbers, in order of execution.
+        stride: The stride that they share.
+        pitch: Rows and columns of the image from one position of the map they subsample to the next.
+    """
+
+    sites: tuple[int, ...]
+    stride: tuple[int, int]
+    pitch: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """The sites, and the changes to the rest of the network.
+
+    Attributes:
+        sites: The sites, those of groups that are not selected left.
+        edits: What repeats maps that meet phases, and the average of the answers.
+    """
+
+    sites: tuple[Site, ...]
+    edits: tuple[Edit, ...]
+
+
+def group_sites(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]) -> list[PhaseGroup]:
+    """Return the groups of sites that have to split together and can, from the input to the deepest.
+
+    Args:
+        graph: The dataflow.
+        candidates: What subsamples.
+        sites: What was decided for each of `candidates`, with every site selected.
+    """
+    possible = []
+    for group in _groups(graph, candidates, sites):
+        try:
+            _plan_joins(graph, candidates, sites, [group])
+        except ValueError:
+            continue
+        possible.append(group)
+    return possible
+
+
+def plan_phases(
+    graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], rules: Rules, model: nn.Module
+) -> PhasePlan:
+    """Plan an average over phases at the sites that the rules select, or at the deepest group of them.
+
+    Args:
+        graph: The dataflow.
+        candidates: What subsamples.
+        sites: What was decided for each of `candidates`, with every site selected; then sites that are not called.
+        rules: What the user asked for.
+        model: The network.
+
+    Raises:
+        ValueError: The runs multiply to more than 16, phases are averaged already, or something meets the phases that
+            cannot be repeated.
+    """
+    config = rules.filter
+    assert isinstance(config, PhaseAverage)
+    if any(isinstance(module, PhaseSplit2d) for module in model.modules()):
+        raise ValueError(
+            f"{type(model).__name__} averages phases already. Call conversion_of(model).revert_() first, and name all "
+            "groups of sites that are wanted in one where=."
+        )
+    if rules.where is None:
+        groups = group_sites(graph, candidates, sites)[-1:]
+    else:
+        groups = _groups(graph, candidates, sites)
+        groups = [group for group in groups if any(rules.selects(sites[n]) for n in group.sites)]
+    chosen = {n for group in groups for n in group.sites}
+    left = "not selected by `where`" if rules.where is not None else "not in the last group of sites that can split"
+    kept = [
+        site
+        if n in chosen or site.action == "leave"
+        else replace(site, action="leave", place="", reason=left, macs=0, parameters=0, edits=())
+        for n, site in enumerate(sites)
+    ]
+    if config.phases == 1:
+        alone = "phases=1: the network as it is"
+        return PhasePlan(tuple(replace(s, edits=(), macs=0, reason=alone) if s.edits else s for s in kept), ())
+    runs = [len(config.offsets(group.stride)) for group in groups]
+    if math.prod(runs) > _MOST_RUNS:
+        raise ValueError(
+            f"{' x '.join(map(str, runs))} = {math.prod(runs)} runs of the network behind {len(groups)} groups of "
+            f"sites; {_MOST_RUNS} are the most. Use fewer phases, or fewer groups: where=."
+        )
+    edits = _plan_joins(graph, candidates, kept, groups)
+    if config.padding_mode == "circular":
+        for n in sorted(chosen):
+            module: Any = candidates[n].module
+            size, stride = pair(getattr(module, "kernel_size", 1)), candidates[n].stride
+            if candidates[n].kind == "filter" or any(isinstance(edit, MoveInput) for edit in kept[n].edits):
+                continue
+            # A window that does not overlap the next one has no border, until a phase moves it over the end.
+            if all(1 <= k <= s for k, s in zip(size, stride, strict=True)) and max(size) > 1:
+                after = (size[0] - 1, size[1] - 1)
+                edits.append(WrapEnd(module=candidates[n].name, stride=stride, after=after))
+    return PhasePlan(_with_costs(graph, candidates, kept, groups, runs), tuple(edits))
+
+
+def _groups(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]) -> list[PhaseGroup]:
+    """Return the groups of sites that share a grid, of those in which every site has a place to split."""
+    grids, strides = _follow(graph, candidates), [candidate.stride for candidate in candidates]
+    members: dict[int, list[int]] = {}
+    for number in sorted(grids.before):
+        members.setdefault(grids.group(number), []).append(number)
+    return [
+        PhaseGroup(tuple(numbers), strides[numbers[0]], _pitch(grids.before[numbers[0]], strides))
+        for numbers in members.values()
+        if len({strides[n] for n in numbers}) == 1 and all(sites[n].action == "filter" for n in numbers)
+    ]
+
+
+def _plan_joins(
+    graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], groups: Sequence[PhaseGroup]
+) -> list[Edit]:
+    """Plan what repeats maps that meet phases, and the average of the answers.
+
+    Raises:
+        ValueError: Something meets the phases that cannot be repeated.
+    """
+    splits = _Splits(graph, candidates, sites, groups)
+    grids, strides = _follow(graph, candidates), [candidate.stride for candidate in candidates]
+
+    def steps(groups_of: Sequence[int], value: Value) -> tuple[Steps, ...]:
+        """Say how far a phase of each group moves a map."""
+        if len(value.shape) != 4 or value.shape[-1] * value.shape[-2] == 1:
+            return tuple((*groups[g].stride, 0.0, 0.0) for g in groups_of)
+        down, right = _pitch(grids.of(value) or (), strides)
+        return tuple((*groups[g].stride, groups[g].pitch[0] / down, groups[g].pitch[1] / right) for g in groups_of)
+
+    edits: list[Edit] = []
+    for op in graph.ops:
+        most = splits.before(op)
+        fewer = [value for value in op.inputs if splits.of(value, op) != most]
+        if not fewer:
+            continue
+        moves = {steps(most[len(splits.of(value, op)) :], value) for value in fewer}
+        if reason := _why_not_joined(op, splits, moves, graph):
+            raise ValueError(
+                f"{where(op)} joins phases with what is before the split ({op.name}), and {reason}. Average phases "
+                "further up, where both are behind the split, or at the input."
+            )
+        assert op.call is not None
+        same = [o for o in graph.ops[op.call.first : op.call.last] if o.name == op.name and joins(o)]
+        (repeats,) = moves
+        edits.append(JoinPhases(module=op.call.name or "", function=op.name, index=same.index(op), groups=repeats))
+    outputs = tuple(steps(splits.of(v), v) if v is not None else () for v in graph.outputs)
+    return [*edits, AveragePhases(module="", outputs=outputs)]
+
+
+def _follow(graph: Graph, candidates: Sequence[Candidate]) -> Grids:
+    strided = [max(c.stride) > 1 and not is_upsampling(c.op) for c in candidates]
+    sampled = {op: n for n, c in enumerate(candidates) for op in c.ops if strided[n] and not is_upsampling(op)}
+    return follow_grids(graph, sampled, [candidate.stride for candidate in candidates])
+
+
+def _pitch(grid: Grid, strides: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return math.prod(strides[n][0] for n in grid), math.prod(strides[n][1] for n in grid)
+
+
+class _Splits:
+    """Which groups split each value, in the order in which they do."""
+
+    def __init__(
+        self, graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], groups: Sequence[PhaseGroup]
+    ) -> None:
+        self._of: dict[Value, tuple[int, ...]] = {}
+        self._entering: dict[tuple[Op, Value], int] = {}  # split at the input of a module, for what is inside of it
+        made: dict[Value, int] = {}
+        for number, group in enumerate(groups):
+            for n in group.sites:
+                for edit in sites[n].edits:
+                    if isinstance(edit, Patch):
+                        made |= {op.output: number for op in candidates[n].ops}
+                    elif isinstance(edit, Insert):
+                        for call in (call for call in graph.calls if call.name == edit.module):
+                            if edit.side == "output" and call.output is not None:
+                                made[call.output] = number
+                            elif edit.side == "input" and call.input is not None:
+                                inside = graph.ops[call.first : call.last]
+                                self._entering |= {(op, call.input): number for op in inside if call.input in op.inputs}
+        for op in graph.ops:
+            before = self.before(op)
+            self._of |= {value: (*before, made[value]) if value in made else before for value in op.outputs}
+
+    def of(self, value: Value, op: Op | None = None) -> tuple[int, ...]:
+        """Return the groups that split a value, or what an operation reads of it."""
+        groups = self._of.get(value, ())
+        return (*groups, self._entering[op, value]) if op is not None and (op, value) in self._entering else groups
+
+    def before(self, op: Op) -> tuple[int, ...]:
+        """Return the groups that split what an operation reads."""
+        return max((self.of(value, op) for value in op.inputs), key=len, default=())
+
+
+def _why_not_joined(op: Op, splits: _Splits, moves: set[tuple[Steps, ...]], graph: Graph) -> str:
+    """Say why what an operation joins to phases cannot be repeated; empty if it can."""
+    most = splits.before(op)
+    if any(split != most[: len(split)] for split in (splits.of(value, op) for value in op.inputs)):
+        return "its maps were split by different groups"
+    if len(moves) > 1:
+        return "its maps were split by different groups, or lie on different grids"
+    if any(step != round(step) for steps in moves for group in steps for step in group):
+        return "a phase moves the map by less than a position"
+    if not joins(op):
+        return "only sums, products and concatenations are known to join them"
+    if op.call is None or op.call.name is None or filter_around(op) is not None:
+        return "no named module of the network does it"
+    if "forward" in op.call.module.__dict__:
+        return f"the forward of {op.call.name} is replaced already"
+    if len(graph.calls_of(op.call.module)) > 1:
+        return f"{op.call.name} is called several times"
+    return ""
+
+
+def _with_costs(
+    graph: Graph,
+    candidates: Sequence[Candidate],
+    sites: Sequence[Site],
+    groups: Sequence[PhaseGroup],
+    runs: Sequence[int],
+) -> tuple[Site, ...]:
+    """Return the sites with what each group costs at its first site: what follows runs once for each phase."""
+    splits, costs = _Splits(graph, candidates, sites, groups), [0] * len(groups)
+    for op in graph.ops:
+        split_by = splits.before(op)
+        for i, group in enumerate(split_by):
+            costs[group] += op_macs(op) * math.prod(runs[g] for g in split_by[:i]) * (runs[group] - 1)
+    counted = list(sites)
+    for number, group in enumerate(groups):
+        for n in group.sites:
+            around = math.prod(runs[g] for g in splits.before(candidates[n].op) if g != number)
+            counted[n] = replace(sites[n], macs=sites[n].macs * around + (costs[number] if n == group.sites[0] else 0))
+    return tuple(counted)
