@@ -145,9 +145,13 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
     with fork_rng(), torch.inference_mode(False):
         plan.before = [edit.apply(model, plan.filter) for edit in plan.edits]
     for site in plan.sites:
-        filters = [edit for edit in site.edits if isinstance(edit, Insert) and edit.module != site.name]
-        if filters and ":" not in site.name:
-            watch(model, site.name, [edit.path for edit in filters], site.place)
+        filters = [edit for edit in site.edits if isinstance(edit, FilterEdit)]
+        for edit in filters:
+            layer: Any = model.get_submodule(edit.path)
+            layer.site = site.name
+        inserted = [edit.path for edit in filters if isinstance(edit, Insert) and not edit.had_stride]
+        if inserted and ":" not in site.name:
+            watch(model, site.name, inserted, site.place)
     forget_compiled()
     model.__dict__.setdefault(_RECORD, []).append(plan)
     return Conversion(model)

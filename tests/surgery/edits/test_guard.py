@@ -10,6 +10,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.ao import quantization
 from torch.utils.checkpoint import checkpoint
 
 from antialias.nn import Fixed
@@ -108,3 +109,49 @@ def test_another_filter_in_the_place_of_one_counts_as_it(model: Any) -> None:
     for name in [name for name, _ in model.named_modules() if name.endswith(".antialias")]:
         model.set_submodule(name, nn.AvgPool2d(1, model.get_submodule(name).stride))
     assert model(X).shape == (1, 5)
+
+
+class Quantised(nn.Module):
+    """A network between the stubs of eager quantisation."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.quant, self.dequant = quantization.QuantStub(), quantization.DeQuantStub()
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.dequant(self.body(self.quant(x)))
+
+
+class Pooled(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.max_pool2d(x, 2)
+
+
+@pytest.mark.filterwarnings("ignore")  # of quantisation, which is deprecated
+@pytest.mark.parametrize("in_training", [False, True])
+@pytest.mark.parametrize(
+    ("layers", "site"),
+    [
+        ([nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU()], "body.1"),
+        ([nn.Conv2d(8, 8, 3, 2, 1)], "body.1"),
+        ([nn.Conv2d(8, 8, 1, 2)], "body.1"),
+        ([nn.MaxPool2d(2)], "body.1"),
+        ([Pooled()], "body.1:max_pool2d"),
+    ],
+    ids=["activation", "output", "input", "pool", "function"],
+)
+def test_quantised_maps_are_refused_with_the_site(layers: list[nn.Module], site: str, in_training: bool) -> None:
+    model: Any = Quantised(nn.Conv2d(3, 8, 3), *copy.deepcopy(layers)).eval()
+    convert_(model, Fixed(), example=X)
+    name = "qnnpack" if torch.backends.quantized.engine == "qnnpack" else "fbgemm"
+    if in_training:
+        model.train().qconfig = quantization.get_default_qat_qconfig(name)
+        prepared = quantization.prepare_qat(model)
+    else:
+        model.qconfig = quantization.get_default_qconfig(name)
+        prepared = quantization.prepare(model)
+    prepared(X)
+    quantised = quantization.convert(prepared.eval())
+    with pytest.raises(RuntimeError, match=rf"^{site} (gave its stride|lost its stride|ran at stride 1)"):
+        quantised(X)

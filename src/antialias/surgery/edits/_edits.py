@@ -178,7 +178,7 @@ class Insert(FilterEdit):
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         owner = self.add_filter(model, config)
-        attach(owner, owner.get_submodule(CHILD), Attachment(self.side, self.had_stride))
+        attach(owner, owner.get_submodule(CHILD), Attachment(self.side, self.had_stride, self.module))
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:

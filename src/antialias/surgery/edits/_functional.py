@@ -105,7 +105,7 @@ class _PassThroughFilters(TorchFunctionMode):
                 kwargs = {key: value for key, value in (kwargs or {}).items() if key != "return_indices"}
                 if args and isinstance(args[0], Proxy):
                     return run(filter_, args[0].tracer.create_proxy("call_function", _AT_STRIDE_1[func], args, kwargs))
-                return filter_(_AT_STRIDE_1[func](*args, **kwargs))
+                return run(filter_, _AT_STRIDE_1[func](*args, **kwargs))
         if self.joins and (function := _JOINS.get(getattr(func, "__name__", ""))) is not None:
             args, kwargs = self._joined(function, args, kwargs or {})
         result = func(*args, **(kwargs or {}))  # modes of modules around this one see it, too, and count

@@ -18,10 +18,20 @@ CHILD = "antialias"
 
 
 def run(layer: nn.Module, x: Any) -> Any:
-    """Run a layer of this package; a symbolic trace gets one node for it and does not look inside."""
+    """Run a layer of this package; a symbolic trace gets one node for it and does not look inside.
+
+    Raises:
+        RuntimeError: A tool has quantised the maps.
+    """
     if isinstance(x, Proxy):
         tracer: Any = x.tracer
         return tracer.create_proxy("call_module", tracer.path_of_module(layer), (x,), {})
+    if isinstance(x, Tensor) and x.is_quantized:
+        raise RuntimeError(
+            f"{getattr(layer, 'site', type(layer).__name__)} gave its stride to a filter, which takes no quantised "
+            f"maps ({x.dtype}). Quantise an export of the network, where filters are plain operations, or undo the "
+            "conversion first: conversion_of(model).revert_()."
+        )
     if isinstance(layer, PhaseSplit2d):
         with DisableTorchFunction():  # what is counted are the network's own functions (`_functional`)
             return layer(x)
@@ -38,17 +48,20 @@ class FilterInput:
 
     Attributes:
         had_stride: The module itself had the stride.
+        name: Of the module in the network.
     """
 
     had_stride: bool = False
+    name: str = ""
 
     def __call__(self, module: Any, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         if (layer := _layer_at(module, "input", args[0])) is not None:
             return (run(layer, args[0]), *args[1:])
         if self.had_stride and CHILD not in own_children(module):
             raise RuntimeError(
-                f"this {type(module).__name__} lost its stride to a filter, and a tool has made it anew without the "
-                "filter, as quantisation does. Let that tool work on the network before convert_, or export instead."
+                f"{self.name or 'this'} lost its stride to a filter, and a tool has made it anew as "
+                f"{type(module).__name__} without the filter, as quantisation does. Let that tool work on the network "
+                "before convert_, or on an export, where filters are plain operations."
             )
         return None
 

@@ -30,10 +30,12 @@ class Attachment(NamedTuple):
     Attributes:
         side: Which end of its module it filters.
         had_stride: It filters the input of the module that had the stride.
+        name: Of its module in the network.
     """
 
     side: Side
     had_stride: bool = False
+    name: str = ""
 
 
 class FilteredBatchNorm2d(TracedAsLeaf, nn.BatchNorm2d):
@@ -54,7 +56,8 @@ def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
     if own_children(owner).get(CHILD) is not layer:
         owner.add_module(CHILD, layer)
     if attachment.side == "input":
-        owner.register_forward_pre_hook(FilterInput(attachment.had_stride), prepend=not attachment.had_stride)
+        hook = FilterInput(attachment.had_stride, attachment.name)
+        owner.register_forward_pre_hook(hook, prepend=not attachment.had_stride)
         return
     owner.register_forward_hook(FilterOutput(), prepend=True)
     if type(owner) is nn.BatchNorm2d:
