@@ -128,6 +128,18 @@ class Pooled(nn.Module):
         return nn.functional.max_pool2d(x, 2)
 
 
+def quantise_and_run(model: Any, in_training: bool) -> None:
+    name = "qnnpack" if torch.backends.quantized.engine == "qnnpack" else "fbgemm"
+    if in_training:
+        model.train().qconfig = quantization.get_default_qat_qconfig(name)
+        prepared = quantization.prepare_qat(model)
+    else:
+        model.qconfig = quantization.get_default_qconfig(name)
+        prepared = quantization.prepare(model)
+    prepared(X)
+    quantization.convert(prepared.eval())(X)
+
+
 @pytest.mark.filterwarnings("ignore")  # of quantisation, which is deprecated
 @pytest.mark.parametrize("in_training", [False, True])
 @pytest.mark.parametrize(
@@ -144,14 +156,5 @@ class Pooled(nn.Module):
 def test_quantised_maps_are_refused_with_the_site(layers: list[nn.Module], site: str, in_training: bool) -> None:
     model: Any = Quantised(nn.Conv2d(3, 8, 3), *copy.deepcopy(layers)).eval()
     convert_(model, Fixed(), example=X)
-    name = "qnnpack" if torch.backends.quantized.engine == "qnnpack" else "fbgemm"
-    if in_training:
-        model.train().qconfig = quantization.get_default_qat_qconfig(name)
-        prepared = quantization.prepare_qat(model)
-    else:
-        model.qconfig = quantization.get_default_qconfig(name)
-        prepared = quantization.prepare(model)
-    prepared(X)
-    quantised = quantization.convert(prepared.eval())
     with pytest.raises(RuntimeError, match=rf"^{site} (gave its stride|lost its stride|ran at stride 1)"):
-        quantised(X)
+        quantise_and_run(model, in_training)
