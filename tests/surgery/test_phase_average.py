@@ -237,6 +237,17 @@ def test_maps_at_the_border_are_averaged_over_the_phases_that_have_them() -> Non
     torch.testing.assert_close(model(x), expected)
 
 
+class Tokens(nn.Module):
+    """Answers that are neither one for each image nor maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.patches(x).flatten(2).mT
+
+
 class Mixed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -273,6 +284,8 @@ def test_what_cannot_be_averaged_is_refused() -> None:
         ValueError, match="4 x 4 x 4 = 64 runs of the network behind 3 groups of sites; 16 are the most"
     ):
         convert_(deep, aa.PhaseAverage(), where="*", example=x)
+    with pytest.raises(ValueError, match=r"returns \(2, 64, 8\): neither one answer for each image"):
+        convert_(Tokens().eval(), aa.PhaseAverage(), example=x)
     convert_(model, aa.PhaseAverage(), example=x)
     with pytest.raises(ValueError, match="averages phases already"):
         convert_(model, aa.PhaseAverage(), where="0", example=x)

@@ -69,6 +69,11 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
             after = [_run(model, each) for each in inputs]
         except Exception as error:
             names = ", ".join(site.name for site in plan.changed)
+            if averages:
+                raise ValueError(
+                    f"{plan.network} does not run with several phases in its batch ({error}). Nothing was converted. "
+                    f"Average phases at other sites than {names}: where=."
+                ) from error
             raise ValueError(
                 f"{plan.network} does not run with filters that do nothing ({error}). Nothing was converted. "
                 f"Leave out the site that it cannot do without, by where=; there are {names}."

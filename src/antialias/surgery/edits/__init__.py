@@ -2,12 +2,13 @@
 
 `_edits` has them as plain data that can be done, undone, saved and repeated. What they leave in a network stands beside
 it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a function is given a filter (`_functional`).
-`_phases` has the edits that average phases.
+`_phases` has the edits that average phases, `_detections` what a detector needs for that.
 `_places` lets filters stay where tools make modules anew, and `_guard` notices where one was lost.
 """
 
 from __future__ import annotations
 
+from ._detections import FusePhases as FusePhases
 from ._edits import Edit as Edit
 from ._edits import FilterEdit as FilterEdit
 from ._edits import Insert as Insert
@@ -38,6 +39,7 @@ __all__ = [
     "CropToPhase",
     "Edit",
     "FilterEdit",
+    "FusePhases",
     "Insert",
     "JoinPhases",
     "KeepPhase",

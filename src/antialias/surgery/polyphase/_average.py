@@ -12,8 +12,8 @@ from torch import nn
 from antialias.nn import PhaseAverage, PhaseSplit2d
 
 from .._plan import Site
-from ..dataflow import Graph, Op, Value, op_macs, pair
-from ..edits import AveragePhases, Edit, Insert, JoinPhases, MoveInput, Patch, Steps, WrapEnd, joins
+from ..dataflow import Graph, Op, Value, network_macs, op_macs, pair
+from ..edits import AveragePhases, Edit, FusePhases, Insert, JoinPhases, MoveInput, Patch, Steps, WrapEnd, joins
 from ..sites import Candidate, Rules, filter_around
 from ._grids import Grid, Grids, follow_grids, is_upsampling, where
 
@@ -89,11 +89,16 @@ def plan_phases(
             f"{type(model).__name__} averages phases already. Call conversion_of(model).revert_() first, and name all "
             "groups of sites that are wanted in one where=."
         )
+    groups = group_sites(graph, candidates, sites) if rules.where is None else _groups(graph, candidates, sites)
     if rules.where is None:
-        groups = group_sites(graph, candidates, sites)[-1:]
+        groups = groups[-1:] or _groups(graph, candidates, sites)[:1]
     else:
-        groups = _groups(graph, candidates, sites)
         groups = [group for group in groups if any(rules.selects(sites[n]) for n in group.sites)]
+        if takes_list(graph) and not groups:
+            raise ValueError(
+                f"{type(model).__name__} takes a list of images, as detectors do: its phases are averaged at the input "
+                "alone. Leave where out, or name its first strided operation."
+            )
     chosen = {n for group in groups for n in group.sites}
     left = "not selected by `where`" if rules.where is not None else "not in the last group of sites that can split"
     kept = [
@@ -112,6 +117,8 @@ def plan_phases(
             f"sites; {_MOST_RUNS} are the most. Use fewer phases, or fewer groups: where=."
         )
     edits = _plan_joins(graph, candidates, kept, groups)
+    if takes_list(graph):
+        return PhasePlan(_at_the_input(graph, kept, runs), tuple(edits))
     if config.padding_mode == "circular":
         for n in sorted(chosen):
             module: Any = candidates[n].module
@@ -126,7 +133,13 @@ def plan_phases(
 
 
 def _groups(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]) -> list[PhaseGroup]:
-    """Return the groups of sites that share a grid, of those in which every site has a place to split."""
+    """Return the groups of sites that share a grid, of those in which every site has a place to split.
+
+    A detector, which resizes its images, has one at most: its first strided operation, for the input.
+    """
+    if takes_list(graph):
+        stems = [n for n, candidate in enumerate(candidates) if candidate.kind == "stem"][:1]
+        return [PhaseGroup((n,), candidates[n].stride, (1, 1)) for n in stems]
     grids, strides = _follow(graph, candidates), [candidate.stride for candidate in candidates]
     members: dict[int, list[int]] = {}
     for number in sorted(grids.before):
@@ -153,9 +166,11 @@ def _plan_joins(
         """Say how far a phase of each group moves a map."""
         if len(value.shape) != 4 or value.shape[-1] * value.shape[-2] == 1:
             return tuple((*groups[g].stride, 0.0, 0.0) for g in groups_of)
-        down, right = _pitch(grids.of(value) or (), strides)
+        down, right = _pitch_of(value, graph, grids, strides)
         return tuple((*groups[g].stride, groups[g].pitch[0] / down, groups[g].pitch[1] / right) for g in groups_of)
 
+    if takes_list(graph):
+        return [FusePhases(module="", stride=group.stride) for group in groups]
     edits: list[Edit] = []
     for op in graph.ops:
         most = splits.before(op)
@@ -172,6 +187,13 @@ def _plan_joins(
         same = [o for o in graph.ops[op.call.first : op.call.last] if o.name == op.name and joins(o)]
         (repeats,) = moves
         edits.append(JoinPhases(module=op.call.name or "", function=op.name, index=same.index(op), groups=repeats))
+    for value in graph.outputs:
+        if value is not None and splits.of(value) and len(value.shape) not in (2, 4):
+            raise ValueError(
+                f"the network returns {tuple(value.shape)}: neither one answer for each image (N, K) nor maps "
+                "(N, C, H, W), so that there is no telling what an average over phases would mix. Convert the part of "
+                "it that returns one of these."
+            )
     outputs = tuple(steps(splits.of(v), v) if v is not None else () for v in graph.outputs)
     return [*edits, AveragePhases(module="", outputs=outputs)]
 
@@ -184,6 +206,41 @@ def _follow(graph: Graph, candidates: Sequence[Candidate]) -> Grids:
 
 def _pitch(grid: Grid, strides: Sequence[tuple[int, int]]) -> tuple[int, int]:
     return math.prod(strides[n][0] for n in grid), math.prod(strides[n][1] for n in grid)
+
+
+def _at_the_input(graph: Graph, sites: Sequence[Site], runs: Sequence[int]) -> tuple[Site, ...]:
+    """Return the sites of a detector, which runs as a whole for each phase."""
+    macs = network_macs(graph) * (math.prod(runs) - 1)
+    why = "the images moved: detections are moved back and fused"
+    return tuple(
+        replace(site, place="input of the network", reason=why, macs=macs, parameters=0, edits=())
+        if site.action == "filter"
+        else site
+        for site in sites
+    )
+
+
+def takes_list(graph: Graph) -> bool:
+    """Return whether the network took single images `(C, H, W)`."""
+    images = [value for op in graph.ops for value in op.inputs if value.producer is None]
+    return bool(images) and all(len(value.shape) == 3 for value in images)
+
+
+def _pitch_of(value: Value, graph: Graph, grids: Grids, strides: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return how many rows and columns of the image lie between positions of a map.
+
+    Raises:
+        ValueError: The map was not followed to the image, and no multiple of its size is the image's.
+    """
+    if (grid := grids.of(value)) is not None:
+        return _pitch(grid, strides)
+    image = next(v for op in graph.ops for v in op.inputs if v.producer is None and len(v.shape) == 4)
+    if any(whole % part for whole, part in zip(image.shape[2:], value.shape[2:], strict=True)):
+        raise ValueError(
+            f"a map of {value.shape[-2]}x{value.shape[-1]} cannot be followed to the image of "
+            f"{image.shape[-2]}x{image.shape[-1]}, so that there is no telling how far a phase moves it."
+        )
+    return image.shape[-2] // value.shape[-2], image.shape[-1] // value.shape[-1]
 
 
 class _Splits:
