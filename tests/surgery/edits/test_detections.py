@@ -82,8 +82,8 @@ class Brightest(nn.Module):
     def forward(self, images: list[Tensor], targets: Any = None) -> list[dict[str, Tensor]]:
         items = []
         for y in self.conv(torch.stack(images)):
-            row, column = divmod(int(y[0].flatten().argmax()), y.shape[-1])
-            items.append(found([[2 * column, 2 * row, 2 * column + 8, 2 * row + 8]], [1], [float(y.max())]))
+            row, column = divmod(int(y[0].detach().flatten().argmax()), y.shape[-1])
+            items.append(found([[2 * column, 2 * row, 2 * column + 8, 2 * row + 8]], [1], [float(y.detach().max())]))
         return items
 
 

@@ -132,7 +132,8 @@ def fused(phases: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         weights = scores[clusters[best]].clamp_min(torch.finfo(scores.dtype).tiny)
         centres[best] = (boxes[clusters[best]] * weights[:, None]).sum(0) / weights.sum()
     share = [min(len(cluster), len(phases)) / len(phases) for cluster in clusters]
-    certain = scores.new_tensor([float(scores[c].mean()) * s for c, s in zip(clusters, share, strict=True)])
+    means = torch.stack([scores[cluster].mean() for cluster in clusters]) if clusters else scores
+    certain = means * means.new_tensor(share)
     order = certain.argsort(descending=True, stable=True)[: max(len(phase["scores"]) for phase in phases)].tolist()
     result = {"boxes": centres[order], "scores": certain[order]}
     for key in together.keys() - result.keys():
