@@ -149,7 +149,7 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
         for edit in filters:
             layer: Any = model.get_submodule(edit.path)
             layer.site = site.name
-        inserted = [edit.path for edit in filters if isinstance(edit, Insert) and not edit.had_stride]
+        inserted = [edit.path for edit in filters if isinstance(edit, Insert)]
         if inserted and ":" not in site.name:
             watch(model, site.name, inserted, site.place)
     forget_compiled()

@@ -53,6 +53,39 @@ def test_copies_and_parts_are_guarded_too(model: Any, copied: Any) -> None:
         twin.stage2(twin.maxpool(twin.conv1(X)))
 
 
+@pytest.mark.parametrize("which", ["a filter at the output", "a filter at the input", "a pool", "both apart"])
+def test_what_held_the_stride_and_its_filter_is_missed(which: str) -> None:
+    """A tool that writes into `_modules` takes both away at once, and copies the stride."""
+    convolution = nn.Conv2d(3, 8, 1 if "input" in which else 3, 2)
+    strided = nn.MaxPool2d(2) if which == "a pool" else convolution
+    network: Any = nn.Sequential(nn.Conv2d(3, 3, 3), strided, *([nn.ReLU()] if which == "both apart" else []))
+    convert_(network, Fixed(), example=X)
+    expected, layers = network(X), network._modules
+    layers["1"] = (
+        nn.MaxPool2d(2, 1) if which == "a pool" else nn.Conv2d(3, 8, convolution.kernel_size, network[1].stride)
+    )
+    if which == "both apart":
+        layers["2"] = nn.ReLU()
+    with pytest.raises(RuntimeError, match="^1 ran at stride 1, and its filter at the .*put into _modules"):
+        network(X)
+    layers["1"] = copy.deepcopy(strided) if which == "a pool" else nn.Conv2d(3, 8, convolution.kernel_size, 2)
+    layers["1"].stride = 2  # brings a subsampling of its own
+    assert network(X).shape == expected.shape
+
+
+def test_what_is_registered_at_stride_1_is_missed_no_more_than_its_filter(model: Any) -> None:
+    branch = model.stage2[0].branch1
+    branch[0] = nn.Conv2d(24, 24, 3, 1, 1, groups=24)
+    model(X)
+    branch._modules["1"] = nn.BatchNorm2d(24).eval()
+    with pytest.raises(RuntimeError, match=r"stage2\.0\.branch1\.0 ran at stride 1"):
+        model(X)
+    plain: Any = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 8, 3, 2), nn.MaxPool2d(2)).eval()
+    convert_(plain, Fixed(), example=X)
+    plain[1], plain[2] = nn.Identity(), nn.Identity()
+    assert plain(X).shape == (1, 8, 31, 31)
+
+
 def test_removed_hooks_are_noticed(model: Any) -> None:
     for module in model.modules():
         for key in [k for k, hook in module._forward_hooks.items() if type(hook).__name__ == "FilterOutput"]:

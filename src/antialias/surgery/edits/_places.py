@@ -16,7 +16,7 @@ from torch.nn.modules.module import register_module_module_registration_hook
 from antialias._torch import forget_compiled, forward_hooks, forward_pre_hooks, own_children
 
 from ..dataflow import pair
-from ._guard import Ran
+from ._guard import Ran, marks
 from ._hooks import CHILD, FilterInput, FilterOutput, TracedAsLeaf, run
 
 Side = Literal["input", "output"]
@@ -94,6 +94,9 @@ def inherit(parent: nn.Module, name: str, module: nn.Module | None) -> None:
         for hook in [hook for hook in forward_hooks(old).values() if isinstance(hook, Ran)]:
             module.register_forward_hook(hook)
         return
+    for hook in [h for h in forward_hooks(old).values() if isinstance(h, Ran) and h.step == 1]:
+        if pair(getattr(module, "stride", 0)) == pair(getattr(old, "stride", 1)) and not marks(module, hook.site):
+            module.register_forward_hook(hook)  # runs at stride 1, too
     if CHILD not in own_children(old):
         if isinstance(old, nn.Sequential) and is_foldable(old):
             _inherit_from_ends(old, module)
