@@ -33,11 +33,12 @@ gpu: $(KERNEL)
 	 else echo 'torch finds no NVIDIA GPU on this machine, so make gpu has nothing to run.'; fi
 
 # torch goes first and alone: what is built against it later must find it, not bring a second one.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt files.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt scikit-build-core cmake ninja
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps --requirement files.txt
 	touch $@
 
 # Other people's filters, for comparison; nothing else uses them.

@@ -24,6 +24,7 @@ from .images import boxes_to_masks as boxes_to_masks
 from .images import crop_and_pad as crop_and_pad
 from .images import resize as resize
 from .scenes import Scenes as Scenes
+from .scenes import imagenet_photographs as imagenet_photographs
 from .scenes import photographs as photographs
 from .segmentation import Cityscapes as Cityscapes
 from .segmentation import SegmentationDataset as SegmentationDataset
@@ -50,6 +51,7 @@ __all__ = [
     "VocSegmentation",
     "boxes_to_masks",
     "crop_and_pad",
+    "imagenet_photographs",
     "in_memory",
     "open_data",
     "photographs",

@@ -6,7 +6,7 @@ import importlib.metadata
 
 import torch
 
-from antialias.data import photographs
+from antialias.data import imagenet_photographs, photographs
 from antialias.data.scenes._photographs import _COLOUR, _GREY, stack_squares
 
 
@@ -38,3 +38,11 @@ def test_callers_may_write_into_what_they_get() -> None:
 def test_squares_are_cut_from_the_middle() -> None:
     square = stack_squares(("coffee",), 400)[0]
     assert torch.allclose(square, photographs()["coffee"][:, :, 100:500].float() / 255, atol=1e-6)
+
+
+def test_photographs_of_imagenet_have_labels() -> None:
+    pictures, labels = imagenet_photographs()
+    assert pictures.keys() == labels.keys()
+    assert len(pictures) == 20
+    assert all(0 <= label < 1000 for label in labels.values())
+    assert all(picture.shape[0] == 3 and min(picture.shape[1:]) >= 224 for picture in pictures.values())

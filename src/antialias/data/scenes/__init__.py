@@ -5,6 +5,7 @@ by their distances to an edge, `_draws` are random numbers that depend on the it
 and `_segmented` serves scenes as a semantic segmentation data set.
 """
 
+from ._photographs import imagenet_photographs as imagenet_photographs
 from ._photographs import photographs as photographs
 from ._scenes import Scenes as Scenes
 from ._segmented import SegmentedScenes as SegmentedScenes

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 
 import torch
@@ -64,6 +66,35 @@ def photographs() -> dict[str, Tensor]:
         (11, (3, 400, 600))
     """
     return {name: _read(*source).clone() for name, source in _COLOUR.items()}
+
+
+def imagenet_photographs() -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Return the twenty labelled photographs of ImageNet that the `foolbox` wheel holds, and their classes, by name.
+
+    Returns:
+        `uint8` tensors `(3, H, W)`, RGB, and ImageNet's numbers of classes, 0 to 999.
+
+    Raises:
+        ImportError: The wheel, or torchvision, is missing.
+
+    Example:
+        >>> pictures, labels = imagenet_photographs()
+        >>> len(pictures), labels["imagenet_16"]
+        (20, 251)
+    """
+    package = importlib.util.find_spec("foolbox")  # importing it takes other frameworks
+    if package is None or not package.submodule_search_locations:
+        raise ImportError(
+            "foolbox is not installed. Run: pip install --no-deps foolbox==3.3.4 (only its photographs are read)."
+        )
+    transforms = require("torchvision.transforms.v2.functional", extra="tasks")
+    image = require("PIL.Image", extra="tasks")
+    pictures, labels = dict[str, Tensor](), dict[str, int]()
+    for path in sorted((Path(package.submodule_search_locations[0]) / "data").glob("imagenet_*.jpg")):
+        name, _, label = path.stem.rpartition("_")
+        with image.open(path) as opened:
+            pictures[name], labels[name] = transforms.pil_to_tensor(opened.convert("RGB")), int(label)
+    return pictures, labels
 
 
 def stack_squares(names: tuple[str, ...], side: int) -> Tensor:

@@ -40,6 +40,7 @@ _NETWORKS: dict[str, _Network] = {
     "EfficientNetLite0": _Network(_BACKBONES, "efficientnet_lite0", has_weights=True),
     "MaskRCNN": _Network(_HEADS, "mask_rcnn", on_backbone=True, has_weights=True),
     "MaskX": _Network(_HEADS, "mask_x", on_backbone=True, has_weights=True),
+    "MobileNetV2": _Network(_BACKBONES, "mobilenet_v2", has_weights=True),
     "TinyAgnosticMaskRCNN": _Network(_HEADS, "tiny_mask_x", {"agnostic": True}),
     "TinyDMNet": _Network(_HEADS, "tiny_segmenter", {"head": "dynamic"}),
     "TinyDeepLab": _Network(_HEADS, "TinyDeepLab"),
