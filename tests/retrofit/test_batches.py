@@ -64,6 +64,63 @@ def test_windows_are_cut_from_the_picture_of_the_answer() -> None:
         assert any(patch.equal(image) for patch in patches)
 
 
+def contains(picture: Tensor, window: Tensor) -> bool:
+    side = window.shape[-1]
+    patches = picture.unfold(1, side, 1).unfold(2, side, 1)
+    return bool(patches.eq(window[:, None, None]).flatten(3).all(3).all(0).any())
+
+
+def place_of(window: Tensor, picture: Tensor) -> tuple[int, int]:
+    side = window.shape[-1]
+    room = [range(length - side + 1) for length in picture.shape[-2:]]
+    places = [(y, x) for y in room[0] for x in room[1] if picture[:, y : y + side, x : x + side].equal(window)]
+    assert len(places) == 1
+    return places[0]
+
+
+def test_views_of_a_picture_stand_together_and_are_taught_its_answer() -> None:
+    images, answers = batches(batch_size=5, views=3, window=12).batch(0)
+    assert images.shape == (15, 3, 12, 12)
+    assert answers.view(5, 3).eq(answers.view(5, 3)[:, :1]).all()
+    places = [place_of(image, PICTURES[int(answer)]) for image, answer in zip(images, answers, strict=True)]
+    assert len({*places}) > 5
+
+
+def test_local_views_lie_within_the_radius_and_are_taught_the_mean_answer_to_themselves() -> None:
+    shown: list[Tensor] = []
+
+    def teacher(pixels: Tensor) -> Tensor:
+        shown.append(pixels)
+        return torch.stack([pixels.mean((1, 2, 3)), pixels.amax((1, 2, 3))], 1)
+
+    config = RetrofitConfig(batch_size=10, views=4, radius=2, window=8, steps=3)
+    course = Batches(PICTURES, torch.empty(10, 0), config, teacher)
+    images, targets = course.batch(0)
+    assert shown[0].equal(images)
+    expected = teacher(images).softmax(1).view(10, 4, 2).mean(1, keepdim=True).expand(-1, 4, -1).flatten(0, 1)
+    torch.testing.assert_close(targets, expected)
+    corners = []
+    order = [next(i for i, p in enumerate(PICTURES) if contains(p, views[0])) for views in images.unflatten(0, (10, 4))]
+    for number, views in zip(order, images.unflatten(0, (10, 4)), strict=True):
+        picture = PICTURES[number]
+        places = torch.tensor([place_of(view, picture) for view in views])
+        assert (places.amax(0) - places.amin(0)).max() < 2
+        corners.append(places.amin(0))
+    assert torch.stack(corners).unique(dim=0).shape[0] > 3
+
+
+def test_pictures_are_mirrored_at_random_and_alike_each_time() -> None:
+    config = RetrofitConfig(batch_size=10, hflip=True)
+    ramp = torch.arange(16.0).expand(10, 3, 16, 16) / 16
+    course = Batches(ramp, torch.zeros(10, 1), config)
+    images, _ = course.batch(0)
+    falling = images[:, 0, 0, 0] > images[:, 0, 0, -1]
+    assert falling.any()
+    assert not falling.all()
+    assert images.equal(course.batch(0)[0])
+    assert not falling.equal((lambda moved: moved[:, 0, 0, 0] > moved[:, 0, 0, -1])(course.batch(1)[0]))
+
+
 @pytest.mark.parametrize(
     ("learn", "held_out", "margin", "message"),
     [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,6 +39,17 @@ def test_the_most_consistent_within_the_margin_is_chosen(
 ) -> None:
     found = choose(START, tuple(history), margin)
     assert (None if found is None else found.step) == chosen
+
+
+def test_where_flips_are_measured_the_fewest_win() -> None:
+    start = START._replace(flips=0.2)
+    steady, consistent, astray = (
+        step_of(1, 0.6, 0.79)._replace(flips=0.10),
+        step_of(2, 0.9, 0.80)._replace(flips=0.15),
+        step_of(3, 0.9, 0.50)._replace(flips=0.05),
+    )
+    assert choose(start, (steady, consistent, astray), 0.02) is steady
+    assert choose(start, (consistent._replace(flips=0.2),), 0.02) is None
 
 
 KEPT = step_of(10, 0.7, 0.79)
@@ -80,6 +92,14 @@ def test_an_unchanged_network_says_so() -> None:
     )
 
 
+def test_the_verdict_is_about_flips_where_they_chose() -> None:
+    start, kept = START._replace(flips=0.2), KEPT._replace(flips=0.15)
+    done = replace(retrofit(chosen=kept), start=start)
+    assert done.verdict.startswith("Kept step 10 of 20: flips -5.0 points, consistency +10.0 points, agreement")
+    unchanged = replace(retrofit(chosen=None), start=start)
+    assert "none of 1 states flipped less often than it (20.0 %) with an agreement" in unchanged.verdict
+
+
 def test_an_early_stop_is_said_first() -> None:
     assert retrofit(None, stopped="the loss was nan").verdict.startswith("Stopped early: the loss was nan. The network")
 
@@ -87,6 +107,7 @@ def test_an_early_stop_is_said_first() -> None:
 def test_it_is_plain_data() -> None:
     data = json.loads(json.dumps(retrofit(chosen=KEPT).to_dict()))
     assert data["chosen"]["step"] == 10
-    assert data["history"] == [{"step": 10, "loss": 0.1, "consistency": 0.7, "agreement": 0.79, "share": 1.0}]
+    step = {"step": 10, "loss": 0.1, "consistency": 0.7, "agreement": 0.79, "share": 1.0, "flips": None}
+    assert data["history"] == [step]
     assert data["recipe"]["steps"] == 20
     assert data["after"]["consistency"]["value"] == pytest.approx(0.7)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from antialias.metrics import difference
+from antialias.metrics import difference, measure_classifier
 from antialias.retrofit import Retrofit, RetrofitConfig, ValidationStep, retrofit_
 from antialias.surgery import unconverted_copy
 
@@ -48,6 +48,42 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(
     assert equal(first, weights(0))
     assert not equal(first, weights(1))
     assert torch.get_rng_state().equal(before)
+
+
+def test_local_views_make_a_plain_network_flip_less_often(
+    plain: nn.Module, pictures: Tensor, more_held_out: Tensor
+) -> None:
+    config = RetrofitConfig(
+        steps=30, evaluate_every=15, batch_size=8, views=4, radius=3, agreement=5.0, hflip=True, learning_rate=2e-3,
+        average=0.9, choose_by="flips", margin=0.1,
+    )  # fmt: skip
+    before = measure_classifier(plain, more_held_out, passes=config.passes)["flips"].score()
+    done = retrofit_(plain, pictures, held_out=more_held_out, config=config)
+    after = measure_classifier(plain, more_held_out, passes=config.passes)["flips"].score()
+    assert done.chosen is not None
+    assert done.start.flips == pytest.approx(before.value)
+    assert done.chosen.flips == pytest.approx(after.value)
+    assert difference(after, before).interval[1] < 0
+    assert done.chosen.agreement >= done.start.agreement - 0.1
+
+
+def test_local_answers_are_not_asked_of_whole_pictures(
+    plain: nn.Module, pictures: Tensor, held_out: Tensor, tmp_path: Path
+) -> None:
+    config = RetrofitConfig(steps=4, evaluate_every=2, views=2, radius=3, batch_size=4, margin=1.0, passes=1, shares=())
+    whole, stopped, path = plain, copy.deepcopy(plain), tmp_path / "run.pt"
+    expected = retrofit_(whole, pictures, held_out=held_out, config=config)
+
+    def interrupt(done: int, _: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retrofit_(stopped, pictures, held_out=held_out, config=config, checkpoint=path, progress=interrupt)
+    resumed = retrofit_(stopped, pictures, held_out=held_out, config=config, checkpoint=path)
+    assert equal(state_of(stopped), state_of(whole))
+    assert repr(resumed.history) == repr(expected.history)
+    assert len(torch.load(path)["prepared"][0]) == 1
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 6])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.retrofit import RetrofitConfig
 from antialias.retrofit._start import start_filters_
-from antialias.retrofit._student import Student, distillation_loss, rate_factor
+from antialias.retrofit._student import Student, distillation_loss, first_layers, jensen_shannon, rate_factor
 
 IMAGES = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 ANSWERS = torch.rand(8, 4, generator=torch.Generator().manual_seed(1)).softmax(1)
@@ -60,6 +60,34 @@ def test_only_filters_learn(converted: nn.Module) -> None:
     filters = [name for name, module in converted.named_modules() if isinstance(module, AdaptiveBlurPool2d)]
     assert len(names) == 6
     assert all(name.startswith(tuple(filters)) for name in names)
+
+
+def test_the_first_layers_stay_and_filters_learn(plain: nn.Module, converted: nn.Module) -> None:
+    assert first_layers(plain, 0.5)[:2] == [plain.get_submodule("conv1"), plain.get_submodule("bn1")]
+    _, names = after_steps(converted, RetrofitConfig(frozen=0.5))
+    assert {name.split(".")[0] for name in names if ".antialias." not in name} == {"conv3", "fc", "bn2"}
+    assert any(".antialias." in name for name in names)
+    assert all(parameter.requires_grad for parameter in converted.parameters())
+
+
+def test_the_divergence_of_views_is_zero_for_equal_answers_and_pulls_others_together(plain: nn.Module) -> None:
+    same = torch.randn(3, 1, 4).expand(-1, 2, -1)
+    assert jensen_shannon(same).item() == pytest.approx(0, abs=1e-6)
+    apart = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0))
+    p, q = apart.softmax(-1).unbind(1)
+    mean = (p + q) / 2
+    expected = ((p * (p / mean).log()).sum(1) + (q * (q / mean).log()).sum(1)).mean() / 2
+    torch.testing.assert_close(jensen_shannon(apart), expected)
+
+    def divergence(weight: float) -> float:
+        config = RetrofitConfig(steps=30, learning_rate=1e-2, views=2, agreement=weight)
+        student = Student(plain, config)
+        for step in range(30):
+            student.learn(step, IMAGES, ANSWERS)
+        with torch.no_grad():
+            return jensen_shannon(student.network(student.inputs(IMAGES)).view(4, 2, -1)).item()
+
+    assert divergence(20.0) < 0.5 * divergence(0.0)
 
 
 def test_frozen_parameters_stay(plain: nn.Module) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -62,18 +63,21 @@ class Batches:
 
     Attributes:
         images: `(N, C, H, W)` in [0, 1].
-        targets: The teacher's shift-averaged probabilities `(N, K)`.
+        targets: The teacher's shift-averaged probabilities `(N, K)`; not read where the teacher is asked.
         config: How batches are drawn.
+        teacher: From pixels `(N, C, w, w)` to logits; asked at every step, for local answers (`config.radius`).
     """
 
     images: Tensor
     targets: Tensor
     config: RetrofitConfig
+    teacher: Callable[[Tensor], Tensor] | None = None
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return windows `(B, C, w, w)` of the images of a step, and the probabilities `(B, K)` to learn.
+        """Return windows `(B * views, C, w, w)` of the images of a step, and the probabilities to learn, one row each.
 
-        All images are gone through in a new order each epoch; a batch may straddle two epochs.
+        All images are gone through in a new order each epoch; a batch may straddle two epochs. The views of an image
+        stand one after the other.
         """
         size, seed = self.config.batch_size, self.config.seed
         numbers = [divmod(number, len(self.images)) for number in range(step * size, (step + 1) * size)]
@@ -82,9 +86,24 @@ class Batches:
             for epoch in {epoch for epoch, _ in numbers}
         }
         chosen = torch.stack([orders[epoch][place] for epoch, place in numbers])
+        images, views, window = self.images[chosen], self.config.views, self.config.window
+        if self.config.hflip:
+            coin = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            mirrored = torch.rand(size, generator=coin) < 0.5
+            images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+        if self.config.radius is not None:
+            side = min(images.shape[-2:])
+            window = window or 7 * side // 8
+            outer = window + self.config.radius
+            if side - outer >= 2:
+                images = windows(images, 1, window=outer, seed=seed + 2, first=step * size)[:, 0]
         # Another seed than the scores', which would teach on the offsets of the held-out windows.
-        shifted = windows(self.images[chosen], 1, window=self.config.window, seed=seed + 1, first=step * size)
-        return shifted[:, 0], self.targets[chosen]
+        shifted = windows(images, views, window=window, seed=seed + 1, first=step * size).flatten(0, 1)
+        if self.teacher is None:
+            targets = self.targets[chosen]
+        else:
+            targets = self.teacher(shifted).float().softmax(-1).cpu().unflatten(0, (size, views)).mean(1)
+        return shifted, targets.repeat_interleave(views, 0)
 
 
 def digest(*tensors: Tensor) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from antialias.metrics import agreement, consistency
+from antialias.metrics import agreement, consistency, measure_classifier
 
 from ._batches import Batches
 from ._config import RetrofitConfig
@@ -40,10 +40,14 @@ class Validation:
             loss: Mean loss since the measurement before.
             share: How far the network's state lies on the way from the start to the end.
         """
-        window, seed = self.config.window, self.config.seed
-        steady = consistency(network, self.images, passes=self.config.passes, window=window, seed=seed)
+        passes, window, seed = self.config.passes, self.config.window, self.config.seed
         kept = agreement(network, self.targets, self.images, window=window)
-        return ValidationStep(step, loss, steady.value, kept.value, share)
+        if self.config.choose_by == "flips":
+            measured = measure_classifier(network, self.images, passes=passes, window=window, seed=seed)
+            steady, flips = measured["consistency"].value(), measured["flips"].value()
+            return ValidationStep(step, loss, steady, kept.value, share, flips)
+        steady = consistency(network, self.images, passes=passes, window=window, seed=seed).value
+        return ValidationStep(step, loss, steady, kept.value, share)
 
     def scores(self, network: nn.Module) -> Scores:
         """Measure a network by everything that is reported."""

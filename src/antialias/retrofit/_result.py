@@ -21,6 +21,7 @@ class ValidationStep(NamedTuple):
         consistency: Share of pairs of windows with the same top-1 class.
         agreement: Share of images with the top-1 class of the original's shift-averaged answer.
         share: How far the state lies on the way from the network as handed in to the one that learned.
+        flips: Share of steps of one to three pixels that change the top-1 class, where states are chosen by it.
     """
 
     step: int
@@ -28,6 +29,7 @@ class ValidationStep(NamedTuple):
     consistency: float
     agreement: float
     share: float = 1.0
+    flips: float | None = None
 
     def __str__(self) -> str:
         return f"step {self.step}" if self.share == 1 else f"{100 * self.share:g} % of the way to step {self.step}"
@@ -109,16 +111,22 @@ class Retrofit:
     def verdict(self) -> str:
         """The outcome in a sentence or two."""
         stopped, margin = f"Stopped early: {self.stopped}. " if self.stopped else "", 100 * self.config.margin
-        if not self.changed:
+        flips = self.start.flips
+        if self.chosen is None:
+            steadier, was = (
+                ("was more consistent", self.start.consistency) if flips is None else ("flipped less often", flips)
+            )
             return (
-                f"{stopped}The network is unchanged: none of {len(self.history)} states was more consistent than it "
-                f"({100 * self.start.consistency:.1f} %) with an agreement within {margin:g} points of its "
+                f"{stopped}The network is unchanged: none of {len(self.history)} states {steadier} than it "
+                f"({100 * was:.1f} %) with an agreement within {margin:g} points of its "
                 f"{100 * self.start.agreement:.1f} %."
             )
         consistency = self.after.consistency.value - self.before.consistency.value
         agreement = self.after.agreement.value - self.before.agreement.value
         return (
-            f"{stopped}Kept {self.chosen} of {self.config.steps}: consistency {100 * consistency:+.1f} points, "
+            f"{stopped}Kept {self.chosen} of {self.config.steps}: "
+            + ("" if flips is None else f"flips {100 * ((self.chosen.flips or 0) - flips):+.1f} points, ")
+            + f"consistency {100 * consistency:+.1f} points, "
             f"agreement {100 * agreement:+.1f} points (margin {margin:g})."
         )
 
@@ -147,16 +155,21 @@ class Retrofit:
 
 
 def choose(start: ValidationStep, history: tuple[ValidationStep, ...], margin: float) -> ValidationStep | None:
-    """Return the most consistent step whose agreement is within `margin` of the start's; `None` for the start itself.
+    """Return the steadiest step whose agreement is within `margin` of the start's; `None` for the start itself.
 
-    Of equals the one of higher agreement wins, then the earlier one.
+    The steadiest has the fewest flips where they were measured, else the highest consistency. Of equals the one of
+    higher agreement wins, then the earlier one.
 
     Example:
         >>> start, late = ValidationStep(0, 0.0, 0.60, 0.80), ValidationStep(9, 0.1, 0.70, 0.79)
         >>> choose(start, (ValidationStep(5, 0.1, 0.90, 0.50), late), margin=0.02).step
         9
     """
+
+    def steadiness(step: ValidationStep) -> float:
+        return step.consistency if step.flips is None else -step.flips
+
     # Shares of a few hundred images are float32 means: a difference below 1e-6 is no image.
     within = [step for step in history if step.agreement >= start.agreement - margin - 1e-6]
-    better = [step for step in within if step.consistency > start.consistency + 1e-6]
-    return max(better, key=lambda step: (step.consistency, step.agreement, -step.step), default=None)
+    better = [step for step in within if steadiness(step) > steadiness(start) + 1e-6]
+    return max(better, key=lambda step: (steadiness(step), step.agreement, -step.step), default=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from antialias.metrics import Images, shift_averaged_answers, windows
+from antialias.metrics import ClassScores, Images, shift_averaged_answers, windows
 from antialias.surgery import unconverted_copy
 
 from ._batches import Batches, check_enough, digest, digest_of, hold_out, stack_images
@@ -35,12 +35,12 @@ def retrofit_(
 ) -> Retrofit:
     """Make a classifier's answers steadier under shifts, in place and without labels.
 
-    The network as it was before its conversion answers each image at several small shifts; the mean of these answers
-    is what the converted network learns to give at each of them. The filters start a little towards the blur, the
-    statistics behind them are corrected, then everything learns at a low rate. The state that is kept is the most
-    consistent one on the held-out images among those that keep the original's answers within `config.margin`; where
-    there is none, the network is left as it was, and the result says so. A network without filters is taken too: that
-    is the control.
+    The network as it was before its conversion answers each image at several small shifts; the mean of these answers is
+    what the converted network learns to give at each of them (`config.radius` teaches local means instead). The filters
+    start a little towards the blur, the statistics behind them are corrected, then everything learns at a low rate. The
+    state that is kept is the most consistent one on the held-out images among those that keep the original's answers
+    within `config.margin`; where there is none, the network is left as it was, and the result says so. A network
+    without filters is taken too: that is the control.
 
     Args:
         model: Classifier with logits `(N, K)`, converted or not. It is changed only at the very end: an interruption or
@@ -77,9 +77,10 @@ def retrofit_(
     file = Checkpoint(None if checkpoint is None else Path(checkpoint), fingerprints)
     state = file.read(next(model.parameters()).device)
     if state is None:
+        # Where the teacher is asked at every step, its answers to whole images would be for nothing.
         targets, held_out_targets = (
             shift_averaged_answers(teacher, some, shifts=config.shifts, window=config.window, seed=config.seed).cpu()
-            for some in (train, held)
+            for some in (train if config.radius is None else held[:1], held)
         )
         validation = Validation(held, held_out_targets, config)
         start = validation.measure(model, 0)
@@ -87,7 +88,8 @@ def retrofit_(
         targets, held_out_targets, step = state["prepared"]
         validation, start = Validation(held, held_out_targets.cpu(), config), ValidationStep(*step)
     student = Student(model, config)
-    distillation = Distillation(model, student, Batches(train, targets.cpu(), config), validation, start)
+    batches = Batches(train, targets.cpu(), config, None if config.radius is None else ClassScores(teacher))
+    distillation = Distillation(model, student, batches, validation, start)
     if state is None:
         _start_(student, teacher, train)
     else:

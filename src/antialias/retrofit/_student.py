@@ -37,6 +37,9 @@ class Student:
     def __init__(self, network: nn.Module, config: RetrofitConfig) -> None:
         self.config = config
         self.network = full_precision_copy(network).eval()
+        for module in first_layers(self.network, config.frozen):
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(False)
         self.average = copy.deepcopy(self.network)
         self.inputs = ClassScores(self.network).inputs
         self.optimizer = torch.optim.AdamW(list(self._groups()), weight_decay=0.0)
@@ -66,6 +69,8 @@ class Student:
         """Take one step towards the probabilities `(B, K)` and return the loss before it."""
         logits = self.network(self.inputs(images))
         loss = distillation_loss(logits, targets.to(logits), self.config.temperature)
+        if self.config.agreement:
+            loss = loss + self.config.agreement * jensen_shannon(logits.unflatten(0, (-1, self.config.views)))
         if not math.isfinite(value := loss.item()):
             return value
         self.optimizer.zero_grad()
@@ -135,6 +140,39 @@ def distillation_loss(logits: Tensor, targets: Tensor, temperature: float) -> Te
     softened = (targets.clamp(min=1e-8).log() / temperature).log_softmax(-1)
     student = (logits / temperature).log_softmax(-1)
     return F.kl_div(student, softened, reduction="batchmean", log_target=True) * temperature**2
+
+
+def jensen_shannon(logits: Tensor) -> Tensor:
+    """Return the mean Jensen-Shannon divergence between the answers to the views of an image.
+
+    Args:
+        logits: `(N, views, K)`.
+
+    Example:
+        >>> jensen_shannon(torch.tensor([[[50.0, 0.0], [0.0, 50.0]], [[3.0, 3.0], [2.0, 2.0]]])) / math.log(2)
+        tensor(0.5000)
+    """
+    log = logits.log_softmax(-1)
+    mean = log.logsumexp(1, keepdim=True) - math.log(logits.shape[1])
+    return (log.exp() * (log - mean)).sum(-1).mean()
+
+
+def first_layers(network: nn.Module, share: float) -> list[nn.Module]:
+    """Return the first `share` of a network's layers in the order of definition, without its adaptive filters.
+
+    Layers are modules with parameters of their own.
+
+    Example:
+        >>> first_layers(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), nn.Linear(4, 2)), 0.5)
+        [Conv2d(3, 4, kernel_size=(1, 1), stride=(1, 1))]
+    """
+    filters = {id(p) for p in _parameters_of(network, AdaptiveBlurPool2d)}
+    layers = [
+        module
+        for module in network.modules()
+        if any(id(parameter) not in filters for parameter in module.parameters(recurse=False))
+    ]
+    return layers[: round(share * len(layers))]
 
 
 def rate_factor(step: int, steps: int, warmup: int) -> float:
