@@ -12,6 +12,7 @@ from __future__ import annotations
 from ._conversion import Conversion as Conversion
 from ._conversion import conversion_of as conversion_of
 from ._conversion import replay_ as replay_
+from ._conversion import unchanged_on_error as unchanged_on_error
 from ._conversion import unconverted_copy as unconverted_copy
 from ._convert import convert_ as convert_
 from ._convert import inspect as inspect
@@ -32,5 +33,6 @@ __all__ = [
     "inspect",
     "phase_groups",
     "replay_",
+    "unchanged_on_error",
     "unconverted_copy",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,10 +91,25 @@ class Conversion:
         """Take the filters out and give each operation its stride back.
 
         Parameters that were trained in between keep their new values; without training the network computes
-        exactly what it did.
+        exactly what it did. What was cut off together with its filter is passed over.
+
+        Raises:
+            ValueError: A tool has folded operations whose filters are still there; nothing is changed.
         """
-        for step in self.steps[::-1]:
-            undo(self.model, step)
+        sites = [site for step in self.steps for site in step.sites if site.edits]
+        filtered = {getattr(module, "site", None) for module in self.model.modules()}
+        lost = {site.name: name for site in sites for edit in site.edits if not has(self.model, name := edit.module)}
+        served = {site.place for site in sites if site.name in filtered}
+        if gone := [lost[site.name] for site in sites if site.name in lost and site.place in served]:
+            raise ValueError(
+                f"{type(self.model).__name__} cannot be reverted: {gone[0]}, which gave its stride to a filter, is "
+                f"gone ({len(gone)} of {len(sites)} sites). A tool has folded it into something else, as "
+                "re-parameterisation does. Revert first, conversion_of(model).revert_(), and let the tool work on the "
+                "network after that; or go on with the filters."
+            )
+        with unchanged_on_error(self.model):
+            for step in self.steps[::-1]:
+                undo(self.model, step)
         return self.model
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,6 +154,60 @@ def unconverted_copy(model: nn.Module) -> nn.Module:
     return twin
 
 
+def has(model: nn.Module, name: str) -> bool:
+    """Return whether a network has a module of this name.
+
+    Example:
+        >>> has(nn.Sequential(nn.ReLU()), "0"), has(nn.Sequential(nn.ReLU()), "1")
+        (True, False)
+    """
+    try:
+        model.get_submodule(name)
+    except (AttributeError, IndexError):
+        return False
+    return True
+
+
+@contextmanager
+def unchanged_on_error(model: nn.Module) -> Iterator[None]:
+    """Put everything but the values of tensors back if something raises: modules, classes, attributes and hooks.
+
+    Args:
+        model: The network that is changed inside.
+
+    Example:
+        >>> model = nn.Sequential(nn.ReLU())
+        >>> try:
+        ...     with unchanged_on_error(model):
+        ...         model[0] = nn.Tanh()
+        ...         raise KeyError
+        ... except KeyError:
+        ...     print(model[0])
+        ReLU()
+    """
+    before = [
+        (
+            module,
+            type(module),
+            dict(vars(module)),
+            [(value, value.copy()) for value in vars(module).values() if isinstance(value, (dict, list, set))],
+        )
+        for module in model.modules()
+    ]
+    try:
+        yield
+    except BaseException:
+        for module, kind, attributes, containers in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+            module.__class__ = kind
+            for container, items in containers:  # the same ones, which handles of hooks refer to
+                container.clear()
+                container.extend(items) if isinstance(container, list) else container.update(items)
+        forget_compiled()
+        raise
+
+
 def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
     """Make the changes of a plan in a network, and leave the record there."""
     if isinstance(plan, Plan):
@@ -162,7 +232,8 @@ def undo(model: nn.Module, step: ConversionStep) -> None:
     forget_compiled()
     unwatch(model, {site.name for site in step.sites})
     for edit, before in reversed(list(zip(step.edits, step.before, strict=True))):
-        edit.undo(model, before)
+        if has(model, edit.module):
+            edit.undo(model, before)
     steps: list[ConversionStep] = model.__dict__[_RECORD]
     steps.remove(step)
     if not steps:
@@ -178,7 +249,8 @@ def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[
         filters: Filter configs of the user's own that it may name.
 
     Raises:
-        ValueError: The network does not have the modules that the conversion names, or is converted already.
+        ValueError: The network does not have the modules that the conversion names, or is converted already. As after
+            any other error, it is what it was.
     """
     if conversion_of(model) is not None:
         raise ValueError(f"{type(model).__name__} is converted already. Call conversion_of(model).revert_() first.")
@@ -200,6 +272,7 @@ def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[
             f"{type(model).__name__} has no module {missing[0]!r} ({len(missing)} of {len(named)} are missing), so "
             "this conversion was made on another network. Build the network it was saved with."
         )
-    for step in steps:
-        apply(model, step)
+    with unchanged_on_error(model):
+        for step in steps:
+            apply(model, step)
     return Conversion(model)

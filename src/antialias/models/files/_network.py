@@ -15,7 +15,7 @@ from antialias.models._origin import LIBRARIES, Origin, origin_of
 from antialias.models.backbones import freeze_as_
 from antialias.models.libraries import build_architecture
 from antialias.nn import Filter
-from antialias.surgery import conversion_of, replay_
+from antialias.surgery import conversion_of, replay_, unchanged_on_error
 
 from ._header import Header, unreadable
 
@@ -93,7 +93,7 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is not a safetensors file, does not say what it holds, names a filter that is neither this
-            package's nor in `filters`, or does not fit `model`.
+            package's nor in `filters`, or does not fit `model`, which is then what it was.
     """
     path = Path(path)
     header, tensors = _read(path)
@@ -103,13 +103,14 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
                 f"{path} holds a network of your own. Use load(path, model=...) with the unconverted network."
             )
         model = build_architecture(Origin(header.name, header.num_classes))
-    freeze_as_(model, tensors.keys() | header.ties.keys())
-    if header.conversion is not None and conversion_of(model) is None:
-        try:
-            replay_(model, header.conversion, filters)
-        except (KeyError, TypeError, AttributeError, StopIteration, IndexError) as error:
-            raise unreadable(path, f"conversion: {error or type(error).__name__}") from error
-    _fill_(model, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
+    with unchanged_on_error(model):
+        freeze_as_(model, tensors.keys() | header.ties.keys())
+        if header.conversion is not None and conversion_of(model) is None:
+            try:
+                replay_(model, header.conversion, filters)
+            except (KeyError, TypeError, AttributeError, StopIteration, IndexError) as error:
+                raise unreadable(path, f"conversion: {error or type(error).__name__}") from error
+        _fill_(model, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
     for tied, name in header.ties.items():  # to the very object that the first name refers to
         owner, _, attribute = tied.rpartition(".")
         source, _, source_attribute = name.rpartition(".")
