@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from antialias.metrics import Curve, Score
-from antialias.report import FilterMaps, Image, Prediction, Report, Reproduction, ShiftViewer, SiteMap, Trace
+from antialias.report import FilterMaps, Image, Mended, Prediction, Report, Reproduction, ShiftViewer, SiteMap, Trace
 from antialias.results import Cell, Column, KeyFigure, Line, Table, Verdict
 
 
@@ -116,6 +116,24 @@ def made_up_training() -> Table:
     return Table.of(COLUMNS[:3], rows, caption="The same small network, trained three times on composed pictures.")
 
 
+def made_up_mending(network: str = "original") -> Mended:
+    columns = (Column(key="cost", title="Multiply-adds", unit="x", digits=2, better="lower"), COLUMNS[2], COLUMNS[3])
+    tried = {
+        "as it is": (1.0, 0.155, 0.81),
+        "learnt without filters": (1.0, 0.12, 0.80),
+        "2 phases at features.14": (1.3, 0.13, 0.815),
+        "2 phases at features.4": (1.75, 0.105, 0.82),
+        "4 shifted copies averaged": (4.0, 0.08, 0.83),
+    }
+    rows = {
+        name: {"cost": cost, "flips": made_up_score(flips), "agreement": made_up_score(agreement)}
+        for name, (cost, flips, agreement) in tried.items()
+    }
+    table = Table.of(columns, rows, caption="Made up.", notes={"2 phases at features.4": "applied"})
+    front = ("as it is", "learnt without filters", "2 phases at features.4")
+    return Mended(network=network, table=table, front=front, chosen=front[-1], budget=2.0)
+
+
 def make_sample() -> Report:
     rows = {
         n: {k: Cell.of(made_up_score(v, k)) for k, v in r.items()} | {"cost": Cell.of(COST[n])} for n, r in ROWS.items()
@@ -147,6 +165,7 @@ def make_sample() -> Report:
         curves=made_up_lines(),
         viewers=tuple(made_up_slider(name) for name in LABELS),
         filters=tuple(made_up_maps(name) for name in LABELS),
+        mended=(made_up_mending(),),
         training=made_up_training(),
         reproduction=Reproduction(
             command="antialias demo --seed 0",
@@ -173,5 +192,6 @@ def nasty(sample: Report) -> Report:
         table=Table.of([Column(key="a", title=NASTY, note=NASTY)], {NASTY: {"a": NASTY}}, notes={NASTY: NASTY}),
         viewers=(replace(viewer, traces=(Trace(network=NASTY, predictions=answers),), truth=NASTY),),
         filters=(replace(sample.filters[0], network=NASTY),),
+        mended=(made_up_mending(NASTY),),
         reproduction=Reproduction(command=NASTY, versions={NASTY: NASTY}, caveats=(NASTY,)),
     )

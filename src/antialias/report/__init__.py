@@ -11,6 +11,7 @@ from ._classifiers import compare_classifiers as compare_classifiers
 from ._classifiers import measure as measure
 from ._comparison import comparison_report as comparison_report
 from ._comparison import write_comparison as write_comparison
+from ._report import Mended as Mended
 from ._report import Report as Report
 from ._report import Reproduction as Reproduction
 from ._report import versions as versions
@@ -29,6 +30,7 @@ from .page import write as write
 __all__ = [
     "FilterMaps",
     "Image",
+    "Mended",
     "Prediction",
     "Report",
     "Reproduction",

@@ -52,6 +52,26 @@ class Reproduction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mended:
+    """Hold what was tried to steady one network.
+
+    Args:
+        network: Its name.
+        table: A row a remedy, the first the network as it is, with the columns `cost` (times its multiply-adds) and
+            `flips`.
+        front: The rows that no cheaper one equals in flips.
+        chosen: The row that was applied; empty if none was.
+        budget: The most multiply-adds that were allowed.
+    """
+
+    network: str
+    table: Table
+    front: tuple[str, ...]
+    chosen: str = ""
+    budget: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Hold everything the page shows; any part may be missing, but not all.
 
@@ -63,6 +83,7 @@ class Report:
         curves: Flip rate against shift distance: one line a network and direction.
         viewers: Pictures over which a window moves, with the networks' predictions.
         filters: Maps of the predicted filters' variance.
+        mended: What was tried to steady networks, at which cost.
         training: The small networks trained from scratch.
         reproduction: How to get the numbers again.
 
@@ -77,18 +98,20 @@ class Report:
     curves: tuple[Line, ...] = ()
     viewers: tuple[ShiftViewer, ...] = field(default=(), metadata={"formerly": "sliders"})
     filters: tuple[FilterMaps, ...] = ()
+    mended: tuple[Mended, ...] = ()
     training: Table | None = None
     reproduction: Reproduction = Reproduction()
 
     def __post_init__(self) -> None:
-        if not (self.table or self.training or self.curves or self.viewers or self.filters):
+        if not (self.table or self.training or self.curves or self.viewers or self.filters or self.mended):
             raise ValueError(
-                f"The report {self.title!r} is empty. Give at least one of table, training, curves, viewers, filters."
+                f"The report {self.title!r} is empty. Give at least one of table, training, curves, viewers, filters, "
+                "mended."
             )
 
     def cells(self) -> Iterator[Cell]:
         """Go through every number of the tables and curves."""
-        for table in (self.training, self.table):
+        for table in (self.training, self.table, *(mended.table for mended in self.mended)):
             yield from (cell for row in (table.rows if table else ()) for cell in row.cells)
         yield from (cell for line in self.curves for cell in line.cells)
 

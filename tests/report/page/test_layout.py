@@ -3,6 +3,7 @@ from __future__ import annotations
 import matplotlib
 import pytest
 
+from antialias.report import Report
 from antialias.report.page._layout import (
     HEIGHT,
     LEFT,
@@ -10,6 +11,7 @@ from antialias.report.page._layout import (
     TOP,
     WIDTH,
     bars,
+    front_plot,
     interval_note,
     panels,
     ramp,
@@ -86,3 +88,18 @@ def test_note_names_the_range_of_counts() -> None:
 def test_colours_of_maps_are_cividis() -> None:
     cividis = matplotlib.colormaps["cividis"]
     assert ramp() == [[round(255 * channel) for channel in cividis(i / 32)[:3]] for i in range(33)]
+
+
+def test_remedies_lie_where_cost_and_flips_say(sample: Report) -> None:
+    (mended,) = sample.mended
+    plot = front_plot(mended)
+    ticks = {text: x for x, text in plot.x_ticks}
+    assert [remedy.name for remedy in plot.remedies] == [row.network for row in mended.table.rows]
+    places = {remedy.name: remedy for remedy in plot.remedies}
+    assert places["as it is"].x == places["learnt without filters"].x < places["2 phases at features.14"].x
+    assert places["4 shifted copies averaged"].x == ticks["4"]
+    assert places["4 shifted copies averaged"].y > places["as it is"].y  # fewer flips lie lower
+    assert all(remedy.high < remedy.y < remedy.low for remedy in plot.remedies)
+    assert [remedy.label for remedy in plot.remedies] == ["as it is", "", "", "applied", ""]
+    assert plot.steps.count("H") == 2
+    assert plot.budget == ticks["2"]

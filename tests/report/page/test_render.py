@@ -15,7 +15,14 @@ import torch
 from antialias.report import Image, Report, render, write
 from antialias.report.page._render import colours, protocols
 
-SECTIONS = {"table": "numbers", "curves": "curves", "viewers": "move", "filters": "filters", "training": "training"}
+SECTIONS = {
+    "table": "numbers",
+    "curves": "curves",
+    "viewers": "move",
+    "filters": "filters",
+    "mended": "mended",
+    "training": "training",
+}
 
 
 class Outline(HTMLParser):
@@ -115,6 +122,7 @@ def test_write_puts_the_data_beside_the_page(sample: Report, tmp_path: Path) -> 
     assert page == tmp_path / "new" / "folder" / "report.html"
     assert sorted(file.name for file in page.parent.iterdir()) == [
         "report-curves.csv",
+        "report-mended-1.csv",
         "report-table.csv",
         "report-training.csv",
         "report.html",
@@ -159,6 +167,11 @@ def test_each_comparison_starts_its_colours_at_the_baseline(sample: Report) -> N
         "converted": 1,
         "retrofitted": 2,
         "control": 3,
+        "as it is": 0,
+        "learnt without filters": 1,
+        "2 phases at features.14": 2,
+        "2 phases at features.4": 3,
+        "4 shifted copies averaged": 4,
     }
 
 

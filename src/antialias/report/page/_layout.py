@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from antialias.report._report import Mended
 from antialias.results import Cell, Line, Table
 
 WIDTH, HEIGHT = 340, 264
@@ -154,6 +155,71 @@ def panels(lines: Sequence[Line]) -> tuple[Panel, ...]:
     return tuple(
         Panel(direction, tuple(Path.of(line, x, y) for line in lines if line.direction == direction), x_ticks, y_ticks)
         for direction in dict.fromkeys(line.direction for line in lines)
+    )
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Place one row of a table by its cost and its flips.
+
+    Args:
+        name: Of the row.
+        x: Coordinate of its cost in pixels, to the right.
+        y: Coordinate of its flips in pixels, downwards.
+        low: Coordinate of the lower end of its interval.
+        high: Coordinate of the upper end.
+        label: Drawn at an end of its interval; empty if nothing is.
+    """
+
+    name: str
+    x: float
+    y: float
+    low: float
+    high: float
+    label: str
+
+
+@dataclass(frozen=True)
+class FrontPlot:
+    """Place remedies by cost and flips.
+
+    Args:
+        remedies: The rows.
+        steps: The front, as SVG takes it.
+        budget: Coordinate of the budget, if there is one.
+        x_ticks: Coordinate and text of each cost.
+        y_ticks: Coordinate and text of each share.
+    """
+
+    remedies: tuple[Remedy, ...]
+    steps: str
+    budget: float | None
+    x_ticks: tuple[tuple[float, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+
+
+def front_plot(mended: Mended) -> FrontPlot:
+    """Lay out what was tried on one network; only the network as it is and what was applied are labelled."""
+    names = [row.network for row in mended.table.rows]
+    costs = {name: mended.table.cell(name, "cost").value or 0.0 for name in names}
+    flips = {name: mended.table.cell(name, "flips") for name in names}
+    shares, most = round_ticks(max(map(bound, flips.values()))), max(*costs.values(), mended.budget or 0.0)
+    x = Scale(1.0, most + 0.05 * (most - 1) or 2.0, LEFT + 8, WIDTH - RIGHT)
+    y = Scale(0.0, shares[-1], HEIGHT - BOTTOM, TOP)
+    labels = {names[0]: names[0], mended.chosen: "applied"}
+    remedies = []
+    for name, cell in flips.items():
+        low, high = (y((cell.value if edge is None else edge) or 0.0) for edge in (cell.low, cell.high))
+        remedies.append(Remedy(name, x(costs[name]), y(cell.value or 0.0), low, high, labels.get(name, "")))
+    front = sorted((remedy for remedy in remedies if remedy.name in mended.front), key=lambda remedy: remedy.x)
+    steps = "".join(f"H{one.x}V{one.y}" if i else f"M{one.x} {one.y}" for i, one in enumerate(front))
+    ticks = tuple(1 + i * (0.5 if most <= 2.5 else 1) for i in range(20))
+    return FrontPlot(
+        tuple(remedies),
+        steps,
+        None if mended.budget is None else x(mended.budget),
+        tuple((x(tick), f"{tick:g}") for tick in ticks if tick <= most + 1e-9),
+        tuple((y(share), f"{100 * share:g}") for share in shares),
     )
 
 

@@ -45,7 +45,7 @@ def render(report: Report) -> str:
         colours=colours(report),
         csv=tables_of(report),
         protocols=protocols(report),
-        reproducible=report.reproduction != Reproduction() or report.table or report.training or report.curves,
+        reproducible=report.reproduction != Reproduction() or next(report.cells(), None) is not None,
         page_json=page_json(report),
         css=css,
         script=script,
@@ -85,6 +85,7 @@ def shown(value: float | None, column: Column | KeyFigure) -> str:
 def tables_of(report: Report) -> dict[str, str]:
     """Return each table, and the curves, as CSV text by what its file is called."""
     tables = {"table": report.table, "training": report.training}
+    tables |= {f"mended-{number}": mended.table for number, mended in enumerate(report.mended, 1)}
     texts = {name: table_csv(table) for name, table in tables.items() if table}
     return texts | ({"curves": lines_csv(report.curves)} if report.curves else {})
 
@@ -95,6 +96,8 @@ def colours(report: Report) -> dict[str, int]:
     compared = [row.network for row in report.table.rows] if report.table else []
     drawn = [line.network for line in report.curves] + [t.network for v in report.viewers for t in v.traces]
     chosen = {name: i % len(_layout.SHAPES) for i, name in enumerate(dict.fromkeys(trained))}
+    for mended in report.mended:
+        chosen |= {row.network: i % len(_layout.SHAPES) for i, row in enumerate(mended.table.rows)}
     return chosen | {name: i % len(_layout.SHAPES) for i, name in enumerate(dict.fromkeys(compared + drawn))}
 
 
