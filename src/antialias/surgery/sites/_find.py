@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from antialias._torch import Convolution
-from antialias.nn import LAYERS
+from antialias.nn import LAYERS, PhaseSplit2d
 
 from ..dataflow import Call, Graph, Op, Value, follow, pair
 
@@ -98,7 +98,8 @@ def _candidate(op: Op, graph: Graph) -> Candidate | None:
         if op.index != layer.first:
             return None
         strides: Any = layer.module.stride
-        reason = "already anti-aliased by this filter"
+        averaged = isinstance(layer.module, PhaseSplit2d)
+        reason = "its phases are averaged already" if averaged else "already anti-aliased by this filter"
         return Candidate(layer.name or "", "filter", strides, [op], layer.module, reason)
     if op.name == "convolution":
         return _convolution(op, graph)
