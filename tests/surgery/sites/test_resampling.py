@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -38,6 +39,10 @@ def patch_merging(x: Tensor) -> Tensor:
     return x.reshape(n, h // 2, 2, w // 2, 2, c).permute(0, 1, 3, 4, 2, 5).flatten(3)
 
 
+def tokens(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2)
+
+
 def focus(x: Tensor) -> Tensor:
     return torch.cat([x[..., i::2, j::2] for i in (0, 1) for j in (0, 1)], 1)
 
@@ -59,6 +64,21 @@ def focus(x: Tensor) -> Tensor:
         (focus, "slice", (2,), "slices with a step at"),
         (lambda x: x[..., ::2, ::2], "slice", (2,), "slices with a step at"),
         (lambda x: F.unfold(x, 2, stride=2), "folding", (2, 2), "unfolds into windows"),
+        (
+            lambda x: x.view(1, 8, 16, 2, 8, 4).amax((3, 5)),
+            "pool of a view",
+            (2, 4),
+            "by amax of a view at .*test_resamp",
+        ),
+        (lambda x: x.reshape(1, 8, 8, 4, 32).max(3)[0], "pool of a view", (2, 2), "no stride to give to a filter"),
+        (lambda x: tokens(x).view(1, 4, 256, 8).amax(1), "pool of a view", (2, 2), "by amax of a view"),
+        (lambda x: tokens(x).view(1, 2, 512, 8).mean(dim=1), "pool of a view", (2,), "by mean of a view"),
+        (
+            lambda x: tokens(x).view(1, 16, 64, 2, 4).permute(0, 3, 1, 2, 4).reshape(1, 2, 16, 4, 16, 4).amax(-3),
+            "pool of a view",
+            (2, 2),
+            "by amax of a view",
+        ),
     ],
 )
 def test_what_subsamples_by_resizing_or_by_folding_is_listed(
@@ -66,7 +86,8 @@ def test_what_subsamples_by_resizing_or_by_folding_is_listed(
 ) -> None:
     (site,) = sites(Between(function))
     assert (site.kind, site.stride, site.action) == (kind, stride, "leave")
-    assert reason in site.reason
+    assert re.search(reason, site.reason)
+    assert site.name == f"1:{site.operation}" or site.kind != "pool of a view"
 
 
 def test_layers_that_resize_are_named() -> None:
@@ -82,8 +103,17 @@ def test_layers_that_resize_are_named() -> None:
         lambda x: x.view(1, 2, 4, 32, 32).transpose(1, 2).reshape(1, 8, 32, 32),
         lambda x: x.view(1, 2, 4, 32, 32).permute(0, 3, 4, 1, 2).reshape(1, -1, 4),
         lambda x: x.permute(0, 2, 3, 1).view(1, 4, 8, 4, 8, 8).permute(0, 1, 3, 2, 4, 5).reshape(-1, 8, 8, 8),
+        lambda x: x.view(1, 2, 4, 32, 32).amax(2),
+        lambda x: x.flatten(2).amax(2),
+        lambda x: tokens(x).mean(1),
+        lambda x: x.view(1, 2, -1).mean(2) + x.view(1, 2, 4, 32, 32).mean((2, 3, 4)),
+        lambda x: torch.max(x, x.abs()),
+        lambda x: tokens(x).view(1, 1024, 2, 4).amax(3),
     ],
-    ids=["upsampling", "pixel shuffle", "channel shuffle", "anchors", "windows of attention"],
+    ids=[
+        *("upsampling", "pixel shuffle", "channel shuffle", "anchors", "windows of attention", "maxout", "global pool"),
+        *("mean of tokens", "group norm", "the larger of two", "heads"),
+    ],
 )
 def test_what_keeps_positions_is_not(function: Callable[[Tensor], Tensor]) -> None:
     assert sites(Between(function)) == []

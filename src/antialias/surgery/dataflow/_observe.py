@@ -19,7 +19,7 @@ from antialias._torch import TorchDispatchMode, argument_names, own_buffers, sch
 from ._graph import Call, Graph, Op, Value
 
 _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__file__))
-_PROBED = ("convolution", "max_pool2d_with_indices", "avg_pool2d", "slice", "im2col")
+_PROBED = ("convolution", "max_pool2d_with_indices", "avg_pool2d", "slice", "im2col", "amax", "max", "mean")
 
 
 def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Graph:

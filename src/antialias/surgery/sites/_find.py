@@ -21,6 +21,7 @@ _LEFT = {
     "adaptive_max_pool2d": "adaptive pool: its windows follow the size of the input",
     "_adaptive_avg_pool2d": "adaptive pool: it averages all that it subsamples",
 }
+_REDUCTIONS = ("amax", "max", "mean")
 _VIEWS = ("view", "_unsafe_view", "reshape", "flatten")
 _MOVES = ("permute", "transpose", "clone", "contiguous", "unsqueeze", "squeeze")
 
@@ -110,7 +111,7 @@ def _candidate(op: Op, graph: Graph) -> Candidate | None:
         return Candidate(f"{op.module_name}:{op.name}", "adaptive pool", strides, [op], leave=_LEFT[op.name])
     if op.name in ("slice", "im2col") or "upsample_" in op.name:
         return _resampling(op)
-    return _folding(op)
+    return _pool_of_a_view(op) if op.name in _REDUCTIONS else _folding(op)
 
 
 def _resampling(op: Op) -> Candidate | None:
@@ -140,6 +141,37 @@ def _resampling(op: Op) -> Candidate | None:
     elif mode not in ("bilinear", "bicubic"):
         reason = f"resizes by {mode} interpolation{there}, without a filter: use bilinear with antialias=True"
     return Candidate(name, "resize", strides, [op], leave=reason)
+
+
+def _pool_of_a_view(op: Op) -> Candidate | None:
+    """List a largest value or a mean over a part of the positions, which a view has given a dimension of their own.
+
+    Positions are rows and columns of maps in either memory format, or tokens, also of several heads or windows.
+    """
+    view, dims = op.input.producer, op.settings.get("dim")
+    if view is None or view.name not in _VIEWS or dims is None:
+        return None
+    before, after = view.input.shape, view.output.shape
+    reduced = {dim % len(after) for dim in ([dims] if isinstance(dims, int) else dims)}
+    folds, start = dict[int, int](), 0
+    for position, size in enumerate(before):
+        end = start
+        while end < len(after) and (end == start or math.prod(after[start:end]) < size):
+            end += 1
+        if math.prod(after[start:end]) != size:
+            return None
+        fold = math.prod(after[dim] for dim in range(start, end) if dim in reduced)
+        if 1 < fold < size:
+            folds[position] = fold
+        start = end
+    positions = {3: [{1}], 4: [{2}, {2, 3}, {1, 2}]}.get(len(before), [{n} for n in range(2, len(before) - 1)])
+    if set(folds) not in positions:
+        return None
+    strides = tuple(folds.values())
+    if len(strides) == 1 and (side := math.isqrt(strides[0])) ** 2 == strides[0]:
+        strides = (side, side)
+    reason = f"pools by {op.name} of a view at {op.source}: a view has no stride to give to a filter"
+    return Candidate(f"{op.module_name}:{op.name}", "pool of a view", strides, [op], leave=reason)
 
 
 def _folding(op: Op) -> Candidate | None:
