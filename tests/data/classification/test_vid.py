@@ -46,6 +46,16 @@ def test_frames_lie_at_one_two_and_three_fifths(tmp_path: Path) -> None:
     assert data.groups == [(404, 895), (436, 511)]
 
 
+def test_floats_have_one_range(tmp_path: Path) -> None:
+    frames = layout(tmp_path, TWO) / "Data" / "VID" / "val"
+    for video, high in (("flight", 0.9), ("sky", 90)):
+        Image.new("F", (48, 40), high).save(frames / video / f"{2 if video == 'flight' else 1:06}.JPEG", format="TIFF")
+    with pytest.raises(
+        BrokenData, match=r"flight/000002\.JPEG: it holds floats up to 0\.9, and .*sky/000001\.JPEG up to 90"
+    ):
+        open_data(f"vid:{tmp_path}", "test", size=32)
+
+
 def test_lines_of_the_mapping_are_read_with_numbers_and_synsets(tmp_path: Path) -> None:
     (tmp_path / "m.txt").write_text(CLASSES)
     assert read_video_classes(tmp_path / "m.txt")[0] == VideoClass("n02691156", "airplane", (404, 895))

@@ -219,6 +219,15 @@ def test_unusual_pictures_are_read_as_they_are_meant(tmp_path: Path, mode: str) 
     assert item.image.unique().tolist() == [255 if mode == "CMYK" else 0]
 
 
+def test_floats_have_one_range(tmp_path: Path) -> None:
+    root = _layout(tmp_path, _content())
+    for number, high in ((1, 0.9), (2, 90)):
+        file = root / "train2017" / f"{number}.png"
+        Image.fromarray(np.full((HEIGHT, WIDTH), high, np.float32)).save(file, format="TIFF")
+    with pytest.raises(ValueError, match=r"1\.png: it holds floats up to 0\.9, and .*2\.png up to 90: "):
+        open_data(f"coco:{root}", "train", want="instances")
+
+
 def test_missing_and_empty_pictures_are_all_reported_at_once(tmp_path: Path) -> None:
     root = _layout(tmp_path, _content())
     (root / "train2017" / "1.png").unlink()

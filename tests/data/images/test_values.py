@@ -17,7 +17,8 @@ from antialias.data import ImageFolder
 from antialias.data.images import Fault, image_size, read_class_ids, read_image, value_or_fault
 from antialias.data.segmentation._mask_files import ImageAndMask, MaskFiles
 
-UNREAD = "it is not a readable picture (a TIFF that is cut short, or of numbers or channels that PIL does not read)"
+UNREAD = "it is not a readable picture (a TIFF that is cut short, or of numbers or channels that PIL does not read, "
+UNREAD += "such as colours as floats: save those with 8 bits)"
 IDS = np.random.default_rng(0).integers(0, 2, (5, 11))
 
 
@@ -204,13 +205,40 @@ def test_numbers_without_a_rule_are_refused_by_name(tmp_path: Path, kind: str) -
         ImageFolder(tmp_path)
 
 
+def floats(file: Path, highest: float) -> Path:
+    file.parent.mkdir(exist_ok=True, parents=True)
+    tifffile.imwrite(file, np.full((5, 11), highest, np.float32), photometric="minisblack")
+    return file
+
+
+def test_floats_of_a_data_set_have_one_range(tmp_path: Path) -> None:
+    """A dark image from 0 to 255 would be read as a bright one from 0 to 1."""
+    dark, black = floats(tmp_path / "a" / "dark.tif", 0.5), floats(tmp_path / "b" / "black.tif", 0)
+    assert [round(float(255 * image.mean())) for image, _ in ImageFolder(tmp_path, size=5)] == [128, 0]
+    bright = floats(tmp_path / "b" / "bright.tif", 200)
+    with pytest.raises(
+        ValueError, match=rf"{dark}: it holds floats up to 0\.5, and {bright} up to 200: .* with 8 bits$"
+    ):
+        ImageFolder(tmp_path, size=5)
+    with pytest.warns(UserWarning, match=rf"1 cannot be used and are left out:\n +{dark}"):
+        data = ImageFolder(tmp_path, size=5, on_broken="skip")
+    assert [file for file, _ in data.files] == [black, bright]
+    assert [round(float(255 * image.mean())) for image, _ in data] == [0, 200]
+
+
+def test_floats_beside_masks_have_one_range(tmp_path: Path) -> None:
+    pairs = [ImageAndMask(floats(tmp_path / f"{high}.tif", high), tmp_path / f"{high}.png") for high in (1, 200)]
+    for pair in pairs:
+        Image.fromarray(IDS.astype(np.uint8)).save(pair.mask)
+    assert len(MaskFiles(pairs[:1], ["0", "1"], {0: 0, 1: 1})) == 1
+    with pytest.raises(ValueError, match=rf"^1 cannot be used.*\n +{pairs[0].image}: it holds floats up to 1, and "):
+        MaskFiles(pairs, ["0", "1"], {0: 0, 1: 1})
+
+
 def test_a_tiff_of_several_floats_a_pixel_is_refused_by_name(tmp_path: Path) -> None:
     for order in ("<", ">"):
         tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 7, 3), np.float32), photometric="rgb", byteorder=order)
-        reason = (
-            "it is not a readable picture (a TIFF that is cut short, or of numbers or channels that PIL does not read)"
-        )
-        assert value_or_fault(image_size, tmp_path / "a.tif") == Fault(str(tmp_path / "a.tif"), reason)
+        assert value_or_fault(image_size, tmp_path / "a.tif") == Fault(str(tmp_path / "a.tif"), UNREAD)
 
 
 def test_every_depth_of_a_grey_png_is_shown_alike(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from antialias.data.images import (
     IMAGE_SUFFIXES,
     Box,
     Fault,
+    FloatRanges,
     OnBroken,
     broken_images,
     image_size,
@@ -97,7 +99,9 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
                 raise FileNotFoundError(f"{folder} has no class folders. Use {layout}.")
             endings = ", ".join(sorted(IMAGE_SUFFIXES))
             raise FileNotFoundError(f"{folder} has no pictures below it. Use files that end in {endings}.")
-        self._leave_out(broken_images((file for file, _ in self.files), image_size))
+        ranges = FloatRanges()
+        faults = broken_images((file for file, _ in self.files), partial(image_size, ranges=ranges))
+        self._leave_out(faults + ranges.faults())
 
     def check(self) -> list[Fault]:
         """Decode every image, and stop or leave out as `on_broken` says; opening decodes none of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ from antialias._extras import require
 from antialias.data._classes import in_order
 from antialias.data.images import (
     Fault,
+    FloatRanges,
     OnBroken,
     UnusableFile,
     contents,
@@ -99,7 +101,9 @@ class VideoFrames:
             raise FileNotFoundError(f"{frames} {contents(frames)}, no folder of a video. Unpack VID there.")
         self.on_broken, self.faults = on_broken, list[Fault]()
         self._videos = [_video(folder, annotations / folder.name) for folder in folders]
-        self._leave_out(faults_in(self._videos, self._faults_of))
+        ranges = FloatRanges()
+        faults = faults_in(self._videos, lambda video: self._faults_of(video, partial(image_size, ranges=ranges)))
+        self._leave_out(faults + ranges.faults())
 
     def __len__(self) -> int:
         return len(self._videos)
@@ -134,7 +138,7 @@ class VideoFrames:
         self._leave_out(faults)
         return faults
 
-    def _faults_of(self, video: _Video, look: Callable[[Path], object] = image_size) -> list[Fault]:
+    def _faults_of(self, video: _Video, look: Callable[[Path], object]) -> list[Fault]:
         if video.double:
             return [Fault(str(video.folder), f"it has two frames of the name {video.double}")]
         if not video.frames:

@@ -17,6 +17,7 @@ from antialias._extras import require
 from antialias.data._classes import match_classes, plain_name
 from antialias.data.images import (
     Fault,
+    FloatRanges,
     OnBroken,
     UnusableFile,
     faults_in,
@@ -256,11 +257,13 @@ def _images(
             faults.append(Fault(f"{file}, annotation {annotation.get('id', number)}", reason))
     listed = [_Image(i["id"], folder / i["file_name"], sizes[i["id"]], objects[i["id"]]) for i in images]
 
+    ranges = FloatRanges()
+
     def faults_of(image: _Image) -> list[Fault]:
-        result = value_or_fault(lambda path: _check_size(image, image_size(path)), image.file)
+        result = value_or_fault(lambda path: _check_size(image, image_size(path, ranges)), image.file)
         return [result] if isinstance(result, Fault) else []
 
-    unusable = faults_in(listed, faults_of)
+    unusable = faults_in(listed, faults_of) + ranges.faults()
     names = {fault.name for fault in unusable}
     return [image for image in listed if str(image.file) not in names], faults + unusable
 

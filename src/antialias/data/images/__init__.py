@@ -17,6 +17,7 @@ from ._names import FilesByName as FilesByName
 from ._names import name_of as name_of
 from ._pixels import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from ._pixels import Box as Box
+from ._pixels import FloatRanges as FloatRanges
 from ._pixels import broken_images as broken_images
 from ._pixels import image_size as image_size
 from ._pixels import read_class_ids as read_class_ids

@@ -32,8 +32,12 @@ R = TypeVar("R")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def image_size(file: Path) -> tuple[int, int]:
+def image_size(file: Path, ranges: FloatRanges | None = None) -> tuple[int, int]:
     """Return an upright image's height and width without decoding it, and make sure that the file is whole.
+
+    Args:
+        file: The image.
+        ranges: Takes note of what floats there are.
 
     Raises:
         ValueError: The file is missing, empty, truncated or no image; the message names it.
@@ -54,9 +58,35 @@ def image_size(file: Path) -> tuple[int, int]:
         opened.load()
         if opened.mode in ("F", "I"):
             rgb_bytes(opened, form)
+        if ranges is not None and opened.mode == "F":
+            ranges.highest[file] = opened.getextrema()[1]
         return upright
 
     return open_image(file, size)
+
+
+class FloatRanges:
+    """What ranges the floats in the images of a data set have: one for all, or a dark image were read as a bright one.
+
+    Attributes:
+        highest: Largest number of each image of floats that was looked at.
+    """
+
+    def __init__(self) -> None:
+        self.highest: dict[Path, float] = {}
+
+    def faults(self) -> list[Fault]:
+        """Return the images of floats up to 1 where others of the data set go up to 255; black ones fit both."""
+        brightest = max(self.highest, key=self.highest.__getitem__, default=None)
+        if brightest is None or self.highest[brightest] <= 1:
+            return []
+        beside = f"{brightest} up to {self.highest[brightest]:g}"
+        reason = "either this is nearly black or its range is another one. Save all pictures with 8 bits"
+        return [
+            Fault(str(file), f"it holds floats up to {high:g}, and {beside}: {reason}")
+            for file, high in sorted(self.highest.items())
+            if 0 < high <= 1
+        ]
 
 
 def read_image(file: Path) -> Tensor:
@@ -155,7 +185,8 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
         if isinstance(error, image.UnidentifiedImageError):
             tiff = file.read_bytes()[:4] in _TIFF
             why = (
-                "a TIFF that is cut short, or of numbers or channels that PIL does not read"
+                "a TIFF that is cut short, or of numbers or channels that PIL does not read, such as colours as floats"
+                ": save those with 8 bits"
                 if tiff
                 else "of no known format"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from antialias._conventions import IGNORED
 from antialias.data._classes import match_classes, plain_name
 from antialias.data.images import (
     Fault,
+    FloatRanges,
     OnBroken,
     UnusableFile,
     faults_in,
@@ -75,7 +77,9 @@ class MaskFiles:
         self._table = torch.full((256,), _UNKNOWN, dtype=torch.uint8)
         for id, number in ids.items():
             self._table[id] = IGNORED if number == IGNORED else self.classes.index(classes[number])
-        self._leave_out(faults_in(self.files, self._faults_of))
+        ranges = FloatRanges()
+        faults = faults_in(self.files, partial(self._faults_of, size_of=partial(image_size, ranges=ranges)))
+        self._leave_out(faults + ranges.faults())
 
     def __len__(self) -> int:
         return len(self.files)
@@ -110,9 +114,7 @@ class MaskFiles:
         self._leave_out(faults)
         return faults
 
-    def _faults_of(
-        self, files: ImageAndMask, size_of: Callable[[Path], tuple[int, ...]] = image_size
-    ) -> Iterator[Fault]:
+    def _faults_of(self, files: ImageAndMask, size_of: Callable[[Path], tuple[int, ...]]) -> Iterator[Fault]:
         size, mask = value_or_fault(size_of, files.image), value_or_fault(self._classes_in, files.mask)
         if isinstance(mask, Tensor):
             self._sizes[files.mask] = tuple(mask.shape)
