@@ -1,9 +1,9 @@
 """Label-free distillation: a network as it was teaches itself with filters, by its shift-averaged answers.
 
 `_retrofit.py` is the whole in one function, `_config.py` every choice, `_result.py` what comes out. On the way:
-`_batches.py` (images and the teacher's answers), `_start.py` (filters and statistics before learning), `_student.py`
-(what learns), `_distillation.py` (steps, validations, which state is kept), `_interpolation.py` (states between two),
-`_checkpoint.py` (a state in a file).
+`_batches.py` (images and the teacher's answers), `_start.py` (filters and statistics before learning),
+`_least_squares.py` (what has a closed form), `_student.py` (what learns), `_distillation.py` (steps, validations, which
+state is kept), `_interpolation.py` (states between two), `_checkpoint.py` (a state in a file).
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 import warnings
 
 from ._config import RetrofitConfig as RetrofitConfig
+from ._least_squares import fit_pointwise_ as fit_pointwise_
 from ._result import Retrofit as Retrofit
 from ._result import Scores as Scores
 from ._result import ValidationStep as ValidationStep
 from ._retrofit import retrofit_ as retrofit_
 
-__all__ = ["Retrofit", "RetrofitConfig", "Scores", "ValidationStep", "retrofit_"]
+__all__ = ["Retrofit", "RetrofitConfig", "Scores", "ValidationStep", "fit_pointwise_", "retrofit_"]
 
 _FORMER = {"Recipe": RetrofitConfig, "Moment": ValidationStep}
 

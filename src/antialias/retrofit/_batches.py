@@ -74,19 +74,18 @@ class Batches:
     teacher: Callable[[Tensor], Tensor] | None = None
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return windows `(B * views, C, w, w)` of the images of a step, and the probabilities to learn, one row each.
+        """Return windows `(B * views, C, w, w)` of the images of a step, and the probabilities to learn, a row each."""
+        shown, views = self.shown(step), self.config.views
+        if self.teacher is None:
+            targets = self.targets[self._images_of(step)]
+        else:
+            targets = self.teacher(shown).float().softmax(-1).cpu().unflatten(0, (-1, views)).mean(1)
+        return shown, targets.repeat_interleave(views, 0)
 
-        All images are gone through in a new order each epoch; a batch may straddle two epochs. The views of an image
-        stand one after the other.
-        """
-        size, seed = self.config.batch_size, self.config.seed
-        numbers = [divmod(number, len(self.images)) for number in range(step * size, (step + 1) * size)]
-        orders = {
-            epoch: torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-            for epoch in {epoch for epoch, _ in numbers}
-        }
-        chosen = torch.stack([orders[epoch][place] for epoch, place in numbers])
-        images, views, window = self.images[chosen], self.config.views, self.config.window
+    def shown(self, step: int) -> Tensor:
+        """Return windows `(B * views, C, w, w)` of the images of a step; the views of an image stand together."""
+        images, size, seed = self.images[self._images_of(step)], self.config.batch_size, self.config.seed
+        window = self.config.window
         if self.config.hflip:
             coin = torch.Generator().manual_seed(seed * 1_000_003 + step)
             mirrored = torch.rand(size, generator=coin) < 0.5
@@ -98,12 +97,17 @@ class Batches:
             if side - outer >= 2:
                 images = windows(images, 1, window=outer, seed=seed + 2, first=step * size)[:, 0]
         # Another seed than the scores', which would teach on the offsets of the held-out windows.
-        shifted = windows(images, views, window=window, seed=seed + 1, first=step * size).flatten(0, 1)
-        if self.teacher is None:
-            targets = self.targets[chosen]
-        else:
-            targets = self.teacher(shifted).float().softmax(-1).cpu().unflatten(0, (size, views)).mean(1)
-        return shifted, targets.repeat_interleave(views, 0)
+        return windows(images, self.config.views, window=window, seed=seed + 1, first=step * size).flatten(0, 1)
+
+    def _images_of(self, step: int) -> Tensor:
+        """All images are gone through in a new order each epoch; a batch may straddle two epochs."""
+        size, seed = self.config.batch_size, self.config.seed
+        numbers = [divmod(number, len(self.images)) for number in range(step * size, (step + 1) * size)]
+        orders = {
+            epoch: torch.randperm(len(self.images), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+            for epoch in {epoch for epoch, _ in numbers}
+        }
+        return torch.stack([orders[epoch][place] for epoch, place in numbers])
 
 
 def digest(*tensors: Tensor) -> str:

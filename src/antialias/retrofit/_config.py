@@ -40,6 +40,11 @@ class RetrofitConfig:
         window: Side of the windows in pixels; 7/8 of the images' side if `None`.
         strength: Where adaptive filters that hand their input on start: 0 stays there, 1 is the binomial blur.
         match_statistics: Correct the running statistics of BatchNorm for what the filters took out, before learning.
+        least_squares: Before learning, fit the pointwise convolutions that narrow a map in closed form: each to the
+            mean of the original's maps over the views of an image (set `views` and `radius`). `steps=0` does no more.
+        fit_images: Images of that fit, in whole batches.
+        ridge: How strongly it draws weights to what they were.
+        sweeps: The layers are fitted in so many groups, each behind the fitted ones before it.
         average: Decay of the exponential average of the weights; the average is what is kept.
         choose_by: The state kept has the highest `"consistency"` or the fewest `"flips"`, the mean over distances of
             one to three pixels and three directions (`metrics.measure_classifier`).
@@ -69,6 +74,10 @@ class RetrofitConfig:
     window: int | None = None
     strength: float = 0.2
     match_statistics: bool = True
+    least_squares: bool = False
+    fit_images: int = 256
+    ridge: float = 0.01
+    sweeps: int = 3
     average: float = 0.98
     choose_by: ChooseBy = "consistency"
     margin: float = 0.02
@@ -79,14 +88,14 @@ class RetrofitConfig:
 
     def __post_init__(self) -> None:
         counts = {"steps": 0, "batch_size": 1, "warmup": 0, "shifts": 1, "evaluate_every": 1, "passes": 1, "views": 1}
-        counts |= {"agreement": 0} | ({} if self.radius is None else {"radius": 2})
+        counts |= {"agreement": 0, "fit_images": 1, "sweeps": 1} | ({} if self.radius is None else {"radius": 2})
         for name, least in counts.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)} is too small. Use {least} or more.")
         for name in ("radius", "agreement"):
             if getattr(self, name) and self.views < 2:
                 raise ValueError(f"{name}={getattr(self, name)} needs several views of an image. Use views=2 or more.")
-        for name in ("learning_rate", "filter_rate", "temperature"):
+        for name in ("learning_rate", "filter_rate", "temperature", "ridge"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} is not positive. Use a number above 0.")
         for name in ("strength", "margin", "frozen"):

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import nn
 
 from antialias.metrics import ClassScores, Images, shift_averaged_answers, windows
 from antialias.surgery import unconverted_copy
@@ -15,6 +15,7 @@ from ._batches import Batches, check_enough, digest, digest_of, hold_out, stack_
 from ._checkpoint import Checkpoint
 from ._config import RetrofitConfig
 from ._distillation import Distillation, Progress, Validation
+from ._least_squares import fit_pointwise_
 from ._result import Retrofit, ValidationStep
 from ._start import match_statistics_, start_filters_
 from ._student import Student, full_precision_copy
@@ -91,7 +92,7 @@ def retrofit_(
     batches = Batches(train, targets.cpu(), config, None if config.radius is None else ClassScores(teacher))
     distillation = Distillation(model, student, batches, validation, start)
     if state is None:
-        _start_(student, teacher, train)
+        _start_(student, teacher, batches)
     else:
         distillation.load_state_dict(state)
     prepared = (targets, held_out_targets, tuple(start))
@@ -99,11 +100,21 @@ def retrofit_(
     return distillation.finish()
 
 
-def _start_(student: Student, teacher: nn.Module, images: Tensor) -> None:
-    """Start the filters, correct the statistics, and let the average begin there."""
+def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:
+    """Start the filters, correct the statistics, fit what has a closed form, and let the average begin there."""
     network, config, device = student.network, student.config, next(student.network.parameters()).device
-    shown = windows(images[:_SHOWN], 1, window=config.window, seed=config.seed)[:, 0].to(device)
+    shown = windows(batches.images[:_SHOWN], 1, window=config.window, seed=config.seed)[:, 0].to(device)
     started = start_filters_(network, config.strength, lambda: network(student.inputs(shown)))
     if started and config.match_statistics:
         match_statistics_(network, teacher, lambda which: which(student.inputs(shown)))
+    if config.least_squares:
+        steps = range(-(-config.fit_images // config.batch_size))
+        fit_pointwise_(
+            network,
+            teacher,
+            lambda: (student.inputs(batches.shown(step)) for step in steps),
+            views=config.views,
+            ridge=config.ridge,
+            sweeps=config.sweeps,
+        )
     student.average.load_state_dict(network.state_dict())
