@@ -51,7 +51,7 @@ def test_layers_that_were_moved_come_back(sweeps: int) -> None:
     with torch.no_grad():
         network[1].weight.add_(torch.randn(4, 5, 1, 1, generator=GENERATOR))  # type: ignore[operator, union-attr]
     start = (network(VIEWS) - original(VIEWS)).norm()
-    assert fit_pointwise_(network, original, batches, views=1, ridge=1e-6, sweeps=sweeps) == ["0", "1"]
+    assert fit_pointwise_(network, original, batches, views=1, radius=0, ridge=1e-6, sweeps=sweeps) == ["0", "1"]
     assert (network(VIEWS) - original(VIEWS)).norm() < 0.01 * start
 
 
@@ -61,11 +61,20 @@ def test_what_views_do_not_share_is_turned_away_from() -> None:
     views = torch.cat([steady, aliased], 2).flatten(0, 1)
     original = layers(6, 2)
     network = copy.deepcopy(original)
-    fit_pointwise_(network, original, lambda: batches(views), views=4, ridge=1e-6)
+    fit_pointwise_(network, original, lambda: batches(views), views=4, radius=0, ridge=1e-6)
     before, after = (each[0].weight.flatten(1) for each in (original, network))  # type: ignore[union-attr]
     torch.testing.assert_close(after[:, :3], before[:, :3], rtol=0.05, atol=0.05)
     # A view's own part in the mean of four is a quarter.
     torch.testing.assert_close(after[:, 3:], before[:, 3:] / 4, rtol=0.2, atol=0.05)
+
+
+def test_layers_finer_than_the_views_lie_apart_are_left() -> None:
+    original = nn.Sequential(nn.Conv2d(6, 5, 1), nn.AvgPool2d(4), nn.Conv2d(5, 4, 1)).eval()
+    views = torch.randn(16, 6, 8, 8, generator=GENERATOR)
+    for radius, fitted in ((1, ["2"]), (2, ["2"]), (3, [])):
+        assert (
+            fit_pointwise_(copy.deepcopy(original), original, lambda: batches(views), views=4, radius=radius) == fitted
+        )
 
 
 def test_a_layer_whose_map_has_another_size_is_left() -> None:
@@ -76,7 +85,7 @@ def test_a_layer_whose_map_has_another_size_is_left() -> None:
         original[0].weight.mul_(2)  # type: ignore[operator]
     network = nn.Sequential(nn.AvgPool2d(2), *network)
     original = nn.Sequential(nn.Identity(), *original)
-    fit_pointwise_(network, original, batches, views=1)
+    fit_pointwise_(network, original, batches, views=1, radius=0)
     assert network[1].weight.equal(weight)
 
 
@@ -109,7 +118,7 @@ def bottleneck(pictures: Tensor) -> Bottleneck:
 
 def test_it_steadies_a_network_without_a_step(bottleneck: nn.Module, pictures: Tensor, more_held_out: Tensor) -> None:
     config = RetrofitConfig(
-        steps=0, least_squares=True, views=4, radius=4, fit_images=64, choose_by="flips", margin=0.2, shares=(0.5,)
+        steps=0, least_squares=True, views=4, radius=2, fit_images=64, choose_by="flips", margin=0.2, shares=(0.5,)
     )
     start = copy.deepcopy(bottleneck.state_dict())
     before = measure_classifier(bottleneck, more_held_out)["flips"].score()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -25,9 +25,9 @@ class Moments:
 
     def add(self, x: Tensor, y: Tensor) -> None:
         """Add the samples of maps `(N, I, H, W)` and `(N, O, H, W)`."""
-        x, y = (each.transpose(0, 1).flatten(1) for each in (x, y))
-        self.inputs += x @ x.T
-        self.targets += y @ x.T
+        x, y = (each.movedim(1, -1).flatten(0, -2) for each in (x, y))  # no copy of channels-last maps
+        self.inputs += x.T @ x
+        self.targets += y.T @ x
 
     def solve(self, weight: Tensor, ridge: float) -> Tensor:
         """Return the weights `(O, I)` of least squared error, drawn to `weight` by `ridge` times the inputs' power."""
@@ -43,6 +43,7 @@ def fit_pointwise_(
     batches: Callable[[], Iterable[Tensor]],
     *,
     views: int,
+    radius: int = 1,
     ridge: float = 0.01,
     sweeps: int = 3,
 ) -> list[str]:
@@ -58,6 +59,8 @@ def fit_pointwise_(
         original: Where the maps come from; its layers have the same names.
         batches: Gives the batches of a sweep, views of an image one after the other, the same images each time.
         views: Windows of each image.
+        radius: Pixels within which they lie. Layers are left whose map has more than one sample every `2 * radius`
+            pixels: the views would not lie on one another.
         ridge: How strongly weights are drawn to what they were, relative to the mean power of their inputs.
         sweeps: The layers are fitted in so many groups from the input on, each behind the fitted ones before it.
 
@@ -68,24 +71,22 @@ def fit_pointwise_(
         networks", ICCV 2017, section 3.1.
     """
     ours, theirs = narrowing_layers(network), narrowing_layers(original)
-    names = [name for name in ours if name in theirs]
+    first = next(iter(batches()))
+    maps = record(original, first[:1], {layer: name for name, layer in theirs.items() if name in ours}, outputs=True)
+    names = [name for name, y in maps.items() if first.shape[-1] >= 2 * radius * y.shape[-1]]
     size = max(1, -(-len(names) // sweeps))
-    for group in (names[first : first + size] for first in range(0, len(names), size)):
+    for group in (names[at : at + size] for at in range(0, len(names), size)):
         moments = {name: Moments.of(ours[name]) for name in group}
-        maps: dict[str, Tensor] = {}
         for images in batches():
-            with _recorded({theirs[name]: name for name in group}, maps, outputs=True):
-                original(images)
+            maps = record(original, images, {theirs[name]: name for name in group}, outputs=True)
             targets = {
                 name: y.unflatten(0, (-1, views)).mean(1).repeat_interleave(views, 0) for name, y in maps.items()
             }
-            with _recorded({ours[name]: name for name in group}, maps, outputs=False):
-                network(images)
+            maps = record(network, images, {ours[name]: name for name in group}, outputs=False)
             for name, target in targets.items():
                 bias = ours[name].bias
                 if maps[name].shape[-2:] == target.shape[-2:]:
                     moments[name].add(maps[name], target if bias is None else target - bias[:, None, None])
-            maps.clear()
         for name, measured in moments.items():
             weight = ours[name].weight
             if bool(measured.inputs.any()):
@@ -114,14 +115,31 @@ def narrowing_layers(network: nn.Module) -> dict[str, nn.Conv2d]:
     }
 
 
-@contextmanager
-def _recorded(modules: Mapping[nn.Conv2d, str], maps: dict[str, Tensor], *, outputs: bool) -> Iterator[None]:
-    def hook(module: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        maps[modules[module]] = output if outputs else inputs[0]
+class _AllRecorded(Exception):
+    """Ends a forward pass of which nothing more is needed."""
 
-    handles = [module.register_forward_hook(hook) for module in modules]
+
+def record(network: nn.Module, images: Tensor, layers: Mapping[nn.Conv2d, str], *, outputs: bool) -> dict[str, Tensor]:
+    """Run a network as far as its last layer of interest.
+
+    Args:
+        network: The network.
+        images: What it is shown.
+        layers: Those of interest, and what to call them.
+        outputs: Return their outputs; else their inputs.
+    """
+    maps: dict[str, Tensor] = {}
+
+    def hook(layer: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        maps[layers[layer]] = output if outputs else inputs[0]
+        if len(maps) == len(layers):
+            raise _AllRecorded
+
+    handles = [layer.register_forward_hook(hook) for layer in layers]
     try:
-        yield
+        with suppress(_AllRecorded):
+            network(images)
     finally:
         for handle in handles:
             handle.remove()
+    return maps

@@ -114,6 +114,7 @@ def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:
             teacher,
             lambda: (student.inputs(batches.shown(step)) for step in steps),
             views=config.views,
+            radius=config.radius or 1,
             ridge=config.ridge,
             sweeps=config.sweeps,
         )
