@@ -48,6 +48,11 @@ def table_text(
     return "\n".join([*above, *(lines or blocks(upright, width) or paragraphs(upright, width)), *below])
 
 
+def terminal_width() -> int | None:
+    """Return the columns of the terminal, or `None` where the output is a file or a pipe and `COLUMNS` says nothing."""
+    return shutil.get_terminal_size((0, 0)).columns or None
+
+
 def grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
     """Return the lines of a table whose first row are the headings, or `None` if it cannot be as narrow as `width`."""
     columns = list(zip(*rows, strict=True))

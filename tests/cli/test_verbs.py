@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -64,6 +65,21 @@ def test_inspect_prints_the_plan(capsys):
     assert str(aa.inspect(aa.models.TinyResNet(), filter=aa.Adaptive(groups=4))).splitlines()[1] in out
 
 
+def test_a_plan_is_readable_in_80_columns(capsys, monkeypatch, tmp_path):
+    """In a file or a pipe its lines are as long as they are."""
+    words = ["antialias:TinyResNet", "--filter", "polyphase", "--phase", "learned"]
+    for verb, *more in (["inspect"], ["convert", "--out", str(tmp_path / "m.safetensors")]):
+        shown = []
+        for columns in (0, 80):
+            monkeypatch.setattr("shutil.get_terminal_size", lambda *_, size=(columns, 0): os.terminal_size(size))
+            main([verb, *words, *more])
+            shown.append(capsys.readouterr().out.partition("Wrote")[0])
+        full, narrow = shown
+        assert max(map(len, full.splitlines())) > 120
+        assert max(map(len, narrow.splitlines())) <= 80
+        assert not {word for word in full.split() if word.strip("-")} - set(narrow.split())
+
+
 def test_convert_writes_a_network_with_the_same_answers(capsys, tmp_path):
     aa.save(aa.models.build("antialias:TinyResNet"), tmp_path / "plain.safetensors")
     out = tmp_path / "converted.safetensors"
@@ -115,7 +131,7 @@ def test_every_filter_has_its_word_and_options():
 def test_every_field_of_every_filter_is_an_option():
     known = {field.name for field in fields(FilterOptions)}
     for name in FILTERS:
-        assert known >= {field.name for field in fields(getattr(aa.nn, name.capitalize()))}
+        assert known >= {field.name for field in fields(FILTERS[name])}
 
 
 def test_sizes_to_choose_from(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import antialias as aa
+from antialias._terminal import terminal_width
 from antialias.models import build
 
 from ._options import FilterOptions, SurgeryOptions
@@ -30,6 +31,7 @@ def convert(
     """
     options, surgery = options or FilterOptions(), surgery or SurgeryOptions()
     network = build(model, weights=weights)
-    print(aa.convert_(network, options.config(), example=surgery.example(network), **surgery.keywords()))
+    done = aa.convert_(network, options.config(), example=surgery.example(network), **surgery.keywords())
+    print(done.text(terminal_width()))
     aa.save(network, out)
     print(f"Wrote {out}")

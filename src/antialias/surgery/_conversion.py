@@ -14,7 +14,7 @@ from torch import nn
 from antialias._torch import forget_compiled
 from antialias.nn import Filter, filter_from_dict
 
-from ._plan import Placement, Plan, Site, counted, exactness, site_from_dict, table
+from ._plan import Placement, Plan, Site, counted, exactness, layout, site_from_dict
 from .dataflow import fork_rng
 from .edits import Edit, FilterEdit, Insert, edit_from_dict, unwatch, watch
 
@@ -129,14 +129,22 @@ class Conversion:
         }
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """Return the conversion as a sentence, a table of the sites, and what is exact.
+
+        Args:
+            width: Of the lines in columns; without limit if `None`.
+        """
         if not self.steps:
             return f"{type(self.model).__name__} is not converted."
         sentence = (
             f"{type(self.model).__name__}: {counted(len(self.changed), 'site')} filtered with {self.filter}, "
             f"{len(self.skipped)} left."
         )
-        lines = table((*self.changed, *self.skipped))
-        return "\n".join([f"{sentence}\n", *lines, *exactness(self.filter, self.steps[-1].notes)])
+        rest = exactness(self.filter, self.steps[-1].notes)
+        return layout(sentence, (*self.changed, *self.skipped), rest, width)
 
 
 def conversion_of(model: nn.Module) -> Conversion | None:

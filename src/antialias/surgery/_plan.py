@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from antialias._terminal import break_lines, table_text
 from antialias.nn import Filter
 
 from .edits import Edit, edit_from_dict
@@ -98,6 +99,14 @@ class Plan:
         return tuple(site for site in self.sites if site.action == "leave")
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """Return the plan as a sentence, a table of the sites, and what is exact.
+
+        Args:
+            width: Of the lines in columns; without limit if `None`.
+        """
         macs, parameters = (sum(getattr(site, key) for site in self.sites) for key in ("macs", "parameters"))
         sentence = (
             f"{self.network}: {counted(len(self.changed), 'site')} to filter with {self.filter}, "
@@ -105,7 +114,7 @@ class Plan:
             f"Multiply-adds {self.macs / 1e9:.2f} G + {macs / 1e9:.2f} G, "
             f"parameters {self.parameters / 1e6:.2f} M + {parameters / 1e6:.2f} M."
         )
-        return "\n".join([f"{sentence}\n", *table(self.sites), *exactness(self.filter, self.notes)])
+        return layout(sentence, self.sites, exactness(self.filter, self.notes), width)
 
 
 def counted(number: int, noun: str) -> str:
@@ -118,8 +127,15 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def table(sites: Iterable[Site]) -> list[str]:
-    """Return the lines of a plain-text table of `sites`."""
+def layout(sentence: str, sites: Iterable[Site], rest: Sequence[str], width: int | None = None) -> str:
+    """Return a sentence, a plain-text table of `sites` and the rest, in lines of at most `width` columns.
+
+    Args:
+        sentence: Above the table.
+        sites: A row each.
+        rest: Lines below the table.
+        width: In columns; without limit if `None`.
+    """
     rows: list[tuple[str, ...]] = [("site", "operation", "map", "filter", "MACs", "params", "why")]
     for site in sites:
         stride = "x".join(map(str, site.stride[:1] if len(set(site.stride)) == 1 else site.stride))
@@ -127,9 +143,12 @@ def table(sites: Iterable[Site]) -> list[str]:
         cost = ("", "") if site.action == "leave" else (f"+{site.macs / 1e6:.1f} M", f"+{site.parameters / 1e3:.1f} k")
         size, place = f"{site.channels} x {before} -> {after}", site.place or "left"
         rows.append((site.name, f"{site.operation} /{stride}", size, place, *cost, site.reason))
+    if width is not None:
+        below = [part for line in rest for part in (break_lines(line, width) if line else [""])]
+        return "\n".join([*break_lines(sentence, width), "", table_text(rows[0], rows[1:], width=width), *below])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+    return "\n".join([sentence, "", lines[0], "-" * len(lines[0]), *lines[1:], *rest])
 
 
 def exactness(filter: Filter, notes: Sequence[str]) -> list[str]:
