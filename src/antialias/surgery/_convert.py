@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from antialias._torch import tree_leaves
 from antialias.nn import Adaptive, Filter, PhaseAverage
 
-from ._conversion import Conversion, apply
+from ._conversion import Conversion, apply, conversion_of
 from ._plan import Placement, Plan, counted
 from ._proof import check_exact
 from .dataflow import Graph, arguments, network_macs, observe
+from .edits import FilterEdit
 from .polyphase import group_sites, plan_phases, plan_polyphase
 from .sites import Rules, Where, decide, find, find_dilated, uncalled
 
@@ -56,7 +57,15 @@ def inspect(
     if isinstance(rules.filter, PhaseAverage):
         everywhere = replace(rules, where=None)
         sites = (*decide(candidates, graph, everywhere, model), *uncalled(model, graph))
-        phases = plan_phases(graph, candidates, sites, rules, model)
+        steps = conversion.steps if (conversion := conversion_of(model)) is not None else []
+        filtered = {
+            edit.path: site.name
+            for step in steps
+            for site in step.sites
+            for edit in site.edits
+            if isinstance(edit, FilterEdit)
+        }
+        phases = plan_phases(graph, candidates, sites, rules, model, filtered)
         return Plan(name, rules.filter, placement, phases.sites, macs, parameters, phases.edits)
     sites = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
     polyphase = plan_polyphase(graph, candidates, sites, rules.filter)

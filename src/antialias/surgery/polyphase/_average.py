@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,7 +67,12 @@ def group_sites(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[S
 
 
 def plan_phases(
-    graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], rules: Rules, model: nn.Module
+    graph: Graph,
+    candidates: Sequence[Candidate],
+    sites: Sequence[Site],
+    rules: Rules,
+    model: nn.Module,
+    filtered: Mapping[str, str],
 ) -> PhasePlan:
     """Plan an average over phases at the sites that the rules select, or at the deepest group of them.
 
@@ -77,6 +82,7 @@ def plan_phases(
         sites: What was decided for each of `candidates`, with every site selected; then sites that are not called.
         rules: What the user asked for.
         model: The network.
+        filtered: Names of filters that it has, with those of the sites that they were given to, which select them, too.
 
     Raises:
         ValueError: The runs multiply to more than 16, phases are averaged already, or something meets the phases that
@@ -93,7 +99,12 @@ def plan_phases(
     if rules.where is None:
         groups = groups[-1:] or _groups(graph, candidates, sites)[:1]
     else:
-        groups = [group for group in groups if any(rules.selects(sites[n]) for n in group.sites)]
+        names = [{site.name, filtered.get(site.name, site.name)} for site in sites]
+        groups = [
+            group
+            for group in groups
+            if any(rules.selects(replace(sites[n], name=name)) for n in group.sites for name in names[n])
+        ]
         if takes_list(graph) and not groups:
             raise ValueError(
                 f"{type(model).__name__} takes a list of images, as detectors do: its phases are averaged at the input "
