@@ -15,6 +15,8 @@ from . import models as models
 from . import nn as nn
 from . import ops as ops
 from ._version import __version__ as __version__
+from .mend import Mending as Mending
+from .mend import mend_ as mend_
 from .metrics import Score as Score
 from .metrics import consistency as consistency
 from .models import load as load
@@ -34,6 +36,7 @@ __all__ = [
     "Adaptive",
     "Conversion",
     "Fixed",
+    "Mending",
     "PhaseAverage",
     "Plan",
     "Polyphase",
@@ -44,6 +47,7 @@ __all__ = [
     "convert_",
     "inspect",
     "load",
+    "mend_",
     "metrics",
     "models",
     "nn",

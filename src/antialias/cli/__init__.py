@@ -15,7 +15,7 @@ from antialias._extras import require
 from antialias._version import __version__
 
 VERBS = (
-    *("demo", "inspect", "convert", "retrofit", "train", "evaluate", "compare", "report", "split", "bench"),
+    *("demo", "inspect", "convert", "retrofit", "mend", "train", "evaluate", "compare", "report", "split", "bench"),
     "backends",
 )
 

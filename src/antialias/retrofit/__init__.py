@@ -10,14 +10,31 @@ from __future__ import annotations
 
 import warnings
 
+from ._batches import digest as digest
+from ._batches import digest_of as digest_of
+from ._batches import stack_images as stack_images
 from ._config import RetrofitConfig as RetrofitConfig
 from ._least_squares import fit_pointwise_ as fit_pointwise_
 from ._result import Retrofit as Retrofit
 from ._result import Scores as Scores
 from ._result import ValidationStep as ValidationStep
 from ._retrofit import retrofit_ as retrofit_
+from ._start import match_statistics_ as match_statistics_
+from ._start import start_filters_ as start_filters_
 
-__all__ = ["Retrofit", "RetrofitConfig", "Scores", "ValidationStep", "fit_pointwise_", "retrofit_"]
+__all__ = [
+    "Retrofit",
+    "RetrofitConfig",
+    "Scores",
+    "ValidationStep",
+    "digest",
+    "digest_of",
+    "fit_pointwise_",
+    "match_statistics_",
+    "retrofit_",
+    "stack_images",
+    "start_filters_",
+]
 
 _FORMER = {"Recipe": RetrofitConfig, "Moment": ValidationStep}
 

@@ -1,0 +1,87 @@
+"""The verb `mend`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import antialias as aa
+from antialias.data import open_data
+from antialias.mend import MendConfig, mend_
+from antialias.models import build
+from antialias.retrofit import RetrofitConfig
+
+from ._options import input_side
+from ._progress import progress_bar
+
+
+def mend(
+    model: str,
+    /,
+    *,
+    data: str,
+    out: Path,
+    weights: str | None = None,
+    budget: float = 1.5,
+    margin: float = 0.02,
+    held_out: str | None = None,
+    split: str | None = None,
+    size: int | None = None,
+    limit: int = 1000,
+    steps: int = 100,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+) -> None:
+    """Try every remedy against flicker within a cost, prove it on images of its own, and save the best network.
+
+    Beside the network it writes what was measured, as JSON, and flips against cost, as SVG.
+
+    Args:
+        model: A file saved by `antialias`, or a name such as timm:NAME or module:callable.
+        data: Pictures: images:DIR, or scenes. Half teach, a quarter chooses, a quarter reports.
+        out: File to write, such as model.safetensors; `aa.load` reads it.
+        weights: A file of weights, or `default` for the library's own.
+        budget: The most multiply-adds, relative to the network as it is.
+        margin: The most agreement with the network's shift-averaged answers that may be lost, as a share of pictures.
+        held_out: Pictures to report on, of other scenes; a quarter of `data` if none is given.
+        split: Which part of `data`: train, test or all; all of a folder and train of scenes if none is given.
+        size: Side of the pictures in pixels, of which the network sees windows of 7/8; by default so large that these
+            have the network's own input size.
+        limit: How many pictures to take at most, evenly from the data.
+        steps: How long students learn; 0 leaves learning out.
+        seed: Chooses parts and windows.
+        checkpoint: Folder for what is measured and learnt; if something is there, the mending goes on from it.
+    """
+    network = build(model, weights=weights)
+    side = size or -(-8 * input_side(network) // 7)
+    with progress_bar("Mending") as progress:
+        done = mend_(
+            network,
+            _images(data, split or _part(data, "train"), side, limit),
+            budget=budget,
+            margin=margin,
+            held_out=None if held_out is None else _images(held_out, _part(held_out, "test"), side, limit),
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=progress,
+            config=MendConfig(retrofit=RetrofitConfig(steps=steps)),
+        )
+    print(done)
+    aa.save(network, out)
+    table, picture = out.with_suffix(".json"), out.with_suffix(".svg")
+    table.write_text(json.dumps(done.to_dict(), indent=1) + "\n")
+    done.draw(picture)
+    print(f"Wrote {out}, {table} and {picture}")
+
+
+def _part(name: str, of_scenes: str) -> str:
+    return of_scenes if name == "scenes" else "all"
+
+
+def _images(name: str, split: str, size: int, limit: int) -> list[Tensor]:
+    opened = open_data(name, split, size=size)
+    chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
+    return [opened.labelled(some)[0].float() / 255 for some in chosen.split(32)]

@@ -1,0 +1,44 @@
+"""Every choice of a mending beside those that everybody makes, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from antialias.retrofit import RetrofitConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class MendConfig:
+    """How remedies are tried and measured.
+
+    With the defaults a mending shows the network about 80 windows for each image, besides learning.
+
+    Attributes:
+        retrofit: How students learn; `steps=0` in it leaves learning out. Its seed and margin are the mending's.
+        phases: How many phases are averaged at a group of sites.
+        most: Remedies that are tried at most, of combinations of groups those that use the budget best.
+        keep: Remedies that are left after half of the choosing images, and that are reported.
+        distance: Longest shift of the flips, in pixels.
+        passes: Pairs of windows an image of the reported consistency.
+        shifts: Windows over which the original's answers are averaged, to judge agreement.
+        window: Side of the windows in pixels; 7/8 of the images' side if `None`.
+
+    Raises:
+        ValueError: A value is out of range.
+    """
+
+    retrofit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(steps=100))
+    phases: tuple[int, ...] = (2, 4)
+    most: int = 12
+    keep: int = 5
+    distance: int = 3
+    passes: int = 2
+    shifts: int = 8
+    window: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("most", "keep", "distance", "passes", "shifts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} is too small. Use 1 or more.")
+        if any(phases < 2 for phases in self.phases):
+            raise ValueError(f"phases={self.phases} has less than 2, which averages nothing. Use 2 or 4.")

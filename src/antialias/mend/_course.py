@@ -1,0 +1,132 @@
+"""Which remedies are tried, which go on, which one is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from antialias.metrics import Score
+
+from ._evaluator import AS_IT_IS, Evaluator
+from ._learn import learn, students_of, why_nobody_learns, work_of
+from ._remedy import Remedy, combined, groups_of, phase_remedies, spread
+from ._result import Trial, points
+from ._split import Part
+
+CHOOSING = ("choose", "choose again")
+YARDSTICKS = tuple(Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n) for n in (2, 4))
+_COMBINATIONS = 2
+
+
+class Course:
+    """The way from all remedies to one.
+
+    Args:
+        evaluator: Measures them.
+        train: Images to learn from.
+        budget: The most multiply-adds, relative to the network as given.
+        margin: The most agreement that may be lost.
+
+    Attributes:
+        left_out: Why remedies were not tried, by name.
+        ended: When trials ended early, by name.
+    """
+
+    def __init__(self, evaluator: Evaluator, train: Part, budget: float, margin: float) -> None:
+        self.evaluator, self.train, self.budget, self.margin = evaluator, train, budget, margin
+        self.left_out: dict[str, str] = {}
+        self.ended: dict[str, str] = {}
+        config, views = evaluator.config, evaluator.views_of
+        reported = (config.keep + 1) * (1 + budget) / 2 + sum(yardstick.cost for yardstick in YARDSTICKS)
+        evaluator.progress.expect(
+            **{
+                "choose": (config.most + 1) * (1 + budget) / 2 * views("choose", 0),
+                "choose again": (config.keep + 1) * (1 + budget) / 2 * views("choose again", 0),
+                "report": reported * views("report", config.passes),
+            }
+        )
+
+    def propose(self) -> list[Remedy]:
+        """Return the remedies that fit the budget; students learn on the way."""
+        evaluator, config = self.evaluator, self.evaluator.config
+        why = why_nobody_learns(self.train)
+        steps = 0 if why else config.retrofit.steps
+        students, self.left_out = students_of(evaluator.model, evaluator.example, steps, self.budget)
+        if why and config.retrofit.steps:
+            self.left_out["learning"] = why
+        evaluator.progress.expect(learn=sum(work_of(student, config.retrofit) for student in students))
+        learnt = []
+        for student in students:
+            remedy = learn(student, evaluator, self.train, self.margin)
+            if isinstance(remedy, Remedy):
+                learnt.append(remedy)
+            else:
+                self.left_out[student.name] = remedy
+        evaluator.progress.expect(learn=0)
+        groups = groups_of(evaluator.model, evaluator.example)
+        if not groups:
+            self.left_out["phases averaged"] = "no site was found whose phases could be averaged"
+        phases = phase_remedies(evaluator.model, evaluator.example, groups, config.phases, self.budget)
+        return [*spread(phases, max(1, config.most - len(learnt))), *learnt]
+
+    def look(self, remedies: Sequence[Remedy], parts: Sequence[str]) -> list[Remedy]:
+        """Measure remedies on some parts and return those that go on: the best of cost and flips together.
+
+        The fronts go on one after the other: those that none beats in both, then those that only these beat.
+        """
+        for part in parts:
+            for remedy in (AS_IT_IS, *remedies):
+                self.evaluator.measure(remedy, part)
+            self.evaluator.progress.expect(**{part: 0})
+        left, kept = [AS_IT_IS, *remedies], list[Remedy]()
+        flips = {remedy.name: self.evaluator.value(remedy, parts) for remedy in left}
+        while left and len(kept) <= self.evaluator.config.keep:
+            front = []
+            for remedy in sorted(left, key=lambda one: (one.cost, flips[one.name])):
+                if not front or flips[remedy.name] < flips[front[-1].name]:
+                    front.append(remedy)
+            kept += sorted(front, key=lambda one: flips[one.name])
+            left = [remedy for remedy in left if remedy not in front]
+        kept = [remedy for remedy in kept if remedy is not AS_IT_IS][: self.evaluator.config.keep]
+        when = "on half of the choosing images" if len(parts) == 1 else "on the choosing images"
+        for remedy in remedies:
+            if remedy not in kept:
+                change = 100 * (flips[remedy.name] - flips[AS_IT_IS.name])
+                self.ended[remedy.name] = f"flips {change:+.1f} points {when}".replace("-", "−")
+        return kept
+
+    def combinations(self, kept: Sequence[Remedy]) -> list[Remedy]:
+        """Return the best learnt remedy with averages over phases, those that went on and fit the budget."""
+        learnt = sorted((one for one in kept if one.learnt), key=lambda one: self.evaluator.value(one, CHOOSING[:1]))
+        pairs = [combined(one, phases) for one in learnt[:1] for phases in kept if phases.phases]
+        return sorted((one for one in pairs if one.cost <= self.budget), key=lambda one: -one.cost)[:_COMBINATIONS]
+
+    def best(self, kept: Sequence[Remedy]) -> tuple[Remedy | None, str]:
+        """Return the remedy to apply, or `None` and why."""
+        if not kept:
+            return None, "no remedy fits"
+        value = self.evaluator.value
+        least = value(AS_IT_IS, CHOOSING, "agreement") - self.margin - 1e-6
+        agreeing = [one for one in kept if value(one, CHOOSING, "agreement") >= least]
+        if not agreeing:
+            return None, f"all that is left loses more than {100 * self.margin:g} points of agreement"
+        best = min(agreeing, key=lambda one: (value(one, CHOOSING), one.cost))
+        change = self.evaluator.change(best, CHOOSING)
+        if change.interval[1] < 0:
+            return best, ""
+        return None, (
+            f"on the choosing images {len(agreeing)} of {len(kept)} remedies keep agreement, and the best of these, "
+            f"{best.name}, changes flips by {points(change)} points"
+        )
+
+    def report(self, kept: Sequence[Remedy], tried: Sequence[Remedy]) -> list[Trial]:
+        """Return a trial of each remedy: as it is, those that went on by cost, the yardsticks, those that ended."""
+        trials = []
+        for remedy in (AS_IT_IS, *sorted(kept, key=lambda one: one.cost), *YARDSTICKS):
+            scores, changes = self.evaluator.scores(remedy, ["report"]), dict[str, Score]()
+            if remedy is not AS_IT_IS:
+                changes = {name: self.evaluator.change(remedy, ["report"], name) for name in scores}
+            choosing = self.evaluator.change(remedy, CHOOSING) if remedy in kept else None
+            time = 1.0 if remedy is AS_IT_IS else self.evaluator.time(remedy)
+            trials.append(Trial(remedy, scores, changes, time, choosing))
+        self.evaluator.progress.finish()
+        return trials + [Trial(one, ended=self.ended[one.name]) for one in tried if one not in kept]

@@ -1,0 +1,177 @@
+"""Measure remedies on parts of the images, each image once, and keep what was measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from antialias.metrics import (
+    ClassScores,
+    Measurement,
+    Score,
+    difference,
+    evaluating,
+    measure_classifier,
+    normalization_of,
+    shift_averaged_answers,
+)
+from antialias.results import plain
+
+from ._config import MendConfig
+from ._folder import Folder
+from ._progress import Progress
+from ._remedy import Remedy
+from ._split import Part
+
+AS_IT_IS = Remedy(name="as it is")
+_TIMED, _ROUNDS = 8, 3
+
+
+class Evaluator:
+    """The images in parts, the network as given, and every measurement so far.
+
+    Args:
+        model: The network as given.
+        parts: Some of the images by the name of the part.
+        config: Which windows.
+        seed: Chooses them.
+        folder: Keeps what was measured.
+        progress: Is told of the work.
+
+    Attributes:
+        example: What the network takes: the input for one window.
+        views: Windows shown so far, each to one network, of all images.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        parts: dict[str, Part],
+        config: MendConfig,
+        seed: int,
+        folder: Folder,
+        progress: Progress,
+    ) -> None:
+        self.model, self.parts, self.config, self.seed = model, parts, config, seed
+        self.folder, self.progress = folder, progress
+        self._normalize = normalization_of(model)
+        self.example = self.inputs(next(iter(parts.values())), 1)
+        self.views = 0
+        self._measured: dict[tuple[str, str], dict[str, Measurement]] = {}
+        self._judges: dict[str, Tensor] = {}
+
+    def inputs(self, part: Part, count: int) -> Tensor:
+        """Return the network's input for the central windows of some images of one size."""
+        pixels = [image for image, _ in part.images[:count] if image.shape == part.images[0][0].shape]
+        side = min(pixels[0].shape[-2:])
+        window = self.config.window or min(7 * side // 8, side - self.config.distance)
+        y, x = ((size - window) // 2 for size in pixels[0].shape[-2:])
+        cut = torch.stack(pixels)[..., y : y + window, x : x + window]
+        return ClassScores(self.model, normalize=self._normalize).inputs(cut)
+
+    def views_of(self, part: str, passes: int) -> int:
+        """Return how many windows measuring a part takes."""
+        return len(self.parts[part]) * (3 * self.config.distance + 2 * passes + 2)
+
+    def measure(self, remedy: Remedy, part: str) -> dict[str, Measurement]:
+        """Measure a remedy on a part of the images, or say again what was measured; consistency only to report."""
+        if (key := (remedy.name, part)) in self._measured:
+            return self._measured[key]
+        passes = self.config.passes if part == "report" else 0
+        views = self.views_of(part, passes)
+        if (stored := f"{part}: {remedy.name}") not in self.folder:
+            network = remedy.on_copy(self.model, self.example)
+            measured = measure_classifier(
+                ClassScores(network, normalize=self._normalize),
+                self.parts[part].images,
+                distance=self.config.distance,
+                passes=passes,
+                window=self.config.window,
+                seed=self.seed,
+                first=self._first(part),
+            )
+            self.folder[stored] = plain({name: one.to_dict() for name, one in measured.items()})
+        # Read back even what is new, so that an interruption changes nothing.
+        measured = {name: Measurement.from_dict(one) for name, one in self.folder[stored].items()}
+        self.progress.did(part, views * remedy.cost)
+        self.views += views * remedy.copies
+        self._measured[key] = measured
+        return measured
+
+    def _first(self, part: str) -> int:
+        """Return the number of a part's first image: the second half of the choosing images goes on counting."""
+        return len(self.parts["choose"]) if part == "choose again" else 0
+
+    def judge(self, part: str) -> Tensor:
+        """Return the classes `(N,)` that the network as given names on average over shifts."""
+        if part not in self._judges:
+            stored, images = f"{part}: judge", self.parts[part].images
+            if stored not in self.folder:
+                answers = shift_averaged_answers(
+                    self.model,
+                    images,
+                    shifts=self.config.shifts,
+                    window=self.config.window,
+                    seed=self.seed,
+                    first=self._first(part),
+                )
+                self.folder[stored] = answers.argmax(1).tolist()
+            self.progress.did(part, len(images) * self.config.shifts)
+            self.views += len(images) * self.config.shifts
+            self._judges[part] = torch.tensor(self.folder[stored])
+        return self._judges[part]
+
+    def rows(self, remedy: Remedy, parts: Sequence[str]) -> dict[str, Measurement]:
+        """Return what was measured of a remedy on some parts together, a row a source."""
+        measured = [self.measure(remedy, part) for part in parts]
+        as_it_is = [self.measure(AS_IT_IS, part)["answers"].rows for part in parts]
+        rows = {name: Measurement.join([one[name] for one in measured]) for name in measured[0]}
+        answers = rows.pop("answers")
+        judges = {"agreement": [self.judge(part) for part in parts], "agreement_with_original": as_it_is}
+        for name, theirs in judges.items():
+            words = "with the original averaged over shifts" if name == "agreement" else "with the original"
+            protocol = {**answers.protocol, "in_words": words}
+            same = (answers.rows == torch.cat(theirs)).float()
+            rows[name] = replace(answers, name="agreement", rows=same, protocol=protocol)
+        whole = self.parts[parts[0]]
+        for part in parts[1:]:
+            whole = whole + self.parts[part]
+        unit = {} if len(set(whole.sources)) == len(whole) else {"unit": "source"}
+        return {
+            name: replace(one, rows=whole.by_source(one.rows), protocol={**one.protocol, **unit})
+            for name, one in rows.items()
+        }
+
+    def value(self, remedy: Remedy, parts: Sequence[str], name: str = "flips") -> float:
+        """Return a score without its interval."""
+        return self.rows(remedy, parts)[name].value()
+
+    def scores(self, remedy: Remedy, parts: Sequence[str]) -> dict[str, Score]:
+        """Return every score of a remedy on some parts together, with intervals over sources."""
+        return {name: one.score() for name, one in self.rows(remedy, parts).items()}
+
+    def change(self, remedy: Remedy, parts: Sequence[str], name: str = "flips") -> Score:
+        """Return the paired difference in a score from the network as it is."""
+        return difference(*(self.rows(one, parts)[name].score() for one in (remedy, AS_IT_IS)))
+
+    def time(self, remedy: Remedy) -> float:
+        """Return the time of a forward pass over that of the network as given: medians of rounds in turns."""
+        stored = f"time: {remedy.name}"
+        if stored not in self.folder:
+            x, seconds = self.inputs(self.parts["report"], _TIMED), ([], [])
+            network = remedy.on_copy(self.model, self.example)
+            with evaluating(self.model), torch.no_grad():
+                for _ in range(_ROUNDS):
+                    for each, taken in zip((self.model, network), seconds, strict=True):
+                        start = time.perf_counter()
+                        each(x)
+                        if x.is_cuda:
+                            torch.cuda.synchronize()
+                        taken.append(time.perf_counter() - start)
+            self.folder[stored] = median(seconds[1]) / median(seconds[0])
+        return self.folder[stored]

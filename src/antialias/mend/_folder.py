@@ -1,0 +1,80 @@
+"""A folder in which a mending keeps what it measured and learnt, so that an interrupted one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+_VERSION = 1
+
+
+class Folder:
+    """What was measured, as JSON, beside the weights of each student; in memory alone if there is no path.
+
+    Args:
+        path: The folder; `None` keeps nothing beyond the process.
+        fingerprints: Of what a mending depends on, by name: its values mean nothing to another one.
+
+    Raises:
+        ValueError: The folder belongs to another mending, or its file is broken.
+    """
+
+    def __init__(self, path: str | Path | None, fingerprints: Mapping[str, str]) -> None:
+        self.path, self._fingerprints = None if path is None else Path(path), dict(fingerprints)
+        self._values: dict[str, Any] = {}
+        self._weights: dict[str, dict[str, Tensor]] = {}
+        if self.path is None or not (file := self.path / "mend.json").exists():
+            return
+        try:
+            content = json.loads(file.read_text())
+            version, theirs, self._values = content["version"], content["made_from"], content["values"]
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"checkpoint={str(self.path)!r} holds no mending. Use another folder.") from error
+        differing = [name for name, value in self._fingerprints.items() if theirs.get(name) != value]
+        if version != _VERSION or differing:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} belongs to another mending: {' and '.join(differing) or 'format'} "
+                "differ. Use the arguments it was made with, or another folder."
+            )
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Keep a JSON-able value, in one move: an interruption leaves the last whole file."""
+        self._values[key] = value
+        if self.path is None:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = {"version": _VERSION, "made_from": self._fingerprints, "values": self._values}
+        unfinished = self.path / "mend.json.part"
+        unfinished.write_text(json.dumps(content))
+        os.replace(unfinished, self.path / "mend.json")
+
+    def file(self, name: str, suffix: str) -> Path | None:
+        """Return the file of a student, `None` where nothing is kept."""
+        return None if self.path is None else self.path / (re.sub(r"\W+", "-", name).strip("-") + suffix)
+
+    def keep_weights(self, name: str, weights: Mapping[str, Tensor]) -> None:
+        """Keep a student's weights."""
+        self._weights[name] = {key: value.detach().cpu().clone().contiguous() for key, value in weights.items()}
+        if (file := self.file(name, ".safetensors")) is not None:
+            unfinished = file.with_name(f"{file.name}.part")
+            save_file(self._weights[name], unfinished)
+            os.replace(unfinished, file)
+
+    def weights(self, name: str) -> dict[str, Tensor]:
+        """Return what was kept of a student."""
+        if name not in self._weights and (file := self.file(name, ".safetensors")) is not None:
+            self._weights[name] = load_file(file)
+        return self._weights[name]

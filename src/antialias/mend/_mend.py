@@ -1,0 +1,115 @@
+"""Try every remedy that fits the budget, prove it on images of its own, apply the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from torch import nn
+
+from antialias.metrics import Images
+from antialias.retrofit import digest, digest_of
+
+from ._config import MendConfig
+from ._course import CHOOSING, Course
+from ._evaluator import Evaluator
+from ._folder import Folder
+from ._progress import Progress
+from ._result import Mending
+from ._split import FEWEST, Part
+
+
+def mend_(
+    model: nn.Module,
+    images: Images,
+    *,
+    budget: float = 1.5,
+    margin: float = 0.02,
+    held_out: Images | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    sources: Sequence[Hashable] | None = None,
+    config: MendConfig | None = None,
+) -> Mending:
+    """Steady a trained network's answers under shifts, in place, by the remedy that proves best on its images.
+
+    Half of the images teach, a quarter chooses, a quarter reports, and no two parts share a source. Remedies are
+    averages over sampling phases at each group of sites and at combinations of groups, filters, what students learn
+    from the network's own shift-averaged answers, and students with averages. Averaging the answers to shifted copies
+    of the image is measured beside them as the yardstick. The network gets the remedy with the fewest flips on the
+    choosing images if the paired interval of its difference excludes zero; else it stays as it is, bit for bit.
+
+    Args:
+        model: Classifier with logits `(N, K)`. It is changed only at the very end.
+        images: `(N, C, H, W)` floats in [0, 1], a loader or a data set; labels, where there are any, add accuracy.
+        budget: The most multiply-adds, relative to the network as given.
+        margin: The most agreement with the original's shift-averaged answers that may be lost, as a share of images.
+        held_out: Images to report on; then two thirds of `images` teach and a third chooses.
+        seed: Chooses parts, windows and batches.
+        checkpoint: Folder for measurements and students. If there are some, the mending goes on from them and ends
+            with the same table as one that was never stopped.
+        progress: Called with (done, total), in forward passes of the network; the total falls as remedies drop out.
+        sources: What each image was cut from, such as a photograph; default: the data set's own `sources`, else every
+            image is one.
+        config: How remedies are tried and measured; `MendConfig()` if `None`.
+
+    Raises:
+        ValueError: There are fewer than 64 images, they do not fit, or `checkpoint` belongs to another mending.
+
+    Example:
+        >>> import torch
+        >>> from antialias.models import TinyResNet
+        >>> mending = mend_(TinyResNet(), torch.rand(64, 3, 32, 32), budget=1.0)
+        >>> mending.chosen is None, len(mending.table)
+        (True, 3)
+    """
+    config, part = config or MendConfig(), Part.of(images, sources)
+    if budget < 1:
+        raise ValueError(f"budget={budget:g} is less than the network as it is takes. Use 1 or more.")
+    if not 0 <= margin <= 1:
+        raise ValueError(f"margin={margin:g} is no share of the images. Use a number from 0 to 1.")
+    if len(part) < FEWEST:
+        raise ValueError(
+            f"{len(part)} images are too few to learn from, choose by and report on. Pass {FEWEST} or more."
+        )
+    if held_out is None:
+        train, *others = part.split((0.5, 0.125, 0.125, 0.25), seed)
+    else:
+        train, *others = part.split((2 / 3, 1 / 6, 1 / 6), seed)
+        others.append(Part.of(held_out))
+    parts = dict(zip((*CHOOSING, "report"), others, strict=True))
+    everything = [pixels for one in (train, *others) for pixels, _ in one.images]
+    folder = Folder(
+        checkpoint,
+        {
+            "images": digest(*everything),
+            "network": digest_of(model),
+            "arguments": f"budget={budget}, margin={margin}, seed={seed}, {asdict(config)}",
+        },
+    )
+    evaluator = Evaluator(model, parts, config, seed, folder, Progress(progress))
+    course = Course(evaluator, train, budget, margin)
+    first = course.propose()
+    kept = course.look(first, CHOOSING[:1])
+    pairs = course.combinations(kept)
+    kept = course.look([*kept, *pairs], CHOOSING)
+    best, reason = course.best(kept)
+    trials = course.report(kept, [*first, *pairs])
+    chosen = next((trial for trial in trials if best is not None and trial.remedy is best), None)
+    if best is not None:
+        best.apply_(model, evaluator.example)
+    sizes = {"learn": len(train), "choose": sum(len(parts[one]) for one in CHOOSING), "report": len(parts["report"])}
+    return Mending(
+        table=tuple(trials),
+        chosen=chosen,
+        budget=budget,
+        margin=margin,
+        seed=seed,
+        distance=config.distance,
+        images=sizes,
+        passes=evaluator.views / len(everything),
+        left_out=course.left_out,
+        reason=reason,
+    )

@@ -1,0 +1,202 @@
+"""One thing that may steady a network: a value that can be applied to a copy, priced and compared."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from os.path import commonpath
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import antialias.nn
+import antialias.surgery
+from antialias.nn import Filter
+from antialias.surgery import convert_
+from antialias.surgery.dataflow import arguments, network_macs, observe
+
+Group = tuple[str, ...]
+MOST_RUNS = 16
+_MOVES = ((0, 0), (1, 1), (0, 1), (1, 0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remedy:
+    """What may steady a network. It fits if its cost is within the budget.
+
+    Attributes:
+        name: What tables call it.
+        cost: Multiply-adds of the network with it, relative to the network as given.
+        filter: Filter that all sites get, first.
+        weights: Parameters and buffers that were learnt with that filter, or without one.
+        phases: How many phases are averaged at which sites, after that.
+        copies: Shifted copies of the image whose answers are averaged: the yardstick, which is never applied.
+    """
+
+    name: str
+    cost: float = 1.0
+    filter: Filter | None = None
+    weights: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
+    phases: tuple[tuple[int, Group], ...] = ()
+    copies: int = 1
+
+    @property
+    def applies(self) -> bool:
+        """Whether it can be applied to a network, as the yardstick cannot."""
+        return self.copies == 1 and bool(self.filter or self.weights or self.phases)
+
+    @property
+    def learnt(self) -> bool:
+        """Whether a student learnt it."""
+        return self.weights is not None
+
+    def on_copy(self, model: nn.Module, example: Tensor) -> nn.Module:
+        """Return a copy of a network with this remedy, in eval mode.
+
+        Args:
+            model: The network as given; it is not touched.
+            example: What it takes.
+        """
+        network = copy.deepcopy(model).eval()
+        self.apply_(network, example)
+        return ShiftedCopies(network, self.copies) if self.copies > 1 else network
+
+    def apply_(self, model: nn.Module, example: Tensor) -> None:
+        """Change a network in place.
+
+        Args:
+            model: The network as given.
+            example: What it takes.
+        """
+        if self.filter is not None:
+            convert_(model, self.filter, example=example)
+        if self.weights is not None:
+            own = model.state_dict(keep_vars=True)
+            with torch.no_grad():
+                for name, value in self.weights.items():
+                    own[name].copy_(value)
+        for phases, names in self.phases:
+            kind = antialias.nn.PhaseAverage  # type: ignore[attr-defined]
+            convert_(model, kind(phases=phases), where=list(names), example=example)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-able data."""
+        return {
+            "name": self.name,
+            "cost": self.cost,
+            "filter": None if self.filter is None else self.filter.to_dict(),
+            "learnt": self.learnt,
+            "phases": [{"phases": phases, "sites": list(names)} for phases, names in self.phases],
+            "copies": self.copies,
+        }
+
+
+class ShiftedCopies(nn.Module):
+    """Average a classifier's logits over copies of the image that are moved by up to a pixel.
+
+    Args:
+        network: The classifier.
+        copies: 2 (as it is and one pixel down and right) or 4 (also one pixel down, one right).
+    """
+
+    def __init__(self, network: nn.Module, copies: int) -> None:
+        super().__init__()
+        self.network, self.moves = network, _MOVES[:copies]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits `(N, K)` of images `(N, C, H, W)`, continued by their borders."""
+        (height, width), padded = x.shape[-2:], F.pad(x, (1, 0, 1, 0), mode="replicate")
+        moved = [padded[..., 1 - y : 1 - y + height, 1 - x : 1 - x + width] for y, x in self.moves]
+        return self.network(torch.cat(moved)).unflatten(0, (len(moved), -1)).mean(0)
+
+
+def macs_of(model: nn.Module, example: Tensor) -> int:
+    """Return the multiply-adds of a network, observed on an example."""
+    return network_macs(observe(model, *arguments(model, example)))
+
+
+def groups_of(model: nn.Module, example: Tensor) -> tuple[Group, ...]:
+    """Return the names of the sites of each group that must split together, from the input to the deepest."""
+    find = getattr(antialias.surgery, "phase_groups", None)
+    return tuple(find(model, example)) if find is not None else ()
+
+
+def phase_remedies(
+    model: nn.Module, example: Tensor, groups: Sequence[Group], counts: Sequence[int], budget: float
+) -> tuple[Remedy, ...]:
+    """Return averages over phases at each group and at combinations of groups, those that fit the budget.
+
+    A group is priced by converting a copy with two phases: what that adds is what follows the group.
+
+    Args:
+        model: The network.
+        example: What it takes.
+        groups: Sites that split together, from the input to the deepest.
+        counts: Numbers of phases.
+        budget: The most multiply-adds, relative to the network's.
+    """
+    macs, behind = macs_of(model, example), []
+    for names in groups:
+        pair = Remedy(name="", phases=((2, names),)).on_copy(model, example)
+        behind.append(macs_of(pair, example) / macs - 1)
+    choices = [((count, place),) for place in range(len(groups)) for count in counts]
+    for size in range(2, len(groups) + 1):
+        for places in combinations(range(len(groups)), size):
+            choices += [tuple((2, place) for place in places)]
+    return tuple(
+        Remedy(
+            name=", ".join(f"{count} phases at {group_name(groups[place])}" for count, place in choice),
+            cost=cost,
+            phases=tuple((count, groups[place]) for count, place in choice),
+        )
+        for choice in choices
+        if (cost := cost_of_phases(choice, behind)) <= budget + 1e-9
+        and math.prod(phases for phases, _ in choice) <= MOST_RUNS
+    )
+
+
+def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float]) -> float:
+    """Return the multiply-adds of a network with averages over phases, relative to the network without.
+
+    Args:
+        choice: Numbers of phases with the places of their groups, from the input on.
+        behind: For each group, which share of the multiply-adds follows it.
+
+    Example:
+        >>> cost_of_phases([(2, 0), (4, 1)], behind=[0.75, 0.25])
+        3.25
+    """
+    runs, cost = 1, 1.0
+    for phases, place in choice:
+        cost += (runs * phases - runs) * behind[place]
+        runs *= phases
+    return cost
+
+
+def group_name(names: Group) -> str:
+    """Return what is common to the names of a group's sites.
+
+    Example:
+        >>> group_name(("layer2.0.conv2", "layer2.0.downsample.0")), group_name(("conv1",))
+        ('layer2.0', 'conv1')
+    """
+    if len(names) == 1:
+        return names[0]
+    return commonpath([name.replace(".", "/") for name in names]).replace("/", ".") or names[0]
+
+
+def combined(learnt: Remedy, phases: Remedy) -> Remedy:
+    """Return a learnt remedy with averages over phases behind it."""
+    return replace(learnt, name=f"{learnt.name}, {phases.name}", cost=learnt.cost * phases.cost, phases=phases.phases)
+
+
+def spread(remedies: Sequence[Remedy], most: int) -> Iterator[Remedy]:
+    """Yield at most so many remedies: all of one group first, of combinations the costliest."""
+    single = [remedy for remedy in remedies if len(remedy.phases) == 1]
+    several = sorted((remedy for remedy in remedies if len(remedy.phases) > 1), key=lambda one: -one.cost)
+    yield from sorted([*single, *several][:most], key=lambda one: one.cost)
