@@ -14,10 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-import antialias.nn
-import antialias.surgery
-from antialias.nn import Filter
-from antialias.surgery import convert_
+from antialias.nn import Filter, PhaseAverage
+from antialias.surgery import convert_, inspect, phase_groups
 from antialias.surgery.dataflow import arguments, network_macs, observe
 
 Group = tuple[str, ...]
@@ -80,9 +78,8 @@ class Remedy:
             with torch.no_grad():
                 for name, value in self.weights.items():
                     own[name].copy_(value)
-        for phases, names in self.phases:
-            kind = antialias.nn.PhaseAverage  # type: ignore[attr-defined]
-            convert_(model, kind(phases=phases), where=list(names), example=example)
+        if self.phases:
+            convert_(model, averages(self.phases), where=sites_of(self.phases), example=example)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
@@ -115,6 +112,17 @@ class ShiftedCopies(nn.Module):
         return self.network(torch.cat(moved)).unflatten(0, (len(moved), -1)).mean(0)
 
 
+def averages(phases: Sequence[tuple[int, Group]]) -> PhaseAverage:
+    """Return the filter config of averages over phases, of which all groups have the same number."""
+    (count,) = {count for count, _ in phases}
+    return PhaseAverage(phases=count)  # type: ignore[arg-type]
+
+
+def sites_of(phases: Sequence[tuple[int, Group]]) -> list[str]:
+    """Return the names of all sites of averages over phases."""
+    return [name for _, names in phases for name in names]
+
+
 def macs_of(model: nn.Module, example: Tensor) -> int:
     """Return the multiply-adds of a network, observed on an example."""
     return network_macs(observe(model, *arguments(model, example)))
@@ -122,8 +130,7 @@ def macs_of(model: nn.Module, example: Tensor) -> int:
 
 def groups_of(model: nn.Module, example: Tensor) -> tuple[Group, ...]:
     """Return the names of the sites of each group that must split together, from the input to the deepest."""
-    find = getattr(antialias.surgery, "phase_groups", None)
-    return tuple(find(model, example)) if find is not None else ()
+    return phase_groups(model, example)
 
 
 def phase_remedies(
@@ -131,7 +138,7 @@ def phase_remedies(
 ) -> tuple[Remedy, ...]:
     """Return averages over phases at each group and at combinations of groups, those that fit the budget.
 
-    A group is priced by converting a copy with two phases: what that adds is what follows the group.
+    A group is priced by its plan; combinations that fit by what follows each group are priced by theirs.
 
     Args:
         model: The network.
@@ -140,24 +147,26 @@ def phase_remedies(
         counts: Numbers of phases.
         budget: The most multiply-adds, relative to the network's.
     """
-    macs, behind = macs_of(model, example), []
-    for names in groups:
-        pair = Remedy(name="", phases=((2, names),)).on_copy(model, example)
-        behind.append(macs_of(pair, example) / macs - 1)
+    behind = [price(model, example, ((2, names),)) - 1 for names in groups]
     choices = [((count, place),) for place in range(len(groups)) for count in counts]
     for size in range(2, len(groups) + 1):
         for places in combinations(range(len(groups)), size):
             choices += [tuple((2, place) for place in places)]
-    return tuple(
-        Remedy(
-            name=", ".join(f"{count} phases at {group_name(groups[place])}" for count, place in choice),
-            cost=cost,
-            phases=tuple((count, groups[place]) for count, place in choice),
-        )
-        for choice in choices
-        if (cost := cost_of_phases(choice, behind)) <= budget + 1e-9
-        and math.prod(phases for phases, _ in choice) <= MOST_RUNS
-    )
+    remedies = []
+    for choice in choices:
+        phases = tuple((count, groups[place]) for count, place in choice)
+        if math.prod(count for count, _ in phases) > MOST_RUNS or cost_of_phases(choice, behind) > 1.1 * budget:
+            continue
+        if (cost := price(model, example, phases)) <= budget + 1e-9:
+            name = ", ".join(f"{count} phases at {group_name(groups[place])}" for count, place in choice)
+            remedies.append(Remedy(name=name, cost=cost, phases=phases))
+    return tuple(remedies)
+
+
+def price(model: nn.Module, example: Tensor, phases: Sequence[tuple[int, Group]]) -> float:
+    """Return the multiply-adds of a network with averages over phases, relative to the network without."""
+    plan = inspect(model, example, averages(phases), where=sites_of(phases))
+    return 1 + sum(site.macs for site in plan.sites) / plan.macs
 
 
 def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float]) -> float:

@@ -108,6 +108,11 @@ class Mending:
         return self.chosen is not None
 
     @property
+    def gained(self) -> bool:
+        """Whether what was applied has fewer flips on the reporting images, by an interval that excludes zero."""
+        return self.chosen is not None and self.chosen.changes["flips"].interval[1] < 0
+
+    @property
     def front(self) -> tuple[Trial, ...]:
         """The trials that no cheaper one equals in flips, from the network as it is to the costliest."""
         front: list[Trial] = []
@@ -123,7 +128,7 @@ class Mending:
         if self.chosen is None:
             return f"Nothing within budget helps: {self.reason}. The network is as it was."
         change, counted = self.chosen.changes["flips"], self.chosen.changes["flips"].protocol.get("unit", "image")
-        helped = "lowers" if change.interval[1] < 0 else "was chosen, but does not measurably lower"
+        helped = "lowers" if self.gained else "was chosen, but does not measurably lower"
         return (
             f'Remedy "{self.chosen.name}" {helped} 1- to {self.distance}-pixel flips from '
             f"{100 * self.table[0].flips:.1f} to {100 * self.chosen.flips:.1f} % (paired difference {points(change)} "
