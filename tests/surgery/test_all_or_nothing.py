@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.ao.quantization import fuse_modules
 
 import antialias as aa
 from antialias.nn import Adaptive, Fixed, Polyphase
@@ -140,3 +141,26 @@ def test_weights_that_do_not_fit_leave_a_passed_network_as_it_was(tmp_path: Path
     with pytest.raises(ValueError, match="2 of another shape"):
         aa.load(tmp_path / "five.safetensors", model)
     assert structure(model) == before
+
+
+@torch.no_grad()
+def test_fused_layers_get_their_stride_back() -> None:
+    layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Conv2d(8, 4, 3, 2), nn.BatchNorm2d(4)).eval()
+    expected = model(X)
+    convert_(model, Fixed(), example=X, stem=True)
+    fused = fuse_modules(model, [["0", "1", "2"], ["3", "4"]])
+    conversion = conversion_of(fused)
+    assert conversion is not None
+    torch.testing.assert_close(conversion.revert_()(X), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, 2, 1), nn.MaxPool2d(2), nn.Identity(), nn.AvgPool2d(2)])
+def test_what_somebody_put_in_place_of_a_layer_is_left_to_them(pool: Any) -> None:
+    model = network()
+    done = convert_(model, Fixed(), example=X)
+    model.maxpool, model.layer2[0].conv1 = pool, nn.Conv2d(64, 128, 3, 3, 1)
+    kind, before = type(pool), copy.copy(vars(pool))
+    done.revert_()
+    assert (model.maxpool is pool, type(pool), vars(pool)) == (True, kind, before)
+    assert (model.layer2[0].conv1.stride, model.layer3[0].conv1.stride) == ((3, 3), (2, 2))

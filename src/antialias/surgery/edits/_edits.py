@@ -13,6 +13,7 @@ from torch import nn
 from antialias._torch import forward_hooks, forward_pre_hooks, own_children
 from antialias.nn import Filter, PhaseReturn2d, PolyphasePool2d
 
+from ..dataflow import pair
 from ._functional import POOL, RETURN, patch, unpatch
 from ._hooks import CHILD, CropToPhase, ReturnOutput, WrapInput
 from ._places import Attachment, Side, attach, detach, remove_hooks
@@ -70,9 +71,11 @@ class SetAttributes(Edit):
         return before
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        module = _layer(model, self.module)
+        """Put back what `apply` set; what somebody else has put there since is theirs."""
+        module = _layer(model, self.module, *before)
         for name, value in before.items():
-            setattr(module, name, value)
+            if pair(getattr(module, name, None)) == pair(self.attributes[name]):
+                setattr(module, name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +93,9 @@ class Stride1Pool(Edit):
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         pool: Any = model.get_submodule(self.module)
-        pool.__class__, pool.stride = before["__class__"], before["stride"]
-        del pool.kept_stride
+        if isinstance(pool, (Stride1MaxPool2d, Stride1AvgPool2d)):
+            pool.__class__, pool.stride = before["__class__"], before["stride"]
+            del pool.kept_stride
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +116,7 @@ class KeepPhase(Edit):
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        remove_hooks(forward_hooks(model.get_submodule(self.module)), CropToPhase)
+        remove_hooks(forward_hooks(_layer(model, self.module, "stride")), CropToPhase)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,18 +296,21 @@ class WrapBorders(Edit):
         return own
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
-        module = model.get_submodule(self.module)
-        for name, value in before.items():
-            setattr(module, name, value)
-        remove_hooks(forward_pre_hooks(module), WrapInput)
+        outer, module = model.get_submodule(self.module), _layer(model, self.module, *before)
+        if any(isinstance(hook, WrapInput) for each in (outer, module) for hook in forward_pre_hooks(each).values()):
+            for name, value in before.items():
+                setattr(module, name, value)
+        for each in (outer, module):
+            remove_hooks(forward_pre_hooks(each), WrapInput)
 
 
-def _layer(model: nn.Module, name: str) -> nn.Module:
-    """Return the layer at a name, inside of the adapters that wrap it."""
+def _layer(model: nn.Module, name: str, *attributes: str) -> nn.Module:
+    """Return the layer at a name, inside of the adapters that wrap it, or of the fused one that has such attributes."""
     module: Any = model.get_submodule(name)
     while isinstance(inner := getattr(module, "base_layer", None), nn.Module):
         module = inner
-    return module
+    layers = [layer for path, layer in module.named_modules() if CHILD not in path.split(".")]
+    return next((layer for layer in layers if all(hasattr(layer, each) for each in attributes)), module)
 
 
 def _pool(model: nn.Module, name: str) -> PolyphasePool2d:
