@@ -244,3 +244,37 @@ def test_config_refuses_what_averages_nothing() -> None:
 def test_it_is_a_word_of_the_library() -> None:
     assert aa.mend_ is mend_
     assert aa.Mending is Mending
+
+
+class Narrowing(Sampler):
+    """A `Sampler` whose last map goes through a pointwise convolution that narrows it, as in inverted residuals."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widen, self.narrow = nn.Conv2d(3, 6, 1, bias=False), nn.Conv2d(6, 3, 1, bias=False)
+        with torch.no_grad():
+            self.widen.weight.copy_(torch.eye(3).repeat(2, 1)[..., None, None])
+            self.narrow.weight.copy_(torch.eye(3).repeat(1, 2)[..., None, None] / 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.narrow(self.widen(self.conv2(self.conv1(x)))).mean((2, 3)))
+
+
+def test_pointwise_convolutions_are_fitted_once_and_taken_part_of_the_way() -> None:
+    network = Narrowing().eval()
+    fit = RetrofitConfig(steps=0, least_squares=True, batch_size=8, views=4, radius=2)
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), fit=fit, keep=20)
+    mending = mend_(network, noise(160, seed=3), budget=1, margin=1, config=config)
+    tried = {trial.name: trial.remedy for trial in mending.table}
+    part, whole = tried["fitted to mean maps, 60% of the way"], tried["fitted to mean maps"]
+    assert part.weights is not None
+    assert whole.weights is not None
+    start = Narrowing().state_dict()
+    assert not torch.allclose(whole.weights["narrow.weight"], start["narrow.weight"])
+    for name, weight in whole.weights.items():
+        torch.testing.assert_close(part.weights[name], torch.lerp(start[name], weight, 0.6))
+    assert part.cost == whole.cost == 1
+
+
+def test_a_network_without_such_convolutions_says_so(mended: tuple[nn.Module, Mending]) -> None:
+    assert mended[1].left_out["fitted to mean maps"] == "no pointwise convolution narrows a map"

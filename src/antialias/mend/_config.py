@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from antialias.retrofit import RetrofitConfig
+
+# Views within 8 pixels: the layers are fitted whose samples lie 16 pixels apart and more.
+_FIT: dict[str, Any] = {"steps": 0, "least_squares": True, "batch_size": 8, "views": 4, "radius": 8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +19,8 @@ class MendConfig:
 
     Attributes:
         retrofit: How students learn; `steps=0` in it leaves learning out. Its seed and margin are the mending's.
+        fit: How pointwise convolutions are fitted in closed form to the original's mean maps over nearby windows.
+        fit_shares: How far students go towards the weights that were fitted; none leaves the fit out.
         phases: How many phases are averaged at a group of sites.
         most: Remedies that are tried at most, of combinations of groups those that use the budget best.
         keep: Remedies that are left after half of the choosing images, and that are reported.
@@ -28,6 +34,8 @@ class MendConfig:
     """
 
     retrofit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(steps=100))
+    fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
+    fit_shares: tuple[float, ...] = (0.6, 1.0)
     phases: tuple[int, ...] = (2, 4)
     most: int = 12
     keep: int = 5

@@ -50,7 +50,9 @@ class Course:
         evaluator, config = self.evaluator, self.evaluator.config
         why = why_nobody_learns(self.train)
         steps = 0 if why else config.retrofit.steps
-        students, self.left_out = students_of(evaluator.model, evaluator.example, steps, self.budget)
+        one_size = len({pixels.shape for pixels, _ in self.train.images}) == 1
+        shares = config.fit_shares if one_size else ()
+        students, self.left_out = students_of(evaluator.model, evaluator.example, steps, self.budget, shares)
         if why and config.retrofit.steps:
             self.left_out["learning"] = why
         evaluator.progress.expect(learn=sum(work_of(student, config.retrofit) for student in students))
@@ -125,8 +127,11 @@ class Course:
             scores, changes = self.evaluator.scores(remedy, ["report"]), dict[str, Score]()
             if remedy is not AS_IT_IS:
                 changes = {name: self.evaluator.change(remedy, ["report"], name) for name in scores}
-            choosing = self.evaluator.change(remedy, CHOOSING) if remedy in kept else None
+            choosing, agreeing = None, None
+            if remedy in kept:
+                choosing = self.evaluator.change(remedy, CHOOSING)
+                agreeing = self.evaluator.change(remedy, CHOOSING, "agreement").value
             time = 1.0 if remedy is AS_IT_IS else self.evaluator.time(remedy)
-            trials.append(Trial(remedy, scores, changes, time, choosing))
+            trials.append(Trial(remedy, scores, changes, time, choosing, agreeing))
         self.evaluator.progress.finish()
         return trials + [Trial(one, ended=self.ended[one.name]) for one in tried if one not in kept]

@@ -1,15 +1,26 @@
-"""Students: copies of the network that learn its own shift-averaged answers, with filters and without."""
+"""Students: copies of the network that are fitted to its own mean maps, or learn its shift-averaged answers."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from antialias.metrics import ClassScores
 from antialias.nn import Adaptive, Filter, Fixed
-from antialias.retrofit import RetrofitConfig, match_statistics_, retrofit_, stack_images, start_filters_
+from antialias.retrofit import (
+    Batches,
+    RetrofitConfig,
+    fit_pointwise_,
+    match_statistics_,
+    narrowing_layers,
+    retrofit_,
+    stack_images,
+    start_filters_,
+)
 from antialias.surgery import convert_
 
 from ._evaluator import Evaluator
@@ -32,15 +43,19 @@ class Student:
         filter: What it learns with.
         steps: Updates; without any its filters are started and its statistics corrected.
         cost: Multiply-adds relative to the network as given.
+        fitted: How far it goes towards weights that are fitted in closed form, as a share; it learns nothing else.
     """
 
     name: str
     filter: Filter | None
     steps: int
     cost: float
+    fitted: float = 0.0
 
 
-def students_of(model: nn.Module, example: Tensor, steps: int, budget: float) -> tuple[list[Student], dict[str, str]]:
+def students_of(
+    model: nn.Module, example: Tensor, steps: int, budget: float, shares: Sequence[float] = ()
+) -> tuple[list[Student], dict[str, str]]:
     """Return the students whose cost is within the budget, and why others are left out, by name.
 
     Of the adaptive filters the first that fits is taken.
@@ -50,9 +65,16 @@ def students_of(model: nn.Module, example: Tensor, steps: int, budget: float) ->
         example: What it takes.
         steps: Updates of those that learn.
         budget: The most multiply-adds, relative to the network's.
+        shares: How far students go that are fitted in closed form.
     """
-    students = [Student("learnt without filters", None, steps, 1.0)] if steps else []
     left_out, macs = dict[str, str](), macs_of(model, example)
+    students = [Student("learnt without filters", None, steps, 1.0)] if steps else []
+    if shares and not narrowing_layers(model):
+        left_out["fitted to mean maps"] = "no pointwise convolution narrows a map"
+        shares = ()
+    for share in shares:
+        half = "" if share == 1 else f", {share:.0%} of the way"
+        students.append(Student(f"fitted to mean maps{half}", None, 0, 1.0, fitted=share))
     for filter in _FILTERS:
         name = f"{type(filter).__name__.lower()} filters"
         if any(student.name == name for student in students):
@@ -75,6 +97,8 @@ def students_of(model: nn.Module, example: Tensor, steps: int, budget: float) ->
 
 def work_of(student: Student, config: RetrofitConfig) -> float:
     """Return what a student's steps take, in forward passes of the network as given."""
+    if student.fitted:
+        return 0.0
     return _BACKWARD * config.batch_size * student.steps * student.cost
 
 
@@ -91,6 +115,8 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
         The remedy, or why there is none.
     """
     folder, config = evaluator.folder, evaluator.config
+    if student.fitted:
+        return _fitted(student, evaluator, images)
     if (key := f"learnt: {student.name}") not in folder:
         network = copy.deepcopy(evaluator.model)
         if student.filter is not None:
@@ -133,6 +159,34 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
     if folder[key]:
         return folder[key]
     return Remedy(name=student.name, cost=student.cost, filter=student.filter, weights=folder.weights(student.name))
+
+
+@torch.no_grad()
+def _fitted(student: Student, evaluator: Evaluator, images: Part) -> Remedy:
+    """Fit a copy in closed form once for all shares, and go part of the way there."""
+    folder, name = evaluator.folder, "fitted to mean maps"
+    if (key := f"learnt: {name}") not in folder:
+        network, original = (copy.deepcopy(evaluator.model).eval() for _ in range(2))
+        how = replace(evaluator.config.fit, seed=evaluator.seed, window=evaluator.config.window)
+        batches, scores = Batches(stack_images(images.images), torch.empty(0), how), ClassScores(evaluator.model)
+        steps = range(-(-min(how.fit_images, len(images)) // how.batch_size))
+        fit_pointwise_(
+            network,
+            original,
+            lambda: (scores.inputs(batches.shown(step)) for step in steps),
+            views=how.views,
+            radius=how.radius or 1,
+            ridge=how.ridge,
+            sweeps=how.sweeps,
+        )
+        folder.keep_weights(name, network.state_dict())
+        folder[key] = ""
+    ends, starts = folder.weights(name), evaluator.model.state_dict()
+    weights = {
+        key: torch.lerp(starts[key], end.to(starts[key]), student.fitted) if end.is_floating_point() else end
+        for key, end in ends.items()
+    }
+    return Remedy(name=student.name, weights=weights)
 
 
 @torch.no_grad()

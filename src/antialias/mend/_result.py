@@ -37,6 +37,7 @@ class Trial:
         changes: Paired differences of the scores from the network as it is.
         time: Of a forward pass, over that of the network as given.
         choosing: Paired difference in flips on the choosing images, by which it was chosen or not.
+        agreeing: Difference in agreement on the choosing images.
         ended: When and why it ended early, empty if it did not.
     """
 
@@ -45,6 +46,7 @@ class Trial:
     changes: Mapping[str, Score] = field(default_factory=dict, repr=False)
     time: float | None = None
     choosing: Score | None = field(default=None, repr=False)
+    agreeing: float | None = None
     ended: str = ""
 
     @property
@@ -70,6 +72,7 @@ class Trial:
             "scores": {name: score.to_dict() for name, score in self.scores.items()},
             "changes": {name: score.to_dict() for name, score in self.changes.items()},
             "choosing": None if self.choosing is None else self.choosing.to_dict(),
+            "agreeing": self.agreeing,
             "ended": self.ended,
         }
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import warnings
 
+from ._batches import Batches as Batches
 from ._batches import digest as digest
 from ._batches import digest_of as digest_of
 from ._batches import stack_images as stack_images
 from ._config import RetrofitConfig as RetrofitConfig
 from ._least_squares import fit_pointwise_ as fit_pointwise_
+from ._least_squares import narrowing_layers as narrowing_layers
 from ._result import Retrofit as Retrofit
 from ._result import Scores as Scores
 from ._result import ValidationStep as ValidationStep
@@ -23,6 +25,7 @@ from ._start import match_statistics_ as match_statistics_
 from ._start import start_filters_ as start_filters_
 
 __all__ = [
+    "Batches",
     "Retrofit",
     "RetrofitConfig",
     "Scores",
@@ -31,6 +34,7 @@ __all__ = [
     "digest_of",
     "fit_pointwise_",
     "match_statistics_",
+    "narrowing_layers",
     "retrofit_",
     "stack_images",
     "start_filters_",

@@ -1,0 +1,156 @@
+"""Mend networks with real weights on photographs, and write every remedy with its scores and its cost.
+
+    python benchmarks/mend.py --data DIR [--network antialias:MobileNetV2] [--budget 4] [--steps 0]   # goes on
+
+DIR has a folder of crops, 256 pixels wide and high, for each photograph; no photograph is in two parts. Networks see
+windows of 224 pixels. Rows of `benchmarks/mend.csv` are remedies on one network: multiply-adds and time relative to the
+network as it is; flips (mean over 1, 2 and 3 pixels in three directions), consistency, mean absolute change, confidence
+and agreement with the original's shift average, each with the paired difference from the network as it is and its 95 %
+interval over photographs. All of photographs that neither taught nor chose. `chosen` says for which budgets the
+choosing photographs chose it: fewest flips there, by an interval that excludes zero, among what costs no more and loses
+at most `--margin` of agreement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.io import ImageReadMode, decode_image
+
+from antialias.mend import MendConfig, Mending, Trial, mend_
+from antialias.models import build
+from antialias.retrofit import RetrofitConfig
+
+OUT = Path(__file__).with_suffix(".csv")
+BUDGETS = (1.1, 2.0, 4.0)
+SCORES = ("flips", "consistency", "mean_absolute_change", "confidence", "agreement")
+
+
+class Crops(Dataset[Tensor]):
+    """Crops of photographs, each in a folder named as the photograph.
+
+    Args:
+        files: The crops.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files, self.sources = list(files), [file.parent.name for file in files]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return decode_image(str(self.files[index]), ImageReadMode.RGB).float() / 255
+
+
+def split(folder: Path, *, each: int, held_out: int, most: int, seed: int) -> tuple[Crops, Crops]:
+    """Return crops to learn from and choose by, and crops of other photographs to report on.
+
+    Args:
+        folder: Holds a folder for each photograph.
+        each: Crops of a photograph.
+        held_out: Photographs to report on.
+        most: Photographs to learn from and choose by, at most.
+        seed: Chooses the photographs.
+    """
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
+    chosen = [names[i] for i in order]
+    parts = (chosen[held_out : held_out + most], chosen[:held_out])
+    files = [[file for name in part for file in sorted((folder / name).iterdir())[:each]] for part in parts]
+    return Crops(files[0]), Crops(files[1])
+
+
+def rows(network: str, mending: Mending, margin: float) -> list[dict[str, Any]]:
+    """Return a row for each trial that was reported, and say for which budgets it was chosen.
+
+    Args:
+        network: Name of the network.
+        mending: What was tried.
+        margin: The most agreement that may be lost on the choosing photographs.
+    """
+    reported = [trial for trial in mending.table if trial.scores]
+    chosen = {budget: best(reported, budget, margin) for budget in BUDGETS}
+    table = []
+    for trial in reported:
+        row: dict[str, Any] = {
+            "network": network,
+            "remedy": trial.name,
+            "multiply_adds": f"{trial.cost:.3f}",
+            "time": f"{trial.time:.2f}",
+            "chosen": " ".join(f"{budget:g}" for budget, one in chosen.items() if one is trial),
+        }
+        for name in SCORES:
+            row[name] = f"{trial.scores[name].value:.4f}"
+            if trial.changes:
+                change = trial.changes[name]
+                row[f"{name}_difference"] = f"{change.value:+.4f}"
+                row[f"{name}_interval"] = "{:+.4f} {:+.4f}".format(*change.interval)
+        row |= {"photographs": trial.scores["flips"].images, "images": mending.images["report"]}
+        table.append(row)
+    return table
+
+
+def best(trials: Sequence[Trial], budget: float, margin: float) -> Trial | None:
+    """Return what the choosing photographs choose within a budget, if anything."""
+    fitting = [
+        trial
+        for trial in trials
+        if trial.choosing is not None and trial.cost <= budget + 1e-9 and trial.agreeing >= -margin - 1e-6
+    ]
+    found = min(fitting, key=lambda trial: (trial.choosing.value, trial.cost), default=None)
+    return found if found is not None and found.choosing.interval[1] < 0 else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--network", default="antialias:MobileNetV2")
+    parser.add_argument("--budget", type=float, default=4.0)
+    parser.add_argument("--margin", type=float, default=0.02)
+    parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--each", type=int, default=2)
+    parser.add_argument("--held-out", type=int, default=64)
+    parser.add_argument("--most", type=int, default=100)
+    parser.add_argument("--remedies", type=int, default=12)
+    parser.add_argument("--keep", type=int, default=7)
+    parser.add_argument("--passes", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint", type=Path, default=Path("runs/mend"))
+    given = parser.parse_args()
+    images, held_out = split(given.data, each=given.each, held_out=given.held_out, most=given.most, seed=given.seed)
+    print(f"{len(images)} crops teach and choose, {len(held_out)} report")
+    model = build(given.network).eval().to(memory_format=torch.channels_last)
+    config = MendConfig(
+        retrofit=RetrofitConfig(steps=given.steps), most=given.remedies, keep=given.keep, passes=given.passes
+    )
+    mending = mend_(
+        model,
+        images,
+        held_out=held_out,
+        budget=given.budget,
+        margin=given.margin,
+        seed=given.seed,
+        config=config,
+        checkpoint=given.checkpoint / given.network.replace(":", "_"),
+        progress=lambda done, total: print(f"\r{done:,.0f} of {total:,.0f} passes", end="", flush=True),
+    )
+    print(f"\n{mending}")
+    earlier = list(csv.DictReader(OUT.open())) if OUT.exists() else []
+    table = [row for row in earlier if row["network"] != given.network]
+    table += rows(given.network, mending, given.margin)
+    with OUT.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in table for key in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+
+
+if __name__ == "__main__":
+    main()
