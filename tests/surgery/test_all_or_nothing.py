@@ -164,3 +164,20 @@ def test_what_somebody_put_in_place_of_a_layer_is_left_to_them(pool: Any) -> Non
     done.revert_()
     assert (model.maxpool is pool, type(pool), vars(pool)) == (True, kind, before)
     assert (model.layer2[0].conv1.stride, model.layer3[0].conv1.stride) == ((3, 3), (2, 2))
+
+
+def test_a_conversion_that_fails_midway_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, build, built = network(), Fixed.build, list[int]()
+
+    def run_out(self: Fixed, channels: int, *args: Any, **options: Any) -> nn.Module:
+        built.append(channels)
+        if str(options.get("device")) != "meta" and len(built) > 20:
+            raise MemoryError
+        return build(self, channels, *args, **options)
+
+    before = structure(model)
+    monkeypatch.setattr(Fixed, "build", run_out)
+    with pytest.raises(MemoryError):
+        convert_(model, Fixed(), example=X)
+    assert 20 < len(built) < 28
+    assert structure(model) == before

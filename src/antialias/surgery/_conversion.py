@@ -217,19 +217,20 @@ def unchanged_on_error(model: nn.Module) -> Iterator[None]:
 
 
 def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
-    """Make the changes of a plan in a network, and leave the record there."""
+    """Make the changes of a plan in a network, all or none, and leave the record there."""
     if isinstance(plan, Plan):
         plan = ConversionStep(plan.filter, plan.placement, plan.sites, plan.edits, plan.notes)
-    with fork_rng(), torch.inference_mode(False):
-        plan.before = [edit.apply(model, plan.filter) for edit in plan.edits]
-    for site in plan.sites:
-        filters = [edit for edit in site.edits if isinstance(edit, FilterEdit)]
-        for edit in filters:
-            layer: Any = model.get_submodule(edit.path)
-            layer.site = site.name
-        inserted = [edit.path for edit in filters if isinstance(edit, Insert)]
-        if inserted and ":" not in site.name:
-            watch(model, site.name, inserted, site.place)
+    with unchanged_on_error(model):
+        with fork_rng(), torch.inference_mode(False):
+            plan.before = [edit.apply(model, plan.filter) for edit in plan.edits]
+        for site in plan.sites:
+            filters = [edit for edit in site.edits if isinstance(edit, FilterEdit)]
+            for edit in filters:
+                layer: Any = model.get_submodule(edit.path)
+                layer.site = site.name
+            inserted = [edit.path for edit in filters if isinstance(edit, Insert)]
+            if inserted and ":" not in site.name:
+                watch(model, site.name, inserted, site.place)
     forget_compiled()
     model.__dict__.setdefault(_RECORD, []).append(plan)
     return Conversion(model)
