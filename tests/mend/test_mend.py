@@ -260,11 +260,12 @@ class Narrowing(Sampler):
         return self.fc(self.narrow(self.widen(self.conv2(self.conv1(x)))).mean((2, 3)))
 
 
-def test_pointwise_convolutions_are_fitted_once_and_taken_part_of_the_way() -> None:
+def test_pointwise_convolutions_are_fitted_once_and_taken_part_of_the_way(tmp_path: Path) -> None:
     network = Narrowing().eval()
     fit = RetrofitConfig(steps=0, least_squares=True, batch_size=8, views=4, radius=2)
     config = MendConfig(retrofit=RetrofitConfig(steps=0), fit=fit, keep=20)
-    mending = mend_(network, noise(160, seed=3), budget=1, margin=1, config=config)
+    mending = mend_(network, noise(160, seed=3), budget=1, margin=1, config=config, checkpoint=tmp_path / "new")
+    assert (tmp_path / "new" / "fitted-to-mean-maps.safetensors").exists()
     tried = {trial.name: trial.remedy for trial in mending.table}
     part, whole = tried["fitted to mean maps, 60% of the way"], tried["fitted to mean maps"]
     assert part.weights is not None

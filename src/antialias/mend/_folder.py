@@ -69,6 +69,7 @@ class Folder:
         """Keep a student's weights."""
         self._weights[name] = {key: value.detach().cpu().clone().contiguous() for key, value in weights.items()}
         if (file := self.file(name, ".safetensors")) is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
             unfinished = file.with_name(f"{file.name}.part")
             save_file(self._weights[name], unfinished)
             os.replace(unfinished, file)
