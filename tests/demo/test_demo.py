@@ -5,12 +5,13 @@ import json
 import pytest
 import torch
 
-from antialias.data import photographs
+from antialias.data import imagenet_photographs, photographs
 from antialias.demo import FULL, QUICK, DemoConfig, run
-from antialias.demo._photographs import TEST_PHOTOGRAPHS, crops
+from antialias.demo._photographs import HELD_OUT, LEARN, crops, labelled_crops
+from antialias.demo._pretrained import NETWORKS
 from antialias.report import Report
 
-TINY = DemoConfig(seeds=(0, 1), epochs=1, train_length=256, test_length=60, crops=5, retrofit_steps=0)
+TINY = DemoConfig(seeds=(0, 1), epochs=1, train_length=256, test_length=60, held_out_crops=1, remedies=2, reported=1)
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +26,22 @@ def test_the_page_and_its_data_hold_both_parts(made):
     assert [row.network for row in report.training.rows] == ["plain", "fixed 3x3", "adaptive k3 G8"]
     assert {column.key for column in report.training.columns} >= {"accuracy", "consistency", "top1_change", "macs"}
     assert all(len(row.cells[0].runs) == 2 for row in report.training.rows)
-    assert [viewer.image.name for viewer in report.viewers] == list(TEST_PHOTOGRAPHS)
-    assert {trace.network for viewer in report.viewers for trace in viewer.traces} >= {"original", "converted"}
     assert any("trained on scenes" in maps.network for maps in report.filters)
+
+
+def test_both_real_networks_are_mended_and_shown_at_their_worst(made):
+    report, _ = made
+    assert [mended.network for mended in report.mended] == list(NETWORKS)
+    assert {viewer.image.name for viewer in report.viewers} <= {name.replace("_", " ") for name in HELD_OUT}
+    for mended, viewer in zip(report.mended, report.viewers, strict=True):
+        rows = [row.network for row in mended.table.rows]
+        assert rows[0] == "as it is"
+        assert "4 shifted copies averaged" in rows
+        flips = mended.table.cell("as it is", "flips")
+        assert 0.02 < flips.value < 0.5
+        assert flips.images == len(HELD_OUT)  # intervals are over photographs, not over their crops
+        assert mended.chosen in ("", *rows)
+        assert [trace.network for trace in viewer.traces] == ["as it is", "mended"]
 
 
 def test_filters_cost_what_the_plan_says_and_rank_as_expected(made):
@@ -36,18 +50,25 @@ def test_filters_cost_what_the_plan_says_and_rank_as_expected(made):
 
 
 def test_conversion_changes_no_answer_and_almost_no_logit(made):
-    (sentence,) = [point for point in made[0].verdict.points if point.startswith("Converting EfficientNet-Lite0")]
-    assert "kept its answer on 100%" in sentence
-    original, converted = made[0].table.rows[:2]
-    flips = [made[0].table.cell(row.network, "top1_change").value for row in (original, converted)]
-    assert flips[0] == flips[1]
+    sentences = [point for point in made[0].verdict.points if point.startswith("Converting it alone")]
+    assert len(sentences) == len(NETWORKS)
+    assert all("kept its answer on 100% of the crops" in sentence for sentence in sentences)
 
 
-def test_crops_are_seeded_and_of_the_right_photographs():
-    assert torch.equal(crops(TEST_PHOTOGRAPHS, 3), crops(TEST_PHOTOGRAPHS, 3))
-    assert not torch.equal(crops(TEST_PHOTOGRAPHS, 3), crops(TEST_PHOTOGRAPHS, 3, seed=1))
-    assert set(TEST_PHOTOGRAPHS) <= set(photographs())
-    assert crops(TEST_PHOTOGRAPHS, 2).shape == (2, 3, 183, 183)
+def test_real_networks_know_what_they_see(made):
+    named = [point for point in made[0].verdict.points if "labelled photographs of ImageNet before" in point]
+    assert len(named) == len(NETWORKS)
+    assert all(int(point.split(" names ")[1].split(" of ")[0]) >= 14 for point in named)
+
+
+def test_crops_are_seeded_and_no_photograph_is_on_both_sides():
+    assert torch.equal(crops(HELD_OUT, 3).images, crops(HELD_OUT, 3).images)
+    assert not torch.equal(crops(HELD_OUT, 3).images, crops(HELD_OUT, 3, seed=1).images)
+    assert not set(HELD_OUT) & set(LEARN)
+    assert {*HELD_OUT, *LEARN} <= photographs().keys() | imagenet_photographs()[0].keys()
+    assert crops(HELD_OUT, 2).images.shape == (2, 3, 183, 183)
+    assert crops(HELD_OUT, 2).sources == list(HELD_OUT[:2])
+    assert labelled_crops()[0].shape == (20, 3, 256, 256)
 
 
 def test_two_sizes():

@@ -13,14 +13,14 @@ from ._progress import progress_bar
 
 
 def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
-    """Train small networks with and without filters, convert a real one, and write a page that shows the difference.
+    """Train small networks with and without filters, mend real ones, and write a page that shows the difference.
 
     Args:
         out: Folder of the page and its data.
         quick: Smaller in every way: about a minute.
     """
     report, page = run(out, QUICK if quick else FULL, stage=progress_bar)
-    for table in (report.training, report.table):
+    for table in (report.training, *(mended.table for mended in report.mended)):
         if table is not None:
             print(terminal(table), end="\n\n")
     if report.verdict is not None:

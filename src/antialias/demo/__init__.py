@@ -1,7 +1,7 @@
-"""The demo: small networks trained with and without filters, and a real network on real photographs.
+"""The demo: small networks trained with and without filters, and real networks mended on real photographs.
 
-`_scratch` trains and compares the small networks, `_pretrained` measures, converts and retrofits the real one on the
-crops of `_photographs`, and `_run` puts both on one page; `_config` says how large all this is.
+`_scratch` trains and compares the small networks, `_pretrained` mends two real ones on the crops of `_photographs`, and
+`_run` puts both on one page; `_config` says how large all this is.
 """
 
 from __future__ import annotations

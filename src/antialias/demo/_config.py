@@ -26,19 +26,23 @@ class DemoConfig:
         epochs: Passes over the training scenes.
         train_length: Training scenes.
         test_length: Test scenes.
-        crops: Crops of photographs on which the real network is measured.
-        retrofit_steps: Steps of the retrofit.
-        retrofit_images: Pictures that teach it, of other photographs than it is measured on.
+        crops: Crops of each photograph by which real networks are mended.
+        held_out_crops: Crops of each photograph on which they are measured.
+        remedies: Remedies that are tried on each.
+        reported: Remedies that are left after half of the choosing crops.
+        mend_steps: Steps of what learns; 0 leaves learning out.
     """
 
     seeds: tuple[int, ...] = (0, 1)
     epochs: int = 6
     train_length: int = 4000
     test_length: int = 600
-    crops: int = 48
-    retrofit_steps: int = 50
-    retrofit_images: int = 256
+    crops: int = 4
+    held_out_crops: int = 3
+    remedies: int = 8
+    reported: int = 3
+    mend_steps: int = 0
 
 
 FULL = DemoConfig()
-QUICK = DemoConfig(seeds=(0,), epochs=3, train_length=1500, test_length=300, crops=12, retrofit_steps=0)
+QUICK = DemoConfig(seeds=(0,), epochs=3, train_length=1500, test_length=300, held_out_crops=1, remedies=3, reported=1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
-from antialias.report import Report, write
+from antialias.report import Report, Reproduction, versions, write
 from antialias.results import Verdict
 
 from ._config import FULL, DemoConfig, Stage, silent
-from ._pretrained import measure_pretrained
+from ._photographs import HELD_OUT, LEARN
+from ._pretrained import headline, mend_real_networks
 from ._scratch import train_from_scratch
 
 
@@ -25,31 +26,32 @@ def run(out: str | Path = "report", config: DemoConfig = FULL, *, stage: Stage =
         The report, and the path of its page.
     """
     scratch = train_from_scratch(config, stage)
-    pretrained = measure_pretrained(config, stage)
-    measured = pretrained.report
+    networks = mend_real_networks(config, stage)
+    images = networks[0].mending.images
     caveats = (
-        "The crops come from four photographs, so their interval is narrower than one over unrelated photographs.",
+        f"The crops that report come from {len(HELD_OUT)} photographs, those that choose and teach from {len(LEARN)}.",
         f"Small networks: {len(config.seeds)} seed(s); others differ by points. The intervals are over pictures.",
-        *measured.reproduction.caveats,
     )
-    report = replace(
-        measured,
+    report = Report(
         title="Do networks change their minds when the picture moves?",
         subtitle=(
-            f"A network with ImageNet weights on {config.crops} crops of photographs, and small networks trained "
-            f"from scratch on {config.train_length:,} composed pictures."
+            f"Two networks with ImageNet weights, mended on {images['learn'] + images['choose']} crops of photographs "
+            f"and measured on {images['report']} of others, and small networks trained from scratch on "
+            f"{config.train_length:,} composed pictures."
         ),
         verdict=Verdict(
-            headline=pretrained.headline,
-            points=(*scratch.points, *pretrained.points),
+            headline=headline(networks),
+            points=(*(point for network in networks for point in network.points), *scratch.points),
             key_figures=scratch.key_figures,
         ),
+        viewers=tuple(network.viewer for network in networks),
+        mended=tuple(network.section for network in networks),
+        filters=scratch.filter_maps(),
         training=scratch.table(config),
-        filters=(*scratch.filter_maps(), *(measured.filters if pretrained.retrofitted else ())),
-        reproduction=replace(
-            measured.reproduction,
+        reproduction=Reproduction(
             command="antialias demo" if config == FULL else "antialias demo --quick",
-            seeds=measured.reproduction.seeds | {"small networks": list(config.seeds)},
+            versions=versions(),
+            seeds={"windows": 0, "small networks": list(config.seeds)},
             settings={name: value for name, value in asdict(config).items() if name != "seeds"},
             caveats=caveats,
         ),
