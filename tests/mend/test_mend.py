@@ -279,3 +279,11 @@ def test_pointwise_convolutions_are_fitted_once_and_taken_part_of_the_way(tmp_pa
 
 def test_a_network_without_such_convolutions_says_so(mended: tuple[nn.Module, Mending]) -> None:
     assert mended[1].left_out["fitted to mean maps"] == "no pointwise convolution narrows a map"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("antialias:TinyDeepLab", r"\(1, 21, 56, 56\)"), ("antialias:TinyMaskRCNN", "a list")]
+)
+def test_other_networks_are_told_what_to_do(name: str, found: str) -> None:
+    with pytest.raises(ValueError, match=rf"returns {found}; mend_ chooses among remedies for classifiers"):
+        mend_(aa.models.build(name).eval(), torch.rand(64, 3, 64, 64))

@@ -6,9 +6,10 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from antialias.metrics import Images
+from antialias.metrics import Images, evaluating
 from antialias.retrofit import digest, digest_of
 
 from ._config import MendConfig
@@ -56,7 +57,8 @@ def mend_(
         config: How remedies are tried and measured; `MendConfig()` if `None`.
 
     Raises:
-        ValueError: There are fewer than 64 images, they do not fit, or `checkpoint` belongs to another mending.
+        ValueError: There are fewer than 64 images, they do not fit, `checkpoint` belongs to another mending, or the
+            model is no classifier.
 
     Example:
         >>> import torch
@@ -90,6 +92,14 @@ def mend_(
         },
     )
     evaluator = Evaluator(model, parts, config, seed, folder, Progress(progress))
+    with evaluating(model), torch.no_grad():
+        answer = model(evaluator.example)
+    if not isinstance(answer, Tensor) or answer.dim() != 2:
+        found = str(tuple(answer.shape)) if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
+        raise ValueError(
+            f"{type(model).__name__} returns {found}; mend_ chooses among remedies for classifiers: logits (N, K). "
+            "The phases of a segmenter or detector are averaged by aa.convert_(model, aa.PhaseAverage(), example=...)."
+        )
     course = Course(evaluator, train, budget, margin)
     first = course.propose()
     kept = course.look(first, CHOOSING[:1])
