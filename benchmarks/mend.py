@@ -29,6 +29,8 @@ from antialias.models import build
 from antialias.retrofit import RetrofitConfig
 
 OUT = Path(__file__).with_suffix(".csv")
+PAGE = Path(__file__).parents[1] / "docs" / "mending.md"
+MARKS = ("<!-- written by benchmarks/mend.py -->", "<!-- end -->")
 BUDGETS = (1.1, 2.0, 4.0)
 SCORES = ("flips", "consistency", "mean_absolute_change", "confidence", "agreement")
 
@@ -109,6 +111,31 @@ def best(trials: Sequence[Trial], budget: float, margin: float) -> Trial | None:
     return found if found is not None and found.choosing.interval[1] < 0 else None
 
 
+def write_page() -> None:
+    """Write the table into the documentation."""
+    lines = []
+    for network in dict.fromkeys(row["network"] for row in csv.DictReader(OUT.open())):
+        table = [row for row in csv.DictReader(OUT.open()) if row["network"] == network]
+        lines += [
+            f"{network}, {table[0]['images']} crops of {table[0]['photographs']} photographs:",
+            "",
+            "| remedy | cost | flips | difference, points | consistency | confidence | agreement | chosen within |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        for row in table:
+            shown = [f"{100 * float(row[name]):.1f}" for name in SCORES if name != "mean_absolute_change"]
+            flips, consistency, confidence, agreement = shown
+            change = ""
+            if row["flips_interval"]:
+                low, high = (f"{100 * float(end):+.1f}" for end in row["flips_interval"].split())
+                change = f"{100 * float(row['flips_difference']):+.1f} ({low} to {high})"
+            cells = [row["remedy"], f"{float(row['multiply_adds']):.2f}", flips, change]
+            lines.append(f"| {' | '.join([*cells, consistency, confidence, agreement, row['chosen']])} |")
+        lines.append("")
+    before, _, rest = PAGE.read_text().partition(MARKS[0])
+    PAGE.write_text("\n".join([before + MARKS[0], "", *lines, MARKS[1] + rest.partition(MARKS[1])[2]]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -150,6 +177,7 @@ def main() -> None:
         writer = csv.DictWriter(file, list(dict.fromkeys(key for row in table for key in row)), lineterminator="\n")
         writer.writeheader()
         writer.writerows(table)
+    write_page()
 
 
 if __name__ == "__main__":
