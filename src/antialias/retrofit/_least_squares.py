@@ -72,17 +72,17 @@ def fit_pointwise_(
     """
     ours, theirs = narrowing_layers(network), narrowing_layers(original)
     first = next(iter(batches()))
-    maps = record(original, first[:1], {layer: name for name, layer in theirs.items() if name in ours}, outputs=True)
+    maps = _record(original, first[:1], {layer: name for name, layer in theirs.items() if name in ours}, outputs=True)
     names = [name for name, y in maps.items() if first.shape[-1] >= 2 * radius * y.shape[-1]]
     size = max(1, -(-len(names) // sweeps))
     for group in (names[at : at + size] for at in range(0, len(names), size)):
         moments = {name: Moments.of(ours[name]) for name in group}
         for images in batches():
-            maps = record(original, images, {theirs[name]: name for name in group}, outputs=True)
+            maps = _record(original, images, {theirs[name]: name for name in group}, outputs=True)
             targets = {
                 name: y.unflatten(0, (-1, views)).mean(1).repeat_interleave(views, 0) for name, y in maps.items()
             }
-            maps = record(network, images, {ours[name]: name for name in group}, outputs=False)
+            maps = _record(network, images, {ours[name]: name for name in group}, outputs=False)
             for name, target in targets.items():
                 bias = ours[name].bias
                 if maps[name].shape[-2:] == target.shape[-2:]:
@@ -119,7 +119,7 @@ class _AllRecorded(Exception):
     """Ends a forward pass of which nothing more is needed."""
 
 
-def record(network: nn.Module, images: Tensor, layers: Mapping[nn.Conv2d, str], *, outputs: bool) -> dict[str, Tensor]:
+def _record(network: nn.Module, images: Tensor, layers: Mapping[nn.Conv2d, str], *, outputs: bool) -> dict[str, Tensor]:
     """Run a network as far as its last layer of interest.
 
     Args:
