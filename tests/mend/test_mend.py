@@ -287,3 +287,9 @@ def test_a_network_without_such_convolutions_says_so(mended: tuple[nn.Module, Me
 def test_other_networks_are_told_what_to_do(name: str, found: str) -> None:
     with pytest.raises(ValueError, match=rf"returns {found}; mend_ chooses among remedies for classifiers"):
         mend_(aa.models.build(name).eval(), torch.rand(64, 3, 64, 64))
+
+
+def test_a_network_that_averages_phases_already_gets_no_more_of_them(network: Sampler) -> None:
+    aa.convert_(network, aa.PhaseAverage(phases=2), example=torch.rand(1, 3, 28, 28))
+    mending = mend_(network, noise(64, seed=3), budget=1.5, config=FAST)
+    assert "averages phases already" in mending.left_out["phases averaged"]

@@ -64,10 +64,14 @@ class Course:
             else:
                 self.left_out[student.name] = remedy
         evaluator.progress.expect(learn=0)
-        groups = groups_of(evaluator.model, evaluator.example)
-        if not groups:
-            self.left_out["phases averaged"] = "no site was found whose phases could be averaged"
-        phases = phase_remedies(evaluator.model, evaluator.example, groups, config.phases, self.budget)
+        phases: tuple[Remedy, ...] = ()
+        try:
+            groups = groups_of(evaluator.model, evaluator.example)
+            phases = phase_remedies(evaluator.model, evaluator.example, groups, config.phases, self.budget)
+            if not groups:
+                self.left_out["phases averaged"] = "no site was found whose phases could be averaged"
+        except ValueError as error:
+            self.left_out["phases averaged"] = str(error)
         return [*spread(phases, max(1, config.most - len(learnt))), *learnt]
 
     def look(self, remedies: Sequence[Remedy], parts: Sequence[str]) -> list[Remedy]:
