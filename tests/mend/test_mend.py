@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,9 +11,17 @@ import torch
 from torch import Tensor, nn
 
 import antialias as aa
-from antialias.mend import MendConfig, Mending, mend_
+from antialias.mend import MendConfig, Mending, Remedy, mend_
 from antialias.mend._evaluator import Evaluator
-from antialias.metrics import Direction, accuracy, agreement, consistency, flip_rate, shift_averaged_answers
+from antialias.metrics import (
+    Direction,
+    Measurement,
+    accuracy,
+    agreement,
+    consistency,
+    flip_rate,
+    shift_averaged_answers,
+)
 from antialias.retrofit import RetrofitConfig
 from antialias.surgery import conversion_of
 
@@ -118,6 +127,22 @@ def test_a_remedy_that_loses_agreement_is_not_chosen(monkeypatch: pytest.MonkeyP
     mending = mend_(Sampler().eval(), noise(160, seed=3), budget=1.7, margin=0.0, config=FAST)
     assert mending.chosen is None
     assert "all that is left loses more than 0 points of agreement" in mending.verdict
+
+
+def test_what_surely_loses_agreement_ends_early_whatever_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = Evaluator.measure
+
+    def contradicted(self: Evaluator, remedy: Remedy, part: str) -> dict[str, Measurement]:
+        measured = measure(self, remedy, part)
+        if remedy.filter is not None and not remedy.phases:
+            answers = measured["answers"]
+            measured = {**measured, "answers": replace(answers, rows=(answers.rows + 1) % 3)}
+        return measured
+
+    monkeypatch.setattr(Evaluator, "measure", contradicted)
+    mending = mend_(Sampler().eval(), noise(160, seed=3), budget=1.7, margin=0.05, config=FAST)
+    ended = {trial.name: trial.ended for trial in mending.table}
+    assert "agreement falls by more than 5 on half of the choosing images" in ended["fixed filters"]
 
 
 def test_held_out_images_report() -> None:

@@ -77,14 +77,16 @@ class Course:
     def look(self, remedies: Sequence[Remedy], parts: Sequence[str]) -> list[Remedy]:
         """Measure remedies on some parts and return those that go on: the best of cost and flips together.
 
-        The fronts go on one after the other: those that none beats in both, then those that only these beat.
+        The fronts go on one after the other: those that none beats in both, then those that only these beat. What loses
+        more agreement than it may, by an interval, ends whatever it costs.
         """
         for part in parts:
             for remedy in (AS_IT_IS, *remedies):
                 self.evaluator.measure(remedy, part)
             self.evaluator.progress.expect(**{part: 0})
-        left, kept = [AS_IT_IS, *remedies], list[Remedy]()
-        flips = {remedy.name: self.evaluator.value(remedy, parts) for remedy in left}
+        lost = {one: self.evaluator.change(one, parts, "agreement").interval[1] < -self.margin for one in remedies}
+        left, kept = [AS_IT_IS, *(one for one in remedies if not lost[one])], list[Remedy]()
+        flips = {remedy.name: self.evaluator.value(remedy, parts) for remedy in (AS_IT_IS, *remedies)}
         while left and len(kept) <= self.evaluator.config.keep:
             front = []
             for remedy in sorted(left, key=lambda one: (one.cost, flips[one.name])):
@@ -97,7 +99,8 @@ class Course:
         for remedy in remedies:
             if remedy not in kept:
                 change = 100 * (flips[remedy.name] - flips[AS_IT_IS.name])
-                self.ended[remedy.name] = f"flips {change:+.1f} points {when}".replace("-", "−")
+                why = f", agreement falls by more than {100 * self.margin:g}" if lost[remedy] else ""
+                self.ended[remedy.name] = f"flips {change:+.1f} points{why} {when}".replace("-", "−")
         return kept
 
     def combinations(self, kept: Sequence[Remedy]) -> list[Remedy]:
