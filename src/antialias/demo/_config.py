@@ -39,8 +39,8 @@ class DemoConfig:
     test_length: int = 600
     crops: int = 4
     held_out_crops: int = 3
-    remedies: int = 8
-    reported: int = 3
+    remedies: int = 6
+    reported: int = 2
     mend_steps: int = 0
 
 
