@@ -17,7 +17,6 @@ from antialias.retrofit import RetrofitConfig
         ({"temperature": float("nan")}, "temperature=nan is not positive."),
         ({"strength": 1.5}, "strength=1.5 is no share. Use a number from 0 to 1."),
         ({"ridge": 0.0}, "ridge=0.0 is not positive."),
-        ({"sweeps": 0}, "sweeps=0 is too small. Use 1 or more."),
         ({"fit_images": 0}, "fit_images=0 is too small."),
         ({"frozen": 1.5}, "frozen=1.5 is no share."),
         ({"views": 0}, "views=0 is too small. Use 1 or more."),

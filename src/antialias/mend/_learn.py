@@ -177,7 +177,6 @@ def _fitted(student: Student, evaluator: Evaluator, images: Part) -> Remedy:
             views=how.views,
             radius=how.radius or 1,
             ridge=how.ridge,
-            sweeps=how.sweeps,
         )
         folder.keep_weights(name, network.state_dict())
         folder[key] = ""

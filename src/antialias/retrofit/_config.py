@@ -44,7 +44,6 @@ class RetrofitConfig:
             mean of the original's maps over the views of an image (set `views` and `radius`). `steps=0` does no more.
         fit_images: Images of that fit, in whole batches.
         ridge: How strongly it draws weights to what they were.
-        sweeps: The layers are fitted in so many groups, each behind the fitted ones before it.
         average: Decay of the exponential average of the weights; the average is what is kept.
         choose_by: The state kept has the highest `"consistency"` or the fewest `"flips"`, the mean over distances of
             one to three pixels and three directions (`metrics.measure_classifier`).
@@ -77,7 +76,6 @@ class RetrofitConfig:
     least_squares: bool = False
     fit_images: int = 256
     ridge: float = 0.01
-    sweeps: int = 3
     average: float = 0.98
     choose_by: ChooseBy = "consistency"
     margin: float = 0.02
@@ -88,7 +86,7 @@ class RetrofitConfig:
 
     def __post_init__(self) -> None:
         counts = {"steps": 0, "batch_size": 1, "warmup": 0, "shifts": 1, "evaluate_every": 1, "passes": 1, "views": 1}
-        counts |= {"agreement": 0, "fit_images": 1, "sweeps": 1} | ({} if self.radius is None else {"radius": 2})
+        counts |= {"agreement": 0, "fit_images": 1} | ({} if self.radius is None else {"radius": 2})
         for name, least in counts.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name}={getattr(self, name)} is too small. Use {least} or more.")

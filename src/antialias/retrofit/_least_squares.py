@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -45,24 +45,23 @@ def fit_pointwise_(
     views: int,
     radius: int = 1,
     ridge: float = 0.01,
-    sweeps: int = 3,
 ) -> list[str]:
     """Fit the pointwise convolutions of a network to the original's mean maps over the views of an image.
 
     What differs between views that lie a few pixels apart is mostly aliasing; their mean has little of it. The best
     linear map from one view to the mean leans on the directions that are the same in all views and turns away from
     those that are not. It has a closed form, so that there is no noise of gradients, no rate and no step to choose, and
-    it takes back what filters ahead of it have changed.
+    it takes back what filters ahead of it have changed. Each layer is fitted behind the fitted ones before it: all
+    fitted at once, they would take out the same aliasing again and again.
 
     Args:
         network: What is fitted, in place, in evaluation mode.
         original: Where the maps come from; its layers have the same names.
-        batches: Gives the batches of a sweep, views of an image one after the other, the same images each time.
+        batches: Gives the batches, views of an image one after the other; called twice for the same ones.
         views: Windows of each image.
         radius: Pixels within which they lie. Layers are left whose map has more than one sample every `2 * radius`
             pixels: the views would not lie on one another.
         ridge: How strongly weights are drawn to what they were, relative to the mean power of their inputs.
-        sweeps: The layers are fitted in so many groups from the input on, each behind the fitted ones before it.
 
     Returns:
         The names of the fitted layers.
@@ -70,28 +69,99 @@ def fit_pointwise_(
     Source: Wiener's filter; layer by layer as in He, Zhang, Sun, "Channel pruning for accelerating very deep neural
         networks", ICCV 2017, section 3.1.
     """
-    ours, theirs = narrowing_layers(network), narrowing_layers(original)
-    first = next(iter(batches()))
-    maps = _record(original, first[:1], {layer: name for name, layer in theirs.items() if name in ours}, outputs=True)
-    names = [name for name, y in maps.items() if first.shape[-1] >= 2 * radius * y.shape[-1]]
-    size = max(1, -(-len(names) // sweeps))
-    for group in (names[at : at + size] for at in range(0, len(names), size)):
-        moments = {name: Moments.of(ours[name]) for name in group}
-        for images in batches():
-            maps = _record(original, images, {theirs[name]: name for name in group}, outputs=True)
-            targets = {
-                name: y.unflatten(0, (-1, views)).mean(1).repeat_interleave(views, 0) for name, y in maps.items()
-            }
-            maps = _record(network, images, {ours[name]: name for name in group}, outputs=False)
-            for name, target in targets.items():
-                bias = ours[name].bias
-                if maps[name].shape[-2:] == target.shape[-2:]:
-                    moments[name].add(maps[name], target if bias is None else target - bias[:, None, None])
-        for name, measured in moments.items():
-            weight = ours[name].weight
-            if bool(measured.inputs.any()):
-                weight.copy_(measured.solve(weight.flatten(1), ridge).view_as(weight))
-    return names
+    theirs = narrowing_layers(original)
+    layers = {name: layer for name, layer in narrowing_layers(network).items() if name in theirs}
+    targets: list[dict[str, Tensor]] = []
+    for images in batches():
+        maps: dict[str, Tensor] = {}
+        handles = [
+            theirs[name].register_forward_hook(lambda _, x, y, name=name, maps=maps: maps.update({name: y}))
+            for name in layers
+        ]
+        try:
+            original(images)
+        finally:
+            for handle in handles:
+                handle.remove()
+        fine = images.shape[-1] / (2 * radius) if radius else images.shape[-1]
+        targets.append({name: y.unflatten(0, (-1, views)).mean(1) for name, y in maps.items() if y.shape[-1] <= fine})
+    fitted = [name for name in layers if all(name in maps for maps in targets)]
+    _Relay(network, {layers[name]: name for name in fitted}, targets, views, ridge).run(batches())
+    return fitted
+
+
+@dataclass
+class _Relay:
+    """Forward passes on all batches that wait for one another at each layer, so that it is fitted to all of them.
+
+    Every batch has a thread, of which one runs at a time and in the same order always; between two layers each holds
+    the maps of its batch there, which are small behind the first strides.
+    """
+
+    network: nn.Module
+    layers: dict[nn.Conv2d, str]
+    targets: list[dict[str, Tensor]]
+    views: int
+    ridge: float
+    turn: int = 0
+    error: BaseException | None = None
+    moments: dict[str, Moments] = field(default_factory=dict)
+    moved: threading.Condition = field(default_factory=threading.Condition)
+    own: threading.local = field(default_factory=threading.local)
+
+    def run(self, batches: Iterable[Tensor]) -> None:
+        """Run all passes to their end."""
+        handles = [layer.register_forward_pre_hook(self._fit) for layer in self.layers]
+        threads = [
+            threading.Thread(target=self._forward, args=(number, images), daemon=True)
+            for number, images in enumerate(batches)
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        finally:
+            for handle in handles:
+                handle.remove()
+        if self.error is not None:
+            raise self.error
+
+    def _forward(self, number: int, images: Tensor) -> None:
+        self.own.number = number
+        try:
+            with torch.no_grad():
+                self._wait()
+                self.network(images)
+        except BaseException as error:
+            self.error = self.error or error
+        self._pass_on()
+
+    def _wait(self) -> None:
+        with self.moved:
+            self.moved.wait_for(lambda: self.turn == self.own.number or self.error is not None)
+        if self.error is not None:
+            raise self.error
+
+    def _pass_on(self) -> None:
+        with self.moved:
+            self.turn = (self.own.number + 1) % len(self.targets)
+            self.moved.notify_all()
+
+    def _fit(self, layer: nn.Conv2d, inputs: tuple[Tensor, ...]) -> None:
+        name, x = self.layers[layer], inputs[0]
+        target = self.targets[self.own.number].pop(name, None)
+        if target is None:  # a layer that runs a second time
+            return
+        moments = self.moments.setdefault(name, Moments.of(layer))
+        if x.shape[-2:] == target.shape[-2:]:
+            y = target if layer.bias is None else target - layer.bias[:, None, None]
+            moments.add(x, y.repeat_interleave(self.views, 0))
+        last = self.own.number == len(self.targets) - 1
+        if last and bool(self.moments.pop(name).inputs.any()):
+            layer.weight.copy_(moments.solve(layer.weight.flatten(1), self.ridge).view_as(layer.weight))
+        self._pass_on()
+        self._wait()
 
 
 def narrowing_layers(network: nn.Module) -> dict[str, nn.Conv2d]:
@@ -99,7 +169,7 @@ def narrowing_layers(network: nn.Module) -> dict[str, nn.Conv2d]:
 
     In inverted residual blocks these are the ones without an activation behind them, where the mean of a map over
     views is what the next layer should see. Those that widen a map stand before an activation, of which the mean is
-    another thing; fitting them, too, cost agreement and gained nothing.
+    another thing; fitting them, too, was no better.
 
     Example:
         >>> narrowing_layers(nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)))
@@ -113,33 +183,3 @@ def narrowing_layers(network: nn.Module) -> dict[str, nn.Conv2d]:
         and module.groups == 1
         and module.out_channels < module.in_channels
     }
-
-
-class _AllRecorded(Exception):
-    """Ends a forward pass of which nothing more is needed."""
-
-
-def _record(network: nn.Module, images: Tensor, layers: Mapping[nn.Conv2d, str], *, outputs: bool) -> dict[str, Tensor]:
-    """Run a network as far as its last layer of interest.
-
-    Args:
-        network: The network.
-        images: What it is shown.
-        layers: Those of interest, and what to call them.
-        outputs: Return their outputs; else their inputs.
-    """
-    maps: dict[str, Tensor] = {}
-
-    def hook(layer: nn.Conv2d, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        maps[layers[layer]] = output if outputs else inputs[0]
-        if len(maps) == len(layers):
-            raise _AllRecorded
-
-    handles = [layer.register_forward_hook(hook) for layer in layers]
-    try:
-        with suppress(_AllRecorded):
-            network(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return maps

@@ -116,6 +116,5 @@ def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:
             views=config.views,
             radius=config.radius or 1,
             ridge=config.ridge,
-            sweeps=config.sweeps,
         )
     student.average.load_state_dict(network.state_dict())
