@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from antialias.metrics import Score
+from antialias.surgery import phase_groups
 
 from ._evaluator import AS_IT_IS, Evaluator
 from ._learn import learn, students_of, why_nobody_learns, work_of
-from ._remedy import Remedy, combined, groups_of, phase_remedies, spread
+from ._remedy import Remedy, combined, phase_remedies, spread
 from ._result import Trial, points
 from ._split import Part
 
@@ -66,7 +67,7 @@ class Course:
         evaluator.progress.expect(learn=0)
         phases: tuple[Remedy, ...] = ()
         try:
-            groups = groups_of(evaluator.model, evaluator.example)
+            groups = phase_groups(evaluator.model, evaluator.example)
             phases = phase_remedies(evaluator.model, evaluator.example, groups, config.phases, self.budget)
             if not groups:
                 self.left_out["phases averaged"] = "no site was found whose phases could be averaged"

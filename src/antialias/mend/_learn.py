@@ -14,7 +14,7 @@ from antialias.nn import Adaptive, Filter, Fixed
 from antialias.retrofit import (
     Batches,
     RetrofitConfig,
-    fit_pointwise_,
+    fit_batches_,
     match_statistics_,
     narrowing_layers,
     retrofit_,
@@ -167,17 +167,10 @@ def _fitted(student: Student, evaluator: Evaluator, images: Part) -> Remedy:
     folder, name = evaluator.folder, "fitted to mean maps"
     if (key := f"learnt: {name}") not in folder:
         network, original = (copy.deepcopy(evaluator.model).eval() for _ in range(2))
-        how = replace(evaluator.config.fit, seed=evaluator.seed, window=evaluator.config.window)
-        batches, scores = Batches(stack_images(images.images), torch.empty(0), how), ClassScores(evaluator.model)
-        steps = range(-(-min(how.fit_images, len(images)) // how.batch_size))
-        fit_pointwise_(
-            network,
-            original,
-            lambda: (scores.inputs(batches.shown(step)) for step in steps),
-            views=how.views,
-            radius=how.radius or 1,
-            ridge=how.ridge,
-        )
+        fit, window = evaluator.config.fit, evaluator.config.window
+        how = replace(fit, seed=evaluator.seed, window=window, fit_images=min(fit.fit_images, len(images)))
+        batches = Batches(stack_images(images.images), torch.empty(0), how)
+        fit_batches_(network, original, batches, ClassScores(evaluator.model).inputs)
         folder.keep_weights(name, network.state_dict())
         folder[key] = ""
     ends, starts = folder.weights(name), evaluator.model.state_dict()

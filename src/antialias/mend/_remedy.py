@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from antialias.nn import Filter, PhaseAverage
-from antialias.surgery import convert_, inspect, phase_groups
+from antialias.surgery import convert_, inspect
 from antialias.surgery.dataflow import arguments, network_macs, observe
 
 Group = tuple[str, ...]
@@ -126,11 +126,6 @@ def sites_of(phases: Sequence[tuple[int, Group]]) -> list[str]:
 def macs_of(model: nn.Module, example: Tensor) -> int:
     """Return the multiply-adds of a network, observed on an example."""
     return network_macs(observe(model, *arguments(model, example)))
-
-
-def groups_of(model: nn.Module, example: Tensor) -> tuple[Group, ...]:
-    """Return the names of the sites of each group that must split together, from the input to the deepest."""
-    return phase_groups(model, example)
 
 
 def phase_remedies(

@@ -15,6 +15,7 @@ from ._batches import digest as digest
 from ._batches import digest_of as digest_of
 from ._batches import stack_images as stack_images
 from ._config import RetrofitConfig as RetrofitConfig
+from ._least_squares import fit_batches_ as fit_batches_
 from ._least_squares import fit_pointwise_ as fit_pointwise_
 from ._least_squares import narrowing_layers as narrowing_layers
 from ._result import Retrofit as Retrofit
@@ -32,6 +33,7 @@ __all__ = [
     "ValidationStep",
     "digest",
     "digest_of",
+    "fit_batches_",
     "fit_pointwise_",
     "match_statistics_",
     "narrowing_layers",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ._batches import Batches
+
 
 @dataclass
 class Moments:
@@ -88,6 +90,32 @@ def fit_pointwise_(
     fitted = [name for name in layers if all(name in maps for maps in targets)]
     _Relay(network, {layers[name]: name for name in fitted}, targets, views, ridge).run(batches())
     return fitted
+
+
+def fit_batches_(
+    network: nn.Module, original: nn.Module, batches: Batches, inputs: Callable[[Tensor], Tensor]
+) -> list[str]:
+    """Fit a network to the original's mean maps over the views of `batches`: `fit_pointwise_` as their config says.
+
+    Args:
+        network: What is fitted, in place, in evaluation mode.
+        original: Where the maps come from.
+        batches: The images, and how many of them are shown in which views.
+        inputs: From windows of pixels to what both networks take.
+
+    Returns:
+        The names of the fitted layers.
+    """
+    config = batches.config
+    steps = range(-(-config.fit_images // config.batch_size))
+    return fit_pointwise_(
+        network,
+        original,
+        lambda: (inputs(batches.shown(step)) for step in steps),
+        views=config.views,
+        radius=config.radius or 1,
+        ridge=config.ridge,
+    )
 
 
 @dataclass

@@ -15,7 +15,7 @@ from ._batches import Batches, check_enough, digest, digest_of, hold_out, stack_
 from ._checkpoint import Checkpoint
 from ._config import RetrofitConfig
 from ._distillation import Distillation, Progress, Validation
-from ._least_squares import fit_pointwise_
+from ._least_squares import fit_batches_
 from ._result import Retrofit, ValidationStep
 from ._start import match_statistics_, start_filters_
 from ._student import Student, full_precision_copy
@@ -108,13 +108,5 @@ def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:
     if started and config.match_statistics:
         match_statistics_(network, teacher, lambda which: which(student.inputs(shown)))
     if config.least_squares:
-        steps = range(-(-config.fit_images // config.batch_size))
-        fit_pointwise_(
-            network,
-            teacher,
-            lambda: (student.inputs(batches.shown(step)) for step in steps),
-            views=config.views,
-            radius=config.radius or 1,
-            ridge=config.ridge,
-        )
+        fit_batches_(network, teacher, batches, student.inputs)
     student.average.load_state_dict(network.state_dict())
