@@ -91,7 +91,7 @@ def learning(case: Case) -> Callable[[], float]:
 
     def measured() -> float:
         start = time.perf_counter()
-        task.loss(model, *batch).backward()
+        task.training_loss(model, *batch, config).backward()
         optimizer.step()
         optimizer.zero_grad()
         return len(batch[0]) / (time.perf_counter() - start)

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from antialias.metrics import jensen_shannon
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.retrofit import RetrofitConfig
 from antialias.retrofit._start import start_filters_
-from antialias.retrofit._student import Student, distillation_loss, first_layers, jensen_shannon, rate_factor
+from antialias.retrofit._student import Student, distillation_loss, first_layers, rate_factor
 
 IMAGES = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 ANSWERS = torch.rand(8, 4, generator=torch.Generator().manual_seed(1)).softmax(1)

@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.transforms.v2.functional import resize
 
 from antialias.data import ImageFolder, LabelledImages
+from antialias.models import TinyResNet
 from antialias.tasks import Task, TrainConfig, register_task, task_named
 from antialias.tasks.classification._batches import CentralBatches, WindowBatches, crop_windows
 from antialias.tasks.classification._resized import DRAWS, random_crop
@@ -56,6 +57,63 @@ def test_every_corner_and_both_directions_occur() -> None:
     batches = WindowBatches(many, CONFIG, epoch=0)
     assert batches.corners.unique().tolist() == [0, 1, 2, 3]
     assert 0.4 < batches.hflip.float().mean() < 0.6
+
+
+def test_views_are_windows_of_one_image_side_by_side(pictures: LabelledImages) -> None:
+    numbered = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).expand(10, 3, 8, 8)
+    batches = WindowBatches(
+        LabelledImages(numbered, pictures.labels, pictures.classes), replace(CONFIG, views=3, batch_size=10), epoch=0
+    )
+    images, labels = batches[0]
+    assert labels.view(10, 3).unique(dim=1).shape == (10, 1)
+    views = (images[:, 0] * 255).round().long().view(10, 3, 5, 5)
+    steps = views[..., 1] - views[..., 0]
+    assert steps.flatten(1).unique(dim=1).shape == (10, 1)  # all of an image's are flipped, or none
+    assert set(steps.unique().tolist()) == {-1, 1}
+    corners = views.amin((2, 3))
+    assert (corners[:, 0] != corners[:, 1]).sum() > 4
+    assert (corners[:, 1] != corners[:, 2]).sum() > 4
+
+
+def test_one_view_is_what_it_was(pictures: LabelledImages) -> None:
+    generator = torch.Generator().manual_seed(2 * 1_000_003 + 3)
+    order, corners = torch.randperm(10, generator=generator), torch.randint(4, (2, 10), generator=generator)
+    flipped = torch.rand(10, generator=generator) < 0.5
+    images, labels = WindowBatches(pictures, replace(CONFIG, seed=2), epoch=3)[1]
+    chosen = order[4:8]
+    assert torch.equal(labels, chosen)
+    expected = crop_windows(pictures.images[chosen], *corners[:, chosen], 5, flipped[chosen])
+    assert torch.equal(images, expected)
+
+
+def test_views_of_resized_crops_have_one_size_and_lie_near_one_another(pictures: LabelledImages) -> None:
+    task = task_named("classification")
+    config = replace(CONFIG, crop="resized")
+    (images, labels), (views, twice) = (task.training_batches(pictures, replace(config, views=n), 0)[0] for n in (1, 2))
+    assert torch.equal(views[::2], images)
+    assert torch.equal(twice, labels.repeat_interleave(2))
+    draws = torch.rand(DRAWS, generator=torch.Generator().manual_seed(1))
+    top, left, height, width = random_crop(300, 400, draws)
+    assert random_crop(300, 400, draws, (0.1, -0.1)) == (
+        top + round(height / 10),
+        left - round(width / 10),
+        height,
+        width,
+    )
+    assert random_crop(300, 400, draws, (-9.0, 9.0)) == (0, 400 - width, height, width)
+
+
+def test_the_loss_of_views_is_cross_entropy_and_weighted_divergence() -> None:
+    model, images, labels = TinyResNet(5), torch.rand(6, 3, 32, 32), torch.tensor([0, 0, 3, 3, 1, 1])
+    task, config = task_named("classification"), TrainConfig(views=2, agreement=5.0)
+    logits = task.predict(model, images)
+    p, q = logits.softmax(-1).view(3, 2, 5).unbind(1)
+    entropy = torch.special.entr
+    divergence = (entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2).sum(-1).mean()
+    cross_entropy = -logits.log_softmax(-1)[torch.arange(6), labels].mean()
+    torch.testing.assert_close(task.training_loss(model, images, labels, config), cross_entropy + 5 * divergence)
+    alone = task.training_loss(model, images, labels, replace(config, agreement=0.0))
+    torch.testing.assert_close(alone, cross_entropy)
 
 
 def test_a_set_smaller_than_a_batch_is_one_batch(pictures: LabelledImages) -> None:

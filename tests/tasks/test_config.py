@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from antialias.nn import Adaptive, Filter, Fixed
-from antialias.tasks import TrainConfig
+from antialias.tasks import TrainConfig, read_settings
 
 
 @pytest.mark.parametrize("filter", [None, Fixed(kernel_size=5), Adaptive(groups=4, init="identity")], ids=str)
@@ -22,6 +22,8 @@ def test_it_survives_toml(filter: Filter | None, tmp_path: Path) -> None:
         learning_rate=1e-5,
         ema=0.99,
         scales=(0.5, 2),
+        views=2,
+        agreement=5.0,
     )
     config.write(tmp_path / "deep" / "config.toml")
     assert TrainConfig.read(tmp_path / "deep" / "config.toml") == config
@@ -39,6 +41,15 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("epochs: 2")
     with pytest.raises(ValueError, match="x.toml is no TOML .*Write one setting a line, such as epochs = 8"):
         TrainConfig.read(tmp_path / "x.toml")
+
+
+def test_files_of_runs_from_before_there_were_views_still_say_that_nothing_filtered(tmp_path: Path) -> None:
+    TrainConfig().write(tmp_path / "x.toml")
+    lines = (tmp_path / "x.toml").read_text().splitlines()
+    older = [line for line in lines if line.split(" ")[0] not in ("views", "agreement", "filter")]
+    assert len(older) == len(lines) - 3
+    (tmp_path / "x.toml").write_text("\n".join(older))
+    assert read_settings(tmp_path / "x.toml")["filter"] == "none"
 
 
 def test_it_cannot_be_changed() -> None:
@@ -68,6 +79,12 @@ def test_it_cannot_be_changed() -> None:
         (
             {"weights": "default", "backbone": "b.pt"},
             "weights='default' and backbone='b.pt' both say where to start. Use",
+        ),
+        ({"views": 0}, "views=0 is too small. Use 1 or more."),
+        ({"views": 2, "agreement": -1.0}, "agreement=-1.0 is too small. Use 0 or more."),
+        (
+            {"agreement": 5.0},
+            "agreement=5.0 compares views of an image, of which views=1 gives too few. Use views=2 or",
         ),
         ({"warmup": 2}, "warmup=2, but schedule='onecycle' rises by itself. Use warmup=0 or 'poly'."),
         ({"warmup": 8, "schedule": "poly"}, "warmup=8 is as long as the run, 8. Use a shorter one."),

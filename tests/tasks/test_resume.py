@@ -19,7 +19,16 @@ from antialias.tasks import TrainConfig, fit, network, task_named, train_
 
 @pytest.fixture
 def config(small: TrainConfig, dropout_model: str, tmp_path: Path) -> TrainConfig:
-    return replace(small, model=dropout_model, batch_size=8, checkpoint_every=3, ema=0.9, out=str(tmp_path / "run"))
+    return replace(
+        small,
+        model=dropout_model,
+        batch_size=8,
+        checkpoint_every=3,
+        ema=0.9,
+        views=2,
+        agreement=5.0,
+        out=str(tmp_path / "run"),
+    )
 
 
 def _same(a: nn.Module, b: nn.Module) -> bool:

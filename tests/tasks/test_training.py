@@ -114,6 +114,12 @@ def test_training_repeats_itself_and_leaves_the_global_random_state(
     assert torch.equal(before, torch.get_rng_state())
 
 
+def test_agreement_is_learnt(pictures: LabelledImages) -> None:
+    config = replace(SMALL, views=2, epochs=1)
+    without, (mean,) = (train_(network(config, 20), pictures, replace(config, agreement=w)) for w in (0.0, 5.0))
+    assert [mean] != without
+
+
 def test_progress_counts_every_step(pictures: LabelledImages) -> None:
     seen: list[tuple[int, int]] = []
     train_(network(SMALL, 20), pictures, SMALL, progress=lambda done, total: seen.append((done, total)))
@@ -134,7 +140,8 @@ def test_a_short_training_beats_chance() -> None:
 
 def test_lightning_takes_the_very_same_steps(pictures: LabelledImages, tmp_path: Path, dropout_model: str) -> None:
     options = {"model": dropout_model, "accumulate": 3, "clip_norm": 0.1, "ema": 0.9, "max_steps": 3}
-    for config in (replace(SMALL, filter=Fixed()), replace(SMALL, **options, schedule="poly")):
+    views = {"views": 2, "agreement": 5.0}
+    for config in (replace(SMALL, filter=Fixed()), replace(SMALL, **options, **views, schedule="poly")):
         config = replace(config, out=str(tmp_path / config.schedule))
         plain = network(config, 20)
         train_(plain, pictures, config)

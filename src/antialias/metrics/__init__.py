@@ -36,6 +36,7 @@ from antialias.metrics.classification import consistency as consistency
 from antialias.metrics.classification import flip_rate as flip_rate
 from antialias.metrics.classification import fractional_consistency as fractional_consistency
 from antialias.metrics.classification import grouped_answer as grouped_answer
+from antialias.metrics.classification import jensen_shannon as jensen_shannon
 from antialias.metrics.classification import mean_absolute_change as mean_absolute_change
 from antialias.metrics.classification import measure_classifier as measure_classifier
 from antialias.metrics.classification import on_correct as on_correct
@@ -119,6 +120,7 @@ __all__ = [
     "grouped_answer",
     "instance_consistency",
     "instance_crops",
+    "jensen_shannon",
     "mean_absolute_change",
     "mean_iou",
     "measure_classifier",

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from antialias._torch import BatchNorm
-from antialias.metrics import ClassScores
+from antialias.metrics import ClassScores, jensen_shannon
 from antialias.nn import AdaptiveBlurPool2d
 
 from ._config import RetrofitConfig
@@ -140,21 +140,6 @@ def distillation_loss(logits: Tensor, targets: Tensor, temperature: float) -> Te
     softened = (targets.clamp(min=1e-8).log() / temperature).log_softmax(-1)
     student = (logits / temperature).log_softmax(-1)
     return F.kl_div(student, softened, reduction="batchmean", log_target=True) * temperature**2
-
-
-def jensen_shannon(logits: Tensor) -> Tensor:
-    """Return the mean Jensen-Shannon divergence between the answers to the views of an image.
-
-    Args:
-        logits: `(N, views, K)`.
-
-    Example:
-        >>> jensen_shannon(torch.tensor([[[50.0, 0.0], [0.0, 50.0]], [[3.0, 3.0], [2.0, 2.0]]])) / math.log(2)
-        tensor(0.5000)
-    """
-    log = logits.log_softmax(-1)
-    mean = log.logsumexp(1, keepdim=True) - math.log(logits.shape[1])
-    return (log.exp() * (log - mean)).sum(-1).mean()
 
 
 def first_layers(network: nn.Module, share: float) -> list[nn.Module]:

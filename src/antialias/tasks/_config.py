@@ -39,6 +39,9 @@ class TrainConfig(EvaluationConfig):
         epochs: Passes over the training images.
         max_steps: Length of the run in optimiser steps, in place of `epochs`.
         accumulate: Batches whose gradients make one optimiser step.
+        views: Windows of each image in a batch, so that a step sees `batch_size` times as many.
+        agreement: Weight of the Jensen-Shannon divergence between the network's answers to the views of an image,
+            which the loss then has; see docs/training.md for what answers are in each task.
         learning_rate: Highest rate of the schedule.
         schedule: `"onecycle"`; `"poly"`, (1 - t) to the power of `power`; `"step"`, times `gamma` at each milestone; or
             `"constant"`.
@@ -88,6 +91,8 @@ class TrainConfig(EvaluationConfig):
     epochs: int = 8
     max_steps: int | None = None
     accumulate: int = 1
+    views: int = 1
+    agreement: float = 0.0
     learning_rate: float = 0.1
     schedule: Schedule = "onecycle"
     power: float = 0.9
@@ -117,9 +122,9 @@ class TrainConfig(EvaluationConfig):
 
     at_least: ClassVar[Mapping[str, float]] = {
         **EvaluationConfig.at_least,
-        **dict.fromkeys(("epochs", "max_steps", "accumulate", "num_nodes", "checkpoint_every"), 1),
+        **dict.fromkeys(("epochs", "max_steps", "accumulate", "views", "num_nodes", "checkpoint_every"), 1),
         **dict.fromkeys(("learning_rate", "power", "gamma", "clip_norm"), 1e-12),
-        **dict.fromkeys(("warmup", "momentum", "weight_decay", "ema", "workers"), 0),
+        **dict.fromkeys(("warmup", "momentum", "weight_decay", "ema", "workers", "agreement"), 0),
     }
 
     def __post_init__(self) -> None:
@@ -129,6 +134,13 @@ class TrainConfig(EvaluationConfig):
         if self.weights is not None and self.backbone is not None:
             raise ValueError(
                 f"weights={self.weights!r} and backbone={self.backbone!r} both say where to start. Use one of them."
+            )
+        if self.views > 1 and self.task in ("semantic", "instance"):
+            raise ValueError(f"views={self.views}, but task={self.task!r} shows each image once. Use views=1.")
+        if self.agreement and self.views < 2:
+            raise ValueError(
+                f"agreement={self.agreement} compares views of an image, of which views={self.views} gives too few. "
+                "Use views=2 or more, or agreement=0."
             )
         for name in ("momentum", "ema"):
             if (getattr(self, name) or 0) >= 1:
@@ -214,7 +226,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     known = [field.name for field in fields(TrainConfig)]
     if unknown := sorted(settings.keys() - set(known)):
         raise ValueError(f"{unknown[0]} in {path} is no setting. Use some of: {', '.join(known)}.")
-    written_by_a_run = settings.keys() >= {field.name for field in fields(TrainConfig) if field.default is not None}
+    always = {field.name for field in fields(TrainConfig) if field.default is not None} - {"views", "agreement"}
+    written_by_a_run = settings.keys() >= always  # runs before there were views are known again, too
     return {"filter": "none", **settings} if written_by_a_run else settings
 
 

@@ -50,7 +50,9 @@ class Task:
         outputs: `(data) -> int`, the number of classes the network must have.
         training_batches: `(data, config, epoch) -> Batches` of augmented `(images, targets)`.
         test_batches: `(data, config) -> Batches` of `(images, targets)`.
-        loss: `(model, images, targets) -> Tensor`, a scalar, of a network in training mode.
+        loss: `(model, images, targets, *, views=1, agreement=0.0) -> Tensor`, a scalar, of a network in training mode.
+            Views of an image stand together in a batch; what the answers to them differ by, times `agreement`, is part
+            of the loss. The two options are given where the config has an `agreement`.
         predict: `(model, images) -> outputs` of a network in evaluation mode.
         metric: `(number of classes) -> torchmetrics.Metric` with `update(outputs, targets)` and a scalar `compute()`,
             right on many processes.
@@ -68,13 +70,26 @@ class Task:
     outputs: Callable[[Any], int]
     training_batches: Callable[[Any, TrainConfig, int], Batches]
     test_batches: Callable[[Any, EvaluationConfig], Batches]
-    loss: Callable[[nn.Module, Any, Any], Tensor]
+    loss: Callable[..., Tensor]
     predict: Callable[[nn.Module, Any], Any]
     metric: Callable[[int], Metric]
     evaluate_part: Callable[[nn.Module, Any, EvaluationConfig, range], Mapping[str, Measurement]]
     derive: Callable[[dict[str, Measurement]], dict[str, Score]]
     part: int = 512
     measure_flips: Callable[[nn.Module, Any, EvaluationConfig], Curve] | None = None
+
+    def training_loss(self, model: nn.Module, images: Any, targets: Any, config: TrainConfig) -> Tensor:
+        """Return the loss of a training batch as the config has it.
+
+        Args:
+            model: The network, in training mode.
+            images: Those of a batch of `training_batches`.
+            targets: Those of the batch.
+            config: Says whether views of an image are to agree.
+        """
+        if not config.agreement:
+            return self.loss(model, images, targets)
+        return self.loss(model, images, targets, views=config.views, agreement=config.agreement)
 
     def evaluate(self, model: nn.Module, data: Any, config: EvaluationConfig) -> dict[str, Score]:
         """Measure a network on all images, in one part."""

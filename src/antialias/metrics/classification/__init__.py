@@ -19,6 +19,7 @@ from antialias.metrics.classification._flips import mean_absolute_change as mean
 from antialias.metrics.classification._flips import one_pixel_changes as one_pixel_changes
 from antialias.metrics.classification._flips import one_pixel_frames as one_pixel_frames
 from antialias.metrics.classification._flips import top1_change as top1_change
+from antialias.metrics.classification._formulas import jensen_shannon as jensen_shannon
 from antialias.metrics.classification._stability import measure_classifier as measure_classifier
 from antialias.metrics.classification._video import grouped_answer as grouped_answer
 from antialias.metrics.classification._video import video_accuracy as video_accuracy

@@ -1,9 +1,12 @@
 """What is measured, as functions of logits; the functional scores and the stateful objects share them.
 
-Shapes: N pictures, P pairs of a picture, S shifts, K classes. Results are float32, one value a picture.
+Shapes: N pictures, P pairs of a picture, S shifts, K classes. Results are float32, one value a picture, but for a
+divergence that networks learn by.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -27,6 +30,25 @@ def pair_absolute_change(first: Tensor, second: Tensor) -> Tensor:
     top1(second)  # refuses what is no number
     before, after = (logits.float().softmax(-1).gather(-1, best)[..., 0] for logits in (first, second))
     return (before - after).abs().mean(1)
+
+
+def jensen_shannon(logits: Tensor) -> Tensor:
+    """Return the mean Jensen-Shannon divergence between the answers to the views of an image: 0 where all are the same.
+
+    It is differentiable, and the most it can be is the logarithm of the number of views.
+
+    Args:
+        logits: `(N, views, K)`.
+
+    Source: Lin, "Divergence Measures Based on the Shannon Entropy", 1991, equation 5.1 with equal weights.
+
+    Example:
+        >>> jensen_shannon(torch.tensor([[[50.0, 0.0], [0.0, 50.0]], [[3.0, 3.0], [2.0, 2.0]]])) / math.log(2)
+        tensor(0.5000)
+    """
+    log = logits.log_softmax(-1)
+    mean = log.logsumexp(1, keepdim=True) - math.log(logits.shape[1])
+    return (log.exp() * (log - mean)).sum(-1).mean()
 
 
 def flips(reference: Tensor, shifted: Tensor) -> Tensor:

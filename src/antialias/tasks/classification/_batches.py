@@ -14,10 +14,11 @@ from ..batches import ShuffledBatches, epoch_generator
 
 
 class WindowBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
-    """Serve one epoch, whole batches at a time: images in random order, random windows, half of them flipped.
+    """Serve one epoch, whole batches at a time: images in random order, random windows, half of the images flipped.
 
-    Everything random is drawn when the epoch begins, from `(seed, epoch)`, so a batch is the same in any worker and on
-    any device. An incomplete last batch is left out.
+    Several views of an image are windows with corners of their own that stand together in the batch, flipped all or
+    none: what they are to agree on is that an image has moved. Everything random is drawn when the epoch begins, from
+    `(seed, epoch)`, so a batch is the same in any worker and on any device. An incomplete last batch is left out.
 
     Args:
         data: ClassificationDataset images.
@@ -30,14 +31,16 @@ class WindowBatches(ShuffledBatches[tuple[Tensor, Tensor]]):
         super().__init__(len(data), config, generator)
         self.data, self.window = data, config.window
         room = config.image_side - config.window + 1
-        self.corners = torch.randint(room, (2, len(data)), generator=generator)
+        self.corners = torch.randint(room, (config.views, 2, len(data)), generator=generator)
         self.hflip = torch.rand(len(data), generator=generator) < 0.5
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         indices = self.indices(index)
         images, labels = self.data.labelled(indices)
-        top, left = self.corners[:, indices]
-        return crop_windows(images, top, left, self.window, self.hflip[indices]), labels
+        views = len(self.corners)
+        top, left = self.corners[:, :, indices].permute(1, 2, 0).flatten(1)
+        images, hflip, labels = (each.repeat_interleave(views, 0) for each in (images, self.hflip[indices], labels))
+        return crop_windows(images, top, left, self.window, hflip), labels
 
 
 def crop_windows(images: Tensor, top: Tensor, left: Tensor, window: int, hflip: Tensor) -> Tensor:

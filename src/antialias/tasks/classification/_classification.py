@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from antialias._extras import require
 from antialias.data import ClassificationDataset, ImageFolder, VideoFrames, in_memory, open_data
+from antialias.metrics import jensen_shannon
 from antialias.results import EvaluationConfig
 
 from .._config import TrainConfig
@@ -47,9 +48,19 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
     return model(normalizer_of(model)(images))
 
 
-def loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross entropy."""
-    return nn.functional.cross_entropy(predict(model, images), labels)
+def loss(model: nn.Module, images: Tensor, labels: Tensor, *, views: int = 1, agreement: float = 0.0) -> Tensor:
+    """Return the cross entropy, and `agreement` times the divergence of the answers to the views of an image.
+
+    Args:
+        model: The network.
+        images: `(N * views, 3, H, W)`, the views of an image together.
+        labels: `(N * views,)`.
+        views: Windows of each image.
+        agreement: Weight of the divergence.
+    """
+    logits = predict(model, images)
+    loss = nn.functional.cross_entropy(logits, labels)
+    return loss + agreement * jensen_shannon(logits.unflatten(0, (-1, views))) if agreement else loss
 
 
 def metric(num_classes: int) -> Metric:

@@ -39,7 +39,7 @@ class TrainingModule(lightning.LightningModule):
     def training_step(self, batch: tuple[Any, Any], _: int) -> Tensor:
         """Return the loss of one batch."""
         images, targets = batch
-        loss = self.task.loss(self.model, images, targets)
+        loss = self.task.training_loss(self.model, images, targets, self.config)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
         return loss
 

@@ -47,7 +47,8 @@ def train_(
             model.train()
             while number < len(batches) and step < steps:
                 seed_batch(config, epoch, number)
-                loss = task.loss(model, *to_device(batches[number], device))
+                images, targets = to_device(batches[number], device)
+                loss = task.training_loss(model, images, targets, config)
                 number, total = number + 1, total + loss.item()
                 (loss / config.accumulate).backward()
                 if number % config.accumulate == 0 or number == len(batches):

@@ -1,0 +1,76 @@
+"""Several windows of an image a step, and their agreement, when training from scratch.
+
+    python benchmarks/views.py train [--runs runs/views] [--seeds 5]   # goes on where it stopped
+    python benchmarks/views.py table [--runs runs/views]               # writes benchmarks/views.csv
+
+The recipe of scenes_classification with half its pictures: one window of each a step for eight epochs, beside two
+windows for four epochs, which are as many passes of the network, with and without the Jensen-Shannon term. A row is a
+score of an arm and a filter: the mean over seeds, with an interval over test pictures, and the difference from one
+window with the same filter, paired by picture and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import recipes
+import seeds
+
+from antialias.metrics import average
+from antialias.nn import Adaptive, Filter, Fixed
+from antialias.tasks import TrainConfig
+
+EPOCHS, LENGTH = 4, 2000
+METHODS: dict[str, Filter | None] = {"fixed 3x3": Fixed(), "adaptive k3 G8": Adaptive(), "plain": None}
+ONE = "one window"
+ARMS: dict[str, dict[str, Any]] = {
+    ONE: {"epochs": 2 * EPOCHS},
+    "two windows": {"epochs": EPOCHS, "views": 2},
+    "two windows, agreement 5": {"epochs": EPOCHS, "views": 2, "agreement": 5.0},
+}
+OUT = Path(__file__).parent / "views.csv"
+
+
+def train(runs: Path, count: int, methods: list[str]) -> None:
+    """Train and measure what is not there yet, the first seed of every arm first."""
+    recipe = TrainConfig.read(recipes.RECIPES[recipes.FIRST])
+    for seed in range(count):
+        for method in methods:
+            for arm, settings in ARMS.items():
+                name = f"{method} {arm}"
+                said = {"filter": METHODS[method], "seed": seed, "out": str(seeds.folder_of(runs, name, seed))}
+                config = replace(recipe, train_length=LENGTH, accelerator="cpu", devices=1, **said, **settings)
+                recipes.run(f"{name} {seed}", config)
+
+
+def rows(runs: Path) -> Iterator[dict[str, object]]:
+    """Yield the table's rows."""
+    for method in METHODS:
+        found = {arm: seeds.runs_of(runs, f"{method} {arm}") for arm in ARMS}
+        for score in ("accuracy", "consistency", "top1_change"):
+            scores = {arm: [run.scores[score] for run in evaluations] for arm, evaluations in found.items()}
+            for arm, of_arm in scores.items():
+                if of_arm:
+                    said = {"method": method, "arm": arm, "score": score, "seeds": len(of_arm)}
+                    yield said | {"pictures": average(of_arm).images} | seeds.cells(of_arm, scores[ONE])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("train", "table"))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--runs", type=Path, default=Path("runs/views"))
+    parser.add_argument("--seeds", type=int, default=5)
+    args = parser.parse_args()
+    if args.step == "table":
+        seeds.write(OUT, rows(args.runs))
+    else:
+        train(args.runs, args.seeds, args.methods)
+
+
+if __name__ == "__main__":
+    main()
