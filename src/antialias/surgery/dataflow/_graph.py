@@ -32,9 +32,10 @@ class Value:
         is_output: The network returns it.
     """
 
+    # Links are no part of what is printed: through them each value leads to the whole graph, on exponentially many ways.
     shape: tuple[int, ...]
-    producer: Op | None = None
-    consumers: list[Op] = field(default_factory=list)
+    producer: Op | None = field(default=None, repr=False)
+    consumers: list[Op] = field(default_factory=list, repr=False)
     is_output: bool = False
 
 
@@ -58,8 +59,8 @@ class Op:
     settings: dict[str, Any]
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
-    others: tuple[torch.Tensor, ...]
-    call: Call | None
+    others: tuple[torch.Tensor, ...] = field(repr=False)
+    call: Call | None = field(repr=False)
     source: str = ""
 
     @property
@@ -102,9 +103,9 @@ class Call:
         output: What it returned, if that is one such tensor.
     """
 
-    module: nn.Module
+    module: nn.Module = field(repr=False)
     name: str | None
-    parent: Call | None
+    parent: Call | None = field(repr=False)
     first: int
     last: int = -1
     input: Value | None = None
