@@ -17,7 +17,7 @@ import copy
 import csv
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,7 +27,8 @@ from torch.utils.flop_counter import FlopCounterMode
 import antialias as aa
 from antialias.metrics import ClassScores, measure_classifier, shift_averaged_answers, windows
 from antialias.models import build
-from antialias.retrofit import fit_pointwise_
+from antialias.nn import Filter
+from antialias.retrofit import RetrofitConfig, fit_pointwise_
 
 COLUMNS = (
     *("network", "variant", "images", "part", "seed", "fitted_on", "views", "radius", "ridge", "share", "cost"),
@@ -39,23 +40,56 @@ Rows = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Variant:
-    """One remedy: filters or none, then least squares, then part of the way."""
+    """One remedy: filters or none, then least squares or learning or both, then part of the way."""
 
-    filters: bool = False
+    filters: Filter | None = None
     learn: str = "both"
     images: int = 480
     views: int = 4
-    radius: int = 8
+    radius: int | None = 8
     ridge: float = 0.01
-    shares: tuple[float, ...] = (0.5, 0.75, 1.0)
+    fit: bool = True
+    learning: RetrofitConfig | None = None
+    shares: tuple[float, ...] = (1.0,)
 
 
+LEARNING = RetrofitConfig(
+    steps=80,
+    batch_size=12,
+    learning_rate=5e-5,
+    temperature=2.0,
+    views=2,
+    radius=8,
+    evaluate_every=80,
+    passes=1,
+    choose_by="flips",
+    margin=1.0,
+    shares=(),
+)
+"""What a student learns: the mean of the original's answers over the windows of an update."""
+
+ADAPTIVE, FIXED = aa.Adaptive(), aa.Fixed(kernel_size=3)
 VARIANTS = {
-    "least squares": Variant(),
+    "as it is": Variant(fit=False),
+    "least squares": Variant(shares=(0.7, 1.0)),
     "least squares, photographs": Variant(learn="photos"),
     "least squares, ridge 0.1": Variant(ridge=0.1),
-    "least squares, fixed filters": Variant(filters=True, shares=(1.0,)),
+    "least squares, fixed filters": Variant(FIXED),
+    "learned": Variant(fit=False, images=640, learning=LEARNING),
+    "learned, agreement 2": Variant(fit=False, images=640, learning=replace(LEARNING, agreement=2.0)),
+    "learned, teacher over the image": Variant(
+        fit=False, images=640, radius=None, learning=replace(LEARNING, radius=None)
+    ),
+    "learned, back half": Variant(fit=False, images=640, learning=replace(LEARNING, frozen=0.5)),
+    "learned, norms": Variant(fit=False, images=640, learning=replace(LEARNING, learn="norms", learning_rate=1e-3)),
+    "learned, rate 2e-4": Variant(fit=False, images=640, learning=replace(LEARNING, learning_rate=2e-4)),
+    "learned, fixed filters": Variant(FIXED, fit=False, images=640, learning=LEARNING),
+    "learned, adaptive filters": Variant(ADAPTIVE, fit=False, images=640, learning=LEARNING),
+    "least squares, learned": Variant(images=640, learning=LEARNING),
+    "least squares, learned, fixed filters": Variant(FIXED, images=640, learning=LEARNING),
 }
+PHASES = {"mobilenet": "features.4.conv.1.0", "lite0": "blocks.2.0.conv_dw"}
+"""From where on two phases are averaged: the sites that other photographs chose (benchmarks/mend.csv)."""
 
 
 @dataclass(frozen=True)
@@ -110,17 +144,22 @@ def fitted(original: nn.Module, variant: Variant, kinds: dict[str, Pool], seed: 
     each = variant.images // len(pools)
     images = torch.cat([pool.part("learn").some(each, seed) for pool in pools])
     network = copy.deepcopy(original)
-    if variant.filters:
-        aa.convert_(network, aa.Fixed(kernel_size=3), example=images[:1])
+    if variant.filters is not None:
+        aa.convert_(network, variant.filters, example=images[:1])
     inputs = ClassScores(original).inputs
-    fit_pointwise_(
-        network,
-        original,
-        lambda: (inputs(views) for views in local_views(images, variant, seed)),
-        views=variant.views,
-        radius=variant.radius,
-        ridge=variant.ridge,
-    )
+    if variant.fit and variant.radius is not None:
+        fit_pointwise_(
+            network,
+            original,
+            lambda: (inputs(views) for views in local_views(images[:480], variant, seed)),
+            views=variant.views,
+            radius=variant.radius,
+            ridge=variant.ridge,
+        )
+    if variant.learning is not None:
+        held_out = torch.cat([pool.part("choose").some(16, 0) for pool in pools])
+        config = replace(variant.learning, seed=seed)
+        aa.retrofit_(network, images, held_out=held_out, original=original, config=config)
     return network
 
 
@@ -206,6 +245,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=160, help="images of a part")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shares", type=float, nargs="+")
+    parser.add_argument("--phases", action="store_true", help="measure each variant with two phases averaged too")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/mend_retrofit.csv"))
     arguments = parser.parse_args()
     files = {"photos": arguments.photos, "composed": arguments.composed}
@@ -237,6 +277,11 @@ def main() -> None:
             else:
                 network.load_state_dict(end)
             table.add(name, variant, share, network, seconds)
+            if arguments.phases and share == 1:
+                averaged = copy.deepcopy(network)
+                example = torch.zeros(1, 3, 224, 224)
+                aa.convert_(averaged, aa.PhaseAverage(phases=2), where=PHASES[arguments.network], example=example)
+                table.add(f"{name}, 2 phases", variant, share, averaged, seconds)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Value:
         is_output: The network returns it.
     """
 
-    # Links are no part of what is printed: through them each value leads to the whole graph, on exponentially many ways.
+    # Printed with its links, a value would print the whole graph behind it, on exponentially many ways.
     shape: tuple[int, ...]
     producer: Op | None = field(default=None, repr=False)
     consumers: list[Op] = field(default_factory=list, repr=False)
