@@ -35,7 +35,15 @@ def _scramble_(model: nn.Module) -> nn.Module:
 
 
 @pytest.mark.parametrize(
-    "filter", [None, Fixed(kernel_size=5), Adaptive(groups=4, init="paper"), Adaptive(predictor="separable")], ids=str
+    "filter",
+    [
+        None,
+        Fixed(kernel_size=5),
+        Adaptive(groups=4, init="paper"),
+        Adaptive(predictor="separable"),
+        Adaptive(predictor="bottleneck"),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("name", ["antialias:TinyResNet", "timm:resnet10t"])
 def test_a_saved_network_comes_back_bit_by_bit(name: str, filter: Filter | None, tmp_path: Path) -> None:

@@ -191,6 +191,29 @@ def test_a_separable_predictor_is_the_full_one_with_kernels_of_rank_one():
     assert torch.allclose(layer(x), full(x), atol=1e-12)
 
 
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize(("stride", "mode"), [(2, "reflect"), ((1, 2), "circular"), (3, "replicate")])
+def test_a_bottleneck_predicts_by_its_equation(train, stride, mode):
+    layer = AdaptiveBlurPool2d(12, 3, stride, 4, padding_mode=mode, predictor="bottleneck").double().train(train)
+    layer, x = randomized(layer), torch.randn(2, 12, 7, 9, dtype=torch.float64, requires_grad=True)
+    assert layer.conv.bottleneck.weight.shape == (8, 12, 1, 1)
+    mean, variance = layer.bn.running_mean.clone(), layer.bn.running_var.clone()
+    windows = F.pad(x, [1] * 4, mode=mode).unfold(2, 3, layer.stride[0]).unfold(3, 3, layer.stride[1])
+    windows = windows.flatten(4)  # N, C, rows, columns, taps
+    one, two, three = (step.weight for step in (layer.conv.depthwise, layer.conv.bottleneck, layer.conv.pointwise))
+    read = torch.einsum("nchwt,ct,rc,or->nohw", windows, one.flatten(1), two[:, :, 0, 0], three[:, :, 0, 0])
+    if train:
+        variance, mean = torch.var_mean(read, (0, 2, 3), correction=0)
+    logits = (read - mean[:, None, None]) / (variance[:, None, None] + 1e-5).sqrt()
+    logits = logits * layer.bn.weight[:, None, None] + layer.bn.bias[:, None, None]
+    filters = logits.unflatten(1, (4, 9)).softmax(2)
+    expected = torch.einsum("ngchwt,ngthw->ngchw", windows.unflatten(1, (4, 3)), filters).flatten(1, 2)
+    y = layer(x)
+    assert torch.allclose(y, expected, atol=1e-12)
+    ours, theirs = (torch.autograd.grad(z.square().sum(), [x, *layer.parameters()]) for z in (y, expected))
+    assert all(torch.allclose(*pair, atol=1e-10) for pair in zip(ours, theirs, strict=True))
+
+
 def test_channels_last_stays():
     layer = randomized(AdaptiveBlurPool2d(8)).eval()
     x = torch.randn(2, 8, 9, 9).to(memory_format=torch.channels_last)
@@ -251,7 +274,7 @@ def test_deep_copy_is_equal_and_apart():
         ({"init": "zeros"}, "init='zeros' is unknown. Use one of 'paper', 'identity', 'binomial'"),
         ({"init": "identity", "normalize": "joint"}, "init='identity' needs filters that sum to one.*init='paper'"),
         ({"padding_mode": "same"}, "padding_mode='same' is unknown"),
-        ({"predictor": "tiny"}, "predictor='tiny' is unknown. Use one of 'full', 'separable'"),
+        ({"predictor": "tiny"}, "predictor='tiny' is unknown. Use one of 'full', 'separable', 'bottleneck'"),
         ({"stride": (2, 2, 2)}, r"stride=\(2, 2, 2\) does not fit 2 dimension"),
     ],
 )

@@ -8,7 +8,7 @@ import torch
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, BlurPool2d, Filter, Fixed, filter_from_dict
 
 CONFIGS = [Fixed(), Fixed(kernel_size=4, padding_mode="circular"), Adaptive(), Adaptive(groups=2, normalize="joint")]
-CONFIGS += [Adaptive(predictor="separable")]
+CONFIGS += [Adaptive(predictor="separable"), Adaptive(predictor="bottleneck")]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

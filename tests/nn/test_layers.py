@@ -41,6 +41,7 @@ KEYS = Path(__file__).parent / "keys.json"
 MAKE: dict[str, Callable[[], nn.Module]] = {
     "AdaptiveBlurPool2d": lambda: AdaptiveBlurPool2d(8),
     "AdaptiveBlurPool2d separable": lambda: AdaptiveBlurPool2d(8, predictor="separable"),
+    "AdaptiveBlurPool2d bottleneck": lambda: AdaptiveBlurPool2d(8, predictor="bottleneck"),
     "AdaptiveBlurPool2d frozen": lambda: AdaptiveBlurPool2d(8, frozen_norm=True),
     "AdaptiveBlurPool2d joint": lambda: AdaptiveBlurPool2d(8, 5, normalize="joint"),
     "AttentionBlurPool2d": lambda: AttentionBlurPool2d(8, groups=4),
@@ -68,6 +69,7 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
             Fixed(),
             Adaptive(),
             Adaptive(predictor="separable"),
+            Adaptive(predictor="bottleneck"),
             Polyphase(),
             Attention(),
             Average(),

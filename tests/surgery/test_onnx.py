@@ -10,6 +10,7 @@ from antialias.models import TinyResNet
 FILTERS = (
     aa.Fixed(),
     aa.Adaptive(init="paper"),
+    aa.Adaptive(init="paper", predictor="bottleneck"),
     aa.Adaptive(init="paper", phase="norm", padding_mode="circular"),
     aa.Polyphase(),
     aa.Polyphase(phase="learned"),

@@ -55,7 +55,8 @@ class Adaptive(Filter):
         init: `"paper"`, `"binomial"`, `"identity"`, or `None`: identity when a trained network is converted.
         padding_mode: How borders are continued.
         phase: Which samples are kept, see `Filter`.
-        predictor: `"full"` or, several times cheaper, `"separable"`, see `AdaptiveBlurPool2d`.
+        predictor: `"full"` or, each several times cheaper than the one before, `"separable"` and `"bottleneck"`, see
+            `AdaptiveBlurPool2d`.
 
     Example:
         >>> Adaptive(groups=8).build(12, (2, 2)).groups

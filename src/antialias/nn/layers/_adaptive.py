@@ -34,8 +34,9 @@ class AdaptiveBlurPool2d(Predictor):
         init: `"paper"` (as published), `"binomial"` (starts as the fixed blur) or `"identity"` (starts by handing its
             input on, so that a trained network keeps its function). `"joint"` allows `"paper"` only.
         padding_mode: `"reflect"`, `"replicate"`, `"zeros"` or `"circular"`.
-        predictor: `"full"`, the convolution as published, or `"separable"`, a depthwise and a pointwise one instead,
-            with `channels * (k*k + groups*k*k)` multiply-adds a position for `channels * groups * k**4`.
+        predictor: `"full"`, the convolution as published, with `channels * groups * k**4` multiply-adds a position;
+            `"separable"`, a depthwise and a pointwise one instead, with `channels * (k*k + groups*k*k)`; or
+            `"bottleneck"`, with a pointwise one to 8 channels between, and `channels * (k*k + 8) + 8 * groups*k*k`.
         frozen_norm: Predict through `FrozenBatchNorm2d`, as in a detector with frozen BatchNorm.
         device: Device of the parameters.
         dtype: Type of the parameters.

@@ -26,15 +26,19 @@ class PaddedConv2d(nn.Conv2d):
 class SeparableConv2d(nn.Sequential):
     """A `depthwise` convolution, each channel for itself, and a `pointwise` one, each position for itself.
 
-    `C*k*k + C*outputs` multiply-adds a position instead of `C*k*k*outputs`.
+    `C*k*k + C*outputs` multiply-adds a position instead of `C*k*k*outputs`. With a `bottleneck` between, a pointwise
+    convolution to `r` channels, they are `C*k*k + r*(C + outputs)`.
 
-    Source: Howard et al., "MobileNets", arXiv 1704.04861, section 3.1, without the norm between.
+    Source: Howard et al., "MobileNets", arXiv 1704.04861, section 3.1, without the norm between; the linear bottleneck
+    is that of Sandler et al., "MobileNetV2", arXiv 1801.04381, section 3.2.
     """
 
     def forward(self, input: Tensor, norm: nn.BatchNorm2d | None = None) -> Tensor:
         """Convolve maps `(N, C, H, W)`, and normalise them with a norm whose statistics are fixed."""
-        depthwise, pointwise = self
-        return pointwise(depthwise(input), norm)
+        *first, pointwise = self
+        for layer in first:
+            input = layer(input)
+        return pointwise(input, norm)
 
 
 def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

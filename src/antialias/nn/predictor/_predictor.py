@@ -16,10 +16,11 @@ from antialias.ops import Normalized, PaddingMode, check_padding_mode
 from ._convolution import PaddedConv2d, SeparableConv2d
 from ._frozen import FrozenBatchNorm2d
 
-PredictorKind = Literal["full", "separable"]
+PredictorKind = Literal["full", "separable", "bottleneck"]
 PREDICTORS: tuple[str, ...] = get_args(PredictorKind)
 
 _SCALE = 0.1
+_BOTTLENECK = 8  # channels
 
 
 class Predictor(nn.Module):
@@ -34,7 +35,8 @@ class Predictor(nn.Module):
         kernel_size: Side `k` of the convolution, odd.
         stride: Samples per kept sample, one number or `(s_h, s_w)`.
         padding_mode: How the border is continued.
-        kind: `"full"` convolves as published, `"separable"` in two steps, depthwise and pointwise.
+        kind: `"full"` convolves as published, `"separable"` in two steps, depthwise and pointwise, and `"bottleneck"`
+            with a pointwise one to 8 channels between them.
         frozen_norm: Use `FrozenBatchNorm2d`.
         device: Device of the parameters.
         dtype: Type of the parameters.
@@ -75,13 +77,17 @@ class Predictor(nn.Module):
         options: dict[str, Any] = {"bias": False, "padding_mode": padding_mode, "device": device, "dtype": dtype}
         window: dict[str, Any] = {"kernel_size": kernel_size, "stride": self.stride, "padding": kernel_size // 2}
         self.conv: nn.Module
-        if kind == "separable":
-            depthwise = PaddedConv2d(channels, channels, groups=channels, **window, **options)
-            pointwise = PaddedConv2d(channels, outputs, 1, **options)
-            steps: OrderedDict[str, nn.Module] = OrderedDict(depthwise=depthwise, pointwise=pointwise)
-            self.conv = SeparableConv2d(steps)
-        else:
+        if kind == "full":
             self.conv = PaddedConv2d(channels, outputs, **window, **options)
+        else:
+            steps = OrderedDict[str, nn.Module]()
+            steps["depthwise"] = PaddedConv2d(channels, channels, groups=channels, **window, **options)
+            width = channels
+            if kind == "bottleneck":
+                width = min(channels, _BOTTLENECK)
+                steps["bottleneck"] = PaddedConv2d(channels, width, 1, **options)
+            steps["pointwise"] = PaddedConv2d(width, outputs, 1, **options)
+            self.conv = SeparableConv2d(steps)
         norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
         self.bn = norm(outputs, device=device, dtype=dtype)
 

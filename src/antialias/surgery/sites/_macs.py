@@ -12,6 +12,7 @@ from antialias.nn import PhaseSplit2d, PolyphasePool2d
 
 from ..dataflow import pair
 from ._find import Candidate
+from ._stride1 import padding_of
 
 
 def added_macs(candidate: Candidate, layers: Sequence[nn.Module], dense: bool) -> int:
@@ -33,6 +34,8 @@ def added_macs(candidate: Candidate, layers: Sequence[nn.Module], dense: bool) -
                 size + 2 * pad - dilation * (k - 1)
                 for size, pad, dilation, k in zip(op.input.shape[2:], s["padding"], s["dilation"], kernel, strict=True)
             ]
+            if op.call is not None and op.call.input is not None and padding_of(op.call.module) == "same":
+                sizes = list(op.call.input.shape[2:])  # at stride 1 it pads more than the map that was observed
             macs += (op.output.shape[0] * math.prod(sizes) - kept) * math.prod(op.weight.shape)
     return macs
 
