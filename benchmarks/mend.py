@@ -156,7 +156,11 @@ def main() -> None:
     print(f"{len(images)} crops teach and choose, {len(held_out)} report")
     model = build(given.network).eval().to(memory_format=torch.channels_last)
     config = MendConfig(
-        retrofit=RetrofitConfig(steps=given.steps), most=given.remedies, keep=given.keep, passes=given.passes
+        retrofit=RetrofitConfig(steps=given.steps),
+        most=given.remedies,
+        keep=given.keep,
+        confirm=given.keep,  # as many as there are budgets to choose within
+        passes=given.passes,
     )
     mending = mend_(
         model,

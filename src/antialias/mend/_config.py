@@ -15,7 +15,7 @@ _FIT: dict[str, Any] = {"steps": 0, "least_squares": True, "batch_size": 8, "vie
 class MendConfig:
     """How remedies are tried and measured.
 
-    With the defaults a mending shows the network about 80 windows for each image, besides learning.
+    With the defaults a mending shows the network about 90 windows for each image, besides learning.
 
     Attributes:
         retrofit: How students learn; `steps=0` in it leaves learning out. Its seed and margin are the mending's.
@@ -24,6 +24,7 @@ class MendConfig:
         phases: How many phases are averaged at a group of sites.
         most: Remedies that are tried at most, of combinations of groups those that use the budget best.
         keep: Remedies that are left after half of the choosing images, and that are reported.
+        confirm: Of those that learn nothing, how many the images to learn from choose among, too.
         distance: Longest shift of the flips, in pixels.
         passes: Pairs of windows an image of the reported consistency.
         shifts: Windows over which the original's answers are averaged, to judge agreement.
@@ -37,15 +38,16 @@ class MendConfig:
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
     fit_shares: tuple[float, ...] = (0.6, 1.0)
     phases: tuple[int, ...] = (2, 4)
-    most: int = 12
-    keep: int = 5
+    most: int = 10
+    keep: int = 4
+    confirm: int = 2
     distance: int = 3
     passes: int = 2
     shifts: int = 8
     window: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("most", "keep", "distance", "passes", "shifts"):
+        for name in ("most", "keep", "confirm", "distance", "passes", "shifts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} is too small. Use 1 or more.")
         if any(phases < 2 for phases in self.phases):

@@ -14,6 +14,7 @@ from ._result import Trial, points
 from ._split import Part
 
 CHOOSING = ("choose", "choose again")
+CONFIRMING = (*CHOOSING, "confirm")
 YARDSTICKS = tuple(Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n) for n in (2, 4))
 _COMBINATIONS = 2
 
@@ -30,18 +31,21 @@ class Course:
     Attributes:
         left_out: Why remedies were not tried, by name.
         ended: When trials ended early, by name.
+        evidence: The parts that choose, for each remedy that may be chosen.
     """
 
     def __init__(self, evaluator: Evaluator, train: Part, budget: float, margin: float) -> None:
         self.evaluator, self.train, self.budget, self.margin = evaluator, train, budget, margin
         self.left_out: dict[str, str] = {}
         self.ended: dict[str, str] = {}
+        self.evidence: dict[Remedy, Sequence[str]] = {}
         config, views = evaluator.config, evaluator.views_of
         reported = (config.keep + 1) * (1 + budget) / 2 + sum(yardstick.cost for yardstick in YARDSTICKS)
         evaluator.progress.expect(
             **{
                 "choose": (config.most + 1) * (1 + budget) / 2 * views("choose", 0),
                 "choose again": (config.keep + 1) * (1 + budget) / 2 * views("choose again", 0),
+                "confirm": (config.confirm + 1) * (1 + budget) / 2 * views("confirm", 0),
                 "report": reported * views("report", config.passes),
             }
         )
@@ -85,7 +89,8 @@ class Course:
             for remedy in (AS_IT_IS, *remedies):
                 self.evaluator.measure(remedy, part)
             self.evaluator.progress.expect(**{part: 0})
-        lost = {one: self.evaluator.change(one, parts, "agreement").interval[1] < -self.margin for one in remedies}
+        change = self.evaluator.change
+        lost = {one: change(one, parts, "window_agreement").interval[1] < -self.margin for one in remedies}
         left, kept = [AS_IT_IS, *(one for one in remedies if not lost[one])], list[Remedy]()
         flips = {remedy.name: self.evaluator.value(remedy, parts) for remedy in (AS_IT_IS, *remedies)}
         while left and len(kept) <= self.evaluator.config.keep:
@@ -99,9 +104,9 @@ class Course:
         when = "on half of the choosing images" if len(parts) == 1 else "on the choosing images"
         for remedy in remedies:
             if remedy not in kept:
-                change = 100 * (flips[remedy.name] - flips[AS_IT_IS.name])
+                points_more = 100 * (flips[remedy.name] - flips[AS_IT_IS.name])
                 why = f", agreement falls by more than {100 * self.margin:g}" if lost[remedy] else ""
-                self.ended[remedy.name] = f"flips {change:+.1f} points{why} {when}".replace("-", "−")
+                self.ended[remedy.name] = f"flips {points_more:+.1f} points{why} {when}".replace("-", "−")
         return kept
 
     def combinations(self, kept: Sequence[Remedy]) -> list[Remedy]:
@@ -110,22 +115,33 @@ class Course:
         pairs = [combined(one, phases) for one in learnt[:1] for phases in kept if phases.phases]
         return sorted((one for one in pairs if one.cost <= self.budget), key=lambda one: -one.cost)[:_COMBINATIONS]
 
-    def best(self, kept: Sequence[Remedy]) -> tuple[Remedy | None, str]:
+    def confirm(self, kept: Sequence[Remedy]) -> None:
+        """Let the images to learn from choose, too, among the best of those that learnt nothing from them."""
+        fresh = [one for one in kept if not one.learnt]
+        fresh.sort(key=lambda one: (self.evaluator.value(one, CHOOSING), one.cost))
+        fresh = fresh[: self.evaluator.config.confirm]
+        for remedy in (AS_IT_IS, *fresh) if fresh else ():
+            self.evaluator.measure(remedy, "confirm")
+        self.evaluator.progress.expect(confirm=0)
+        self.evidence |= dict.fromkeys((one for one in kept if one.learnt), CHOOSING)
+        self.evidence |= dict.fromkeys(fresh, CONFIRMING)
+
+    def best(self) -> tuple[Remedy | None, str]:
         """Return the remedy to apply, or `None` and why."""
-        if not kept:
+        change, evidence = self.evaluator.change, self.evidence
+        if not evidence:
             return None, "no remedy fits"
-        value = self.evaluator.value
-        least = value(AS_IT_IS, CHOOSING, "agreement") - self.margin - 1e-6
-        agreeing = [one for one in kept if value(one, CHOOSING, "agreement") >= least]
+        lost = {one: -change(one, parts, "window_agreement").value for one, parts in evidence.items()}
+        agreeing = [one for one in evidence if lost[one] <= self.margin + 1e-6]
         if not agreeing:
             return None, f"all that is left loses more than {100 * self.margin:g} points of agreement"
-        best = min(agreeing, key=lambda one: (value(one, CHOOSING), one.cost))
-        change = self.evaluator.change(best, CHOOSING)
-        if change.interval[1] < 0:
+        best = min(agreeing, key=lambda one: (change(one, evidence[one]).value, one.cost))
+        fewer = change(best, evidence[best])
+        if fewer.interval[1] < 0:
             return best, ""
         return None, (
-            f"on the choosing images {len(agreeing)} of {len(kept)} remedies keep agreement, and the best of these, "
-            f"{best.name}, changes flips by {points(change)} points"
+            f"on the choosing images {len(agreeing)} of {len(evidence)} remedies keep agreement, and the best of "
+            f"these, {best.name}, changes flips by {points(fewer)} points"
         )
 
     def report(self, kept: Sequence[Remedy], tried: Sequence[Remedy]) -> list[Trial]:
@@ -137,8 +153,9 @@ class Course:
                 changes = {name: self.evaluator.change(remedy, ["report"], name) for name in scores}
             choosing, agreeing = None, None
             if remedy in kept:
-                choosing = self.evaluator.change(remedy, CHOOSING)
-                agreeing = self.evaluator.change(remedy, CHOOSING, "agreement").value
+                parts = self.evidence.get(remedy, CHOOSING)
+                choosing = self.evaluator.change(remedy, parts)
+                agreeing = self.evaluator.change(remedy, parts, "window_agreement").value
             time = 1.0 if remedy is AS_IT_IS else self.evaluator.time(remedy)
             trials.append(Trial(remedy, scores, changes, time, choosing, agreeing))
         self.evaluator.progress.finish()

@@ -104,8 +104,9 @@ class Evaluator:
         return measured
 
     def _first(self, part: str) -> int:
-        """Return the number of a part's first image: the second half of the choosing images goes on counting."""
-        return len(self.parts["choose"]) if part == "choose again" else 0
+        """Return the number of a part's first image: those that choose are counted through."""
+        before = {"choose again": ["choose"], "confirm": ["choose", "choose again"]}.get(part, [])
+        return sum(len(self.parts[one]) for one in before)
 
     def judge(self, part: str) -> Tensor:
         """Return the classes `(N,)` that the network as given names on average over shifts."""
@@ -127,17 +128,25 @@ class Evaluator:
         return self._judges[part]
 
     def rows(self, remedy: Remedy, parts: Sequence[str]) -> dict[str, Measurement]:
-        """Return what was measured of a remedy on some parts together, a row a source."""
+        """Return what was measured of a remedy on some parts together, a row a source.
+
+        Agreement is that of the central window; `window_agreement`, by which is chosen, is the mean over the windows of
+        the flips and the central one, and so less a matter of chance.
+        """
         measured = [self.measure(remedy, part) for part in parts]
-        as_it_is = [self.measure(AS_IT_IS, part)["answers"].rows for part in parts]
+        as_it_is = torch.cat([self.measure(AS_IT_IS, part)["answers"].rows for part in parts])
+        judge = torch.cat([self.judge(part) for part in parts])
         rows = {name: Measurement.join([one[name] for one in measured]) for name in measured[0]}
-        answers = rows.pop("answers")
-        judges = {"agreement": [self.judge(part) for part in parts], "agreement_with_original": as_it_is}
-        for name, theirs in judges.items():
-            words = "with the original averaged over shifts" if name == "agreement" else "with the original"
-            protocol = {**answers.protocol, "in_words": words}
-            same = (answers.rows == torch.cat(theirs)).float()
-            rows[name] = replace(answers, name="agreement", rows=same, protocol=protocol)
+        answers, of_windows = rows.pop("answers"), rows.pop("window_answers")
+        averaged = "with the original averaged over shifts"
+        compared = {
+            "agreement": (answers, judge, averaged),
+            "window_agreement": (of_windows, judge, averaged),
+            "agreement_with_original": (answers, as_it_is, "with the original"),
+        }
+        for name, (ours, theirs, words) in compared.items():
+            same = (ours.rows.view(len(theirs), -1) == theirs[:, None]).float().mean(1)
+            rows[name] = replace(ours, name="agreement", rows=same, protocol={**ours.protocol, "in_words": words})
         whole = self.parts[parts[0]]
         for part in parts[1:]:
             whole = whole + self.parts[part]

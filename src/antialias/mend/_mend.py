@@ -40,7 +40,8 @@ def mend_(
     averages over sampling phases at each group of sites and at combinations of groups, filters, what students learn
     from the network's own shift-averaged answers, and students with averages. Averaging the answers to shifted copies
     of the image is measured beside them as the yardstick. The network gets the remedy with the fewest flips on the
-    choosing images if the paired interval of its difference excludes zero; else it stays as it is, bit for bit.
+    images that choose if the paired interval of its difference excludes zero; else it stays as it is, bit for bit.
+    What learns nothing is chosen by the images that teach, too.
 
     Args:
         model: Classifier with logits `(N, K)`. It is changed only at the very end.
@@ -81,7 +82,7 @@ def mend_(
     else:
         train, *others = part.split((2 / 3, 1 / 6, 1 / 6), seed)
         others.append(Part.of(held_out))
-    parts = dict(zip((*CHOOSING, "report"), others, strict=True))
+    parts = dict(zip((*CHOOSING, "report"), others, strict=True)) | {"confirm": train}
     everything = [pixels for one in (train, *others) for pixels, _ in one.images]
     folder = Folder(
         checkpoint,
@@ -105,7 +106,8 @@ def mend_(
     kept = course.look(first, CHOOSING[:1])
     pairs = course.combinations(kept)
     kept = course.look([*kept, *pairs], CHOOSING)
-    best, reason = course.best(kept)
+    course.confirm(kept)
+    best, reason = course.best()
     trials = course.report(kept, [*first, *pairs])
     chosen = next((trial for trial in trials if best is not None and trial.remedy is best), None)
     if best is not None:

@@ -36,8 +36,8 @@ class Trial:
         scores: By name; empty if the trial ended early.
         changes: Paired differences of the scores from the network as it is.
         time: Of a forward pass, over that of the network as given.
-        choosing: Paired difference in flips on the choosing images, by which it was chosen or not.
-        agreeing: Difference in agreement on the choosing images.
+        choosing: Paired difference in flips on the images that choose, by which it was chosen or not.
+        agreeing: Difference in agreement on them, over all windows of the flips.
         ended: When and why it ended early, empty if it did not.
     """
 

@@ -54,6 +54,13 @@ def test_flips_are_the_mean_of_all_distances_and_directions(
     torch.testing.assert_close(measured["flips"].rows, each.mean(0))
 
 
+def test_answers_of_all_windows_are_kept(network: nn.Module, images: Tensor, measured: dict[str, Measurement]) -> None:
+    classes = measured["window_answers"].rows
+    assert classes.shape == (40, 11)
+    assert torch.equal(classes[:, 0], measured["answers"].rows)
+    torch.testing.assert_close((classes[:, 1:2] != classes[:, 2:]).float().mean(1), measured["flips"].rows)
+
+
 def test_the_other_scores_are_those_of_their_functions(
     network: nn.Module, images: Tensor, measured: dict[str, Measurement]
 ) -> None:
@@ -89,7 +96,7 @@ def test_confidence_is_the_probability_of_the_central_windows_best_class(
 
 def test_what_there_is_nothing_for_is_left_out(network: nn.Module, images: Tensor) -> None:
     assert measure_classifier(network, images[:2], passes=0).keys() == {
-        *("flips", "top1_change", "mean_absolute_change", "confidence", "answers")
+        *("flips", "top1_change", "mean_absolute_change", "confidence", "answers", "window_answers")
     }
 
 

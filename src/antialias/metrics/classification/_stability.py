@@ -46,7 +46,8 @@ def measure_classifier(
     Returns:
         `flips`, the mean of `flip_rate` over all distances and the three directions; `top1_change`,
         `mean_absolute_change` (diagonal one-pixel steps), `consistency`; of the central window `confidence` (the
-        probability of the best class), `accuracy` where there are labels, and `answers`, whose rows are classes.
+        probability of the best class), `accuracy` where there are labels, and `answers`, whose rows are classes;
+        `window_answers`, whose rows are the classes of the windows of `flips` and of the central one.
 
     Raises:
         ValueError: The windows do not fit, or the answers cannot be measured.
@@ -83,7 +84,7 @@ def measure_classifier(
             pair_agreement(pairs[None, ::2], pairs[None, 1::2]) if passes else torch.full((1,), torch.nan),
             centre.float().softmax(-1).amax(-1),
             torch.full((1,), torch.nan) if sample.label is None else correct(centre, torch.tensor([sample.label])),
-            top1(centre).float(),
+            *top1(torch.cat([centre, moved]))[:, None].float(),
         ]
         return torch.stack([column.cpu() for column in columns], 1)
 
@@ -100,6 +101,9 @@ def measure_classifier(
         "answers": ("answers", "central window"),
     }
     protocol = {"windows": {"size": windows, "cut_from": "central square"}, "seed": seed}
-    columns = zip(said.items(), measured.rows.unbind(1), strict=True)
+    columns = zip(said.items(), measured.rows.unbind(1), strict=False)
     all_of = {key: about(measured, *words, column, **protocol) for (key, words), column in columns}
+    windows_of = f"central window and those of {3 * distance} moves from one more, seed {seed}"
+    classes = measured.rows[:, len(said) - 1 :]
+    all_of["window_answers"] = about(measured, "answers", windows_of, classes, **protocol)
     return {key: one for key, one in all_of.items() if key not in ("consistency", "accuracy") or not one.empty}
