@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 _GAP = "  "
 _UNBREAKABLE = re.compile(r"\([^)]*\)|\S+")
+_NUMBER = re.compile(r"[+\-−<>~]?\.?\d")
 
 
 def table_text(
@@ -25,7 +26,7 @@ def table_text(
     columns are spread over several tables below each other, or each row is a paragraph with a line for every value.
 
     Args:
-        headings: One a column; the first column names the rows and is aligned to the left, the others to the right.
+        headings: One a column; the first column names the rows. Columns of numbers are aligned to the right.
         rows: One text a column; a text may have several lines.
         title: Above the table.
         note: Below it.
@@ -53,6 +54,17 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size((0, 0)).columns or None
 
 
+def is_number_column(cells: Sequence[str]) -> bool:
+    """Say whether most cells are numbers; empty ones and dashes say nothing.
+
+    Example:
+        >>> is_number_column(["", "–", "+1.5 M"]), is_number_column(["left", "after the pool"])
+        (True, False)
+    """
+    said = [cell for cell in cells if cell.strip("–- ")]
+    return 2 * sum(_NUMBER.match(cell) is not None for cell in said) >= len(said)
+
+
 def grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
     """Return the lines of a table whose first row are the headings, or `None` if it cannot be as narrow as `width`."""
     columns = list(zip(*rows, strict=True))
@@ -65,12 +77,17 @@ def grid(rows: Sequence[Sequence[str]], width: int) -> list[str] | None:
         neediest = max(range(len(widths)), key=lambda i: widest[i] - widths[i])
         widths[neediest] += 1
         spare -= 1
+    right = [i > 0 and is_number_column(column[1:]) for i, column in enumerate(columns)]
     lines = []
     for number, row in enumerate(rows):
         broken = [break_lines(cell, size) for cell, size in zip(row, widths, strict=True)]
         for i in range(max(map(len, broken))):
-            first, *others = (cell[i] if i < len(cell) else "" for cell in broken)
-            lines.append(_GAP.join([first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]).rstrip())
+            cells = [cell[i] if i < len(cell) else "" for cell in broken]
+            aligned = [
+                cell.rjust(size) if is_number else cell.ljust(size)
+                for cell, size, is_number in zip(cells, widths, right, strict=True)
+            ]
+            lines.append(_GAP.join(aligned).rstrip())
         if number == 0:
             lines.append(_GAP.join("─" * size for size in widths))
     return lines

@@ -77,7 +77,7 @@ def test_a_plan_is_readable_in_80_columns(capsys, monkeypatch, tmp_path):
         full, narrow = shown
         assert max(map(len, full.splitlines())) > 120
         assert max(map(len, narrow.splitlines())) <= 80
-        assert not {word for word in full.split() if word.strip("-")} - set(narrow.split())
+        assert not {word for word in full.split() if word.strip("─")} - set(narrow.split())
 
 
 def test_convert_writes_a_network_with_the_same_answers(capsys, tmp_path):

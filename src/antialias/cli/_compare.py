@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from antialias._display import show
 from antialias.report import write_comparison
-from antialias.results import Comparison, terminal
+from antialias.results import Comparison
 
 
 def compare(runs: tuple[Path, ...], /, *, out: Path | None = None) -> None:
@@ -19,8 +20,6 @@ def compare(runs: tuple[Path, ...], /, *, out: Path | None = None) -> None:
         out: Folder for the report page and the tables as CSV, Markdown and LaTeX.
     """
     comparison = Comparison.read(runs)
-    for table in (comparison.table(), comparison.differences()):
-        if table is not None:
-            print(terminal(table), end="\n\n")
+    show(comparison)
     if out is not None:
         print("Wrote", *write_comparison(comparison, out, command=" ".join(["antialias", *sys.argv[1:]])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import antialias as aa
-from antialias._terminal import terminal_width
+from antialias._display import show
 from antialias.models import build
 
 from ._options import FilterOptions, SurgeryOptions
@@ -32,6 +32,6 @@ def convert(
     options, surgery = options or FilterOptions(), surgery or SurgeryOptions()
     network = build(model, weights=weights)
     done = aa.convert_(network, options.config(), example=surgery.example(network), **surgery.keywords())
-    print(done.text(terminal_width()))
+    show(done)
     aa.save(network, out)
     print(f"Wrote {out}")

@@ -10,8 +10,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from torch import nn
 
+from antialias._display import show
 from antialias.models import build
-from antialias.results import Comparison, Evaluation, EvaluationConfig, common_multiple, cost_of, terminal
+from antialias.results import Comparison, Evaluation, EvaluationConfig, common_multiple, cost_of
 from antialias.tasks import evaluate as measure
 from antialias.tasks import is_main_process, measure_flips, process_group
 
@@ -108,7 +109,4 @@ def evaluate(
     if is_main_process():
         for evaluation in evaluations:
             print(*evaluation.scores.values(), *evaluation.curves, sep="\n")
-        comparison = Comparison.of(evaluations)
-        for table in (comparison.table(), comparison.differences()):
-            if table is not None:
-                print(terminal(table), end="\n\n")
+        show(Comparison.of(evaluations))

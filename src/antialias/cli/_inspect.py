@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import antialias as aa
-from antialias._terminal import terminal_width
+from antialias._display import show
 from antialias.models import build
 
 from ._options import FilterOptions, SurgeryOptions
@@ -28,4 +28,4 @@ def inspect(
     options, surgery = options or FilterOptions(), surgery or SurgeryOptions()
     network = build(model, weights=weights)
     plan = aa.inspect(network, surgery.example(network), options.config(), **surgery.keywords())
-    print(plan.text(terminal_width()))
+    show(plan)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import antialias as aa
+from antialias._display import show
 from antialias.data import open_data
 from antialias.mend import MendConfig, mend_
 from antialias.models import build
@@ -69,7 +70,7 @@ def mend(
             progress=progress,
             config=MendConfig(retrofit=RetrofitConfig(steps=steps)),
         )
-    print(done)
+    show(done)
     aa.save(network, out)
     table, picture = out.with_suffix(".json"), out.with_suffix(".svg")
     table.write_text(json.dumps(done.to_dict(), indent=1) + "\n")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from torch import Tensor
 
 import antialias as aa
+from antialias._display import show
 from antialias.data import open_data
 from antialias.models import build
 from antialias.retrofit import RetrofitConfig, retrofit_
@@ -65,7 +66,7 @@ def retrofit(
             checkpoint=checkpoint,
             progress=progress,
         )
-    print(done)
+    show(done)
     aa.save(network, out)
     print(f"Wrote {out}")
 

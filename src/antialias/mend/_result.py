@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from antialias._terminal import table_text
+from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Score
 from antialias.results import Column, Table
 
@@ -78,7 +77,7 @@ class Trial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mending:
+class Mending(Displayed):
     """What was tried on a network, and what was applied.
 
     Attributes:
@@ -151,24 +150,25 @@ class Mending:
         notes = {} if self.chosen is None else {self.chosen.name: "applied"}
         return Table.of(columns, rows, caption=self.verdict, notes=notes)
 
-    def __str__(self) -> str:
+    def display(self) -> Display:
+        """Show the verdict, the trials, and what was not tried."""
         columns = [column for column in _COLUMNS if column.key in {"cost", "time", *self.table[0].scores}]
         places = [i for i, column in enumerate(columns) if column.key == "flips"]
         headings = ["remedy", *(f"{column.title.lower()}, {column.unit}" for column in columns)]
         headings.insert(places[0] + 2, "difference in flips")
-        rows = []
-        for trial in self.table:
-            if trial.scores:
-                values = {"cost": trial.cost, "time": trial.time} | {key: s.value for key, s in trial.scores.items()}
-                cells = [_cell(values.get(column.key), column) for column in columns]
-                cells.insert(places[0] + 1, points(trial.changes["flips"]) if trial.changes else "")
-                rows.append([f"{'* ' if trial is self.chosen else ''}{trial.name}", *cells])
-        ended = [f"{trial.name} ({trial.cost:.2f} x): {trial.ended}" for trial in self.table if trial.ended]
-        missing = [f"{name}: {why}" for name, why in self.left_out.items()]
-        notes = ["* applied" if self.chosen else "", *(["Ended early:", *ended] if ended else [])]
+        rows, reported = [], [trial for trial in self.table if trial.scores]
+        for trial in reported:
+            values = {"cost": trial.cost, "time": trial.time} | {key: s.value for key, s in trial.scores.items()}
+            cells = [_cell(values.get(column.key), column) for column in columns]
+            cells.insert(places[0] + 1, points(trial.changes["flips"]) if trial.changes else "")
+            rows.append([f"{'* ' if trial is self.chosen else ''}{trial.name}", *cells])
+        strong = tuple(i for i, trial in enumerate(reported) if trial is self.chosen)
+        ended = [f"  {trial.name} ({trial.cost:.2f} x): {trial.ended}" for trial in self.table if trial.ended]
+        missing = [f"  {name}: {why}" for name, why in self.left_out.items()]
+        notes = ["* applied"] * (self.chosen is not None)
+        notes += ["Ended early:", *ended] if ended else []
         notes += ["Not tried:", *missing] if missing else []
-        table = table_text(headings, rows, note="\n".join(filter(None, notes)), width=80)
-        return "\n".join([*textwrap.wrap(self.verdict, 80), "", table])
+        return Display(self.verdict, (TextTable(headings=headings, rows=rows, strong=strong),), tuple(notes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from antialias._display import Display, Displayed, TextTable, in_words
 from antialias.metrics._bootstrap import (
     RESAMPLES,
     interval_of_amounts,
@@ -23,7 +24,7 @@ PERCENT = "percent"
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(Displayed):
     """Hold a measured number, what it could have been, and how it was measured.
 
     A consistency without its protocol cannot be compared with anybody's: window size, offsets, passes and
@@ -185,6 +186,11 @@ class Score:
     def __float__(self) -> float:
         return self.value
 
+    def display(self) -> Display:
+        """Show the sentence, with the protocol on demand."""
+        lines = [f"{key}: {in_words(value)}" for key, value in self.protocol.items() if key != "in_words"]
+        return Display(str(self), details={"Protocol": "\n".join(lines)})
+
     def _words(self) -> list[str]:
         return [self.protocol["in_words"]] if self.protocol.get("in_words") else []
 
@@ -220,7 +226,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Displayed):
     """Hold one `Score` per shift distance in pixels, in one direction.
 
     Example:
@@ -271,6 +277,18 @@ class Curve:
 
     def __str__(self) -> str:
         return "\n".join(f"{distance} px {self.direction}: {score}" for distance, score in self)
+
+    def display(self) -> Display:
+        """Show a table with a row a distance."""
+        rows = []
+        for distance, score in self:
+            share = score.unit == PERCENT
+            value, low, high = (
+                f"{100 * number:.1f}" if share else f"{number:.4g}" for number in (score.value, *score.interval)
+            )
+            rows.append((f"{distance} px {self.direction}", value, f"{low} to {high}", f"{score.images:,}"))
+        unit = "%" if next(iter(self.scores.values())).unit == PERCENT else "value"
+        return Display("", (TextTable(headings=(self.name, unit, "interval", "images"), rows=rows),))
 
     def to_dict(self, *, per_image: bool = False) -> dict[str, Any]:
         """Return plain JSON-able data; distances become strings, as JSON wants its keys."""

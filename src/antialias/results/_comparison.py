@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from antialias._display import Display, Displayed
 from antialias.metrics import Score, average, difference
 
 from ._columns import cost_columns, score_columns
@@ -65,7 +66,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Displayed):
     """Set networks side by side; the first is what the others are compared with.
 
     Attributes:
@@ -170,6 +171,10 @@ class Comparison:
             note=note,
             notes={entry.name: f"{len(entry.runs)} seeds" for entry in self.entries if len(entry.runs) > 1},
         )
+
+    def display(self) -> Display:
+        """Show the scores and the differences from the first."""
+        return Display(tables=tuple(table.to_text_table() for table in (self.table(), self.differences()) if table))
 
     def columns(self, keys: Sequence[str]) -> tuple[Column, ...]:
         """Return the columns of scores, in the units in which they were measured."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Score, agreement, consistency, difference, one_pixel_changes
 
 from ._config import RetrofitConfig
@@ -76,7 +77,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Retrofit:
+class Retrofit(Displayed):
     """What was tried, what was kept and why.
 
     The scores are those of the images that chose the state, which flatters it a little: for a number to publish,
@@ -130,15 +131,16 @@ class Retrofit:
             f"agreement {100 * agreement:+.1f} points (margin {margin:g})."
         )
 
-    def __str__(self) -> str:
-        lines = [self.verdict, "", f"{'':<22}{'before':>8}{'after':>8}   difference (95 % interval)"]
-        after = self.after.rows()
+    def display(self) -> Display:
+        """Show the verdict and the scores before and after."""
+        rows, after = [], self.after.rows()
         for name, before in self.before.rows().items():
             change = difference(after[name], before)
             low, high = (f"{100 * bound:+.1f}" for bound in change.interval)
-            values = f"{100 * before.value:>8.1f}{100 * after[name].value:>8.1f}"
-            lines.append(f"{name:<22}{values}   {100 * change.value:+.1f} ({low} to {high})")
-        return "\n".join(lines)
+            values = (f"{100 * score.value:.1f}" for score in (before, after[name]))
+            rows.append((name, *values, f"{100 * change.value:+.1f} ({low} to {high})"))
+        headings = ("score, %", "before", "after", "difference (95 % interval)")
+        return Display(self.verdict, (TextTable(headings=headings, rows=rows),))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""

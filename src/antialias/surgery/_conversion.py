@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from antialias._display import Display, Displayed
+from antialias._terminal import terminal_width
 from antialias._torch import forget_compiled
 from antialias.nn import Filter, filter_from_dict
 
-from ._plan import Placement, Plan, Site, counted, exactness, layout, site_from_dict
+from ._plan import Placement, Plan, Site, counted, exactness, site_from_dict, table_of
 from .dataflow import fork_rng
 from .edits import Edit, FilterEdit, Insert, edit_from_dict, unwatch, watch
 
@@ -47,7 +49,7 @@ class ConversionStep:
         return [*(edit for site in self.sites for edit in site.edits), *self.rest]
 
 
-class Conversion:
+class Conversion(Displayed):
     """What a conversion changed and what it left, and the way back.
 
     Attributes:
@@ -129,22 +131,18 @@ class Conversion:
         }
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text(terminal_width())
 
-    def text(self, width: int | None = None) -> str:
-        """Return the conversion as a sentence, a table of the sites, and what is exact.
-
-        Args:
-            width: Of the lines in columns; without limit if `None`.
-        """
+    def display(self) -> Display:
+        """Show a sentence, a table of the sites, and what is exact."""
         if not self.steps:
-            return f"{type(self.model).__name__} is not converted."
+            return Display(f"{type(self.model).__name__} is not converted.")
         sentence = (
             f"{type(self.model).__name__}: {counted(len(self.changed), 'site')} filtered with {self.filter}, "
             f"{len(self.skipped)} left."
         )
-        rest = exactness(self.filter, self.steps[-1].notes)
-        return layout(sentence, (*self.changed, *self.skipped), rest, width)
+        sites = table_of((*self.changed, *self.skipped))
+        return Display(sentence, (sites,), exactness(self.filter, self.steps[-1].notes))
 
 
 def conversion_of(model: nn.Module) -> Conversion | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from antialias._terminal import break_lines, table_text
+from antialias._display import Display, Displayed, TextTable
+from antialias._terminal import terminal_width
 from antialias.nn import Filter
 
 from .edits import Edit, edit_from_dict
@@ -64,7 +65,7 @@ def site_from_dict(values: Mapping[str, Any]) -> Site:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Displayed):
     """What `convert_` would do to a network.
 
     Attributes:
@@ -99,14 +100,10 @@ class Plan:
         return tuple(site for site in self.sites if site.action == "leave")
 
     def __str__(self) -> str:
-        return self.text()
+        return self.text(terminal_width())
 
-    def text(self, width: int | None = None) -> str:
-        """Return the plan as a sentence, a table of the sites, and what is exact.
-
-        Args:
-            width: Of the lines in columns; without limit if `None`.
-        """
+    def display(self) -> Display:
+        """Show a sentence, a table of the sites, and what is exact."""
         macs, parameters = (sum(getattr(site, key) for site in self.sites) for key in ("macs", "parameters"))
         sentence = (
             f"{self.network}: {counted(len(self.changed), 'site')} to filter with {self.filter}, "
@@ -114,7 +111,7 @@ class Plan:
             f"Multiply-adds {self.macs / 1e9:.2f} G + {macs / 1e9:.2f} G, "
             f"parameters {self.parameters / 1e6:.2f} M + {parameters / 1e6:.2f} M."
         )
-        return layout(sentence, self.sites, exactness(self.filter, self.notes), width)
+        return Display(sentence, (table_of(self.sites),), exactness(self.filter, self.notes))
 
 
 def counted(number: int, noun: str) -> str:
@@ -127,34 +124,25 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def layout(sentence: str, sites: Iterable[Site], rest: Sequence[str], width: int | None = None) -> str:
-    """Return a sentence, a plain-text table of `sites` and the rest, in lines of at most `width` columns.
-
-    Args:
-        sentence: Above the table.
-        sites: A row each.
-        rest: Lines below the table.
-        width: In columns; without limit if `None`.
-    """
-    rows: list[tuple[str, ...]] = [("site", "operation", "map", "filter", "MACs", "params", "why")]
+def table_of(sites: Iterable[Site]) -> TextTable:
+    """Return a table with a row for each site, numbers first, so that a narrow terminal breaks it before the words."""
+    rows = []
     for site in sites:
         stride = "x".join(map(str, site.stride[:1] if len(set(site.stride)) == 1 else site.stride))
-        before, after = ("x".join(map(str, size)) for size in (site.input_size, site.output_size))
+        before, after = (
+            f"{size[0]}²" if len(size) == 2 and len(set(size)) == 1 else "x".join(map(str, size))
+            for size in (site.input_size, site.output_size)
+        )
         cost = ("", "") if site.action == "leave" else (f"+{site.macs / 1e6:.1f} M", f"+{site.parameters / 1e3:.1f} k")
-        size, place = f"{site.channels} x {before} -> {after}", site.place or "left"
-        rows.append((site.name, f"{site.operation} /{stride}", size, place, *cost, site.reason))
-    if width is not None:
-        below = [part for line in rest for part in (break_lines(line, width) if line else [""])]
-        return "\n".join([*break_lines(sentence, width), "", table_text(rows[0], rows[1:], width=width), *below])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
-    return "\n".join([sentence, "", lines[0], "-" * len(lines[0]), *lines[1:], *rest])
+        map_size, place = f"{site.channels} x {before} → {after}", site.place or "left"
+        rows.append((site.name, f"{site.operation} /{stride}", map_size, *cost, place, site.reason))
+    return TextTable(headings=("site", "operation", "map", "MACs", "params", "filter", "why"), rows=rows)
 
 
-def exactness(filter: Filter, notes: Sequence[str]) -> list[str]:
+def exactness(filter: Filter, notes: Sequence[str]) -> tuple[str, ...]:
     """Return lines that say whether a network with polyphase filters moves exactly with circular shifts."""
     if filter.phase is None:
-        return []
+        return ()
     if not notes:
-        return ["", "A circular shift of the picture only shifts what the network computes, exactly."]
-    return ["", "Not exact under circular shifts:", *(f"  {note}" for note in notes)]
+        return ("", "A circular shift of the picture only shifts what the network computes, exactly.")
+    return ("", "Not exact under circular shifts:", *(f"  {note}" for note in notes))

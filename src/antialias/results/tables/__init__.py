@@ -15,10 +15,10 @@ from ._table import Row as Row
 from ._table import Table as Table
 from ._table import Value as Value
 from ._table import number as number
+from ._table import words as words
 from ._text import latex as latex
 from ._text import markdown as markdown
 from ._text import terminal as terminal
-from ._text import words as words
 
 __all__ = [
     "Cell",

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Curve, Score, average
 from antialias.results._codec import plain
+
+_SIDE_BY_SIDE = 4
+"""Networks that a terminal shows side by side at most, where they fit."""
 
 Value: TypeAlias = "Cell | Score | Sequence[Score] | float | int | str | None"
 
@@ -114,6 +118,20 @@ def number(value: float, unit: str, digits: int) -> str:
     return f"{value * (100 if unit == '%' else 1):,.{digits}f}"
 
 
+def words(cell: Cell, column: Column) -> str:
+    """Return a cell as one line of text: its value with its interval.
+
+    Example:
+        >>> words(Cell(value=0.5, low=0.4, high=0.6), Column(key="accuracy", title="Accuracy"))
+        '50.0 (40.0 to 60.0)'
+    """
+    if cell.value is None:
+        return cell.text or "–"
+    numbers = (cell.value, cell.low, cell.high)
+    value, *interval = (number(x, column.unit, column.digits) for x in numbers if x is not None)
+    return f"{value} ({' to '.join(interval)})" if interval else value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """Name a network and hold its cells, one for each column of the table, in order."""
@@ -124,7 +142,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class Table(Displayed):
     """Compare networks: a row for each, a column for each measure, every score with its interval.
 
     Args:
@@ -149,6 +167,21 @@ class Table:
                     f"The row of {row.network!r} has {len(row.cells)} cells, the table {len(self.columns)} columns. "
                     "Give one cell for each column."
                 )
+
+    def to_text_table(self) -> TextTable:
+        """Return the table with its cells written out."""
+        names = [f"{row.network}\n{row.note}" if row.note else row.network for row in self.rows]
+        return TextTable(
+            headings=["network", *(column.heading for column in self.columns)],
+            rows=[[name, *map(words, row.cells, self.columns)] for name, row in zip(names, self.rows, strict=True)],
+            title=self.caption,
+            note=self.note,
+            transpose=len(names) <= _SIDE_BY_SIDE,
+        )
+
+    def display(self) -> Display:
+        """Show the table."""
+        return Display(tables=(self.to_text_table(),))
 
     def cell(self, network: str, key: str) -> Cell:
         """Return what one network has in one column.

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from shutil import get_terminal_size
 
-from antialias._terminal import table_text
-
-from ._table import Cell, Column, Table, number
-
-_SIDE_BY_SIDE = 4
-"""Networks that a terminal shows side by side at most, where they fit."""
+from ._table import Table, words
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -26,20 +22,6 @@ _ESCAPES = {
 }
 
 
-def words(cell: Cell, column: Column) -> str:
-    """Return a cell as one line of text: its value with its interval.
-
-    Example:
-        >>> words(Cell(value=0.5, low=0.4, high=0.6), Column(key="accuracy", title="Accuracy"))
-        '50.0 (40.0 to 60.0)'
-    """
-    if cell.value is None:
-        return cell.text or "–"
-    numbers = (cell.value, cell.low, cell.high)
-    value, *interval = (number(x, column.unit, column.digits) for x in numbers if x is not None)
-    return f"{value} ({' to '.join(interval)})" if interval else value
-
-
 def terminal(table: Table, width: int | None = None) -> str:
     """Return a table for a terminal: a few networks side by side, many or wide ones below each other.
 
@@ -48,26 +30,20 @@ def terminal(table: Table, width: int | None = None) -> str:
         width: Of the lines; the terminal's by default.
 
     Example:
+        >>> from antialias.results.tables import Column
         >>> print(terminal(Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})))
         network      plain
         ───────────  ─────
         Accuracy, %   84.8
     """
-    names = [f"{row.network}\n{row.note}" if row.note else row.network for row in table.rows]
-    return table_text(
-        ["network", *(column.heading for column in table.columns)],
-        [[name, *map(words, row.cells, table.columns)] for name, row in zip(names, table.rows, strict=True)],
-        title=table.caption,
-        note=table.note,
-        transpose=len(names) <= _SIDE_BY_SIDE,
-        width=width,
-    )
+    return table.to_text_table().text(width or get_terminal_size().columns)
 
 
 def markdown(table: Table) -> str:
     """Return a table in GitHub's Markdown.
 
     Example:
+        >>> from antialias.results.tables import Column
         >>> print(markdown(Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}})))
         | network | Accuracy, % |
         |---|---:|
@@ -88,6 +64,7 @@ def latex(table: Table) -> str:
     r"""Return a table for LaTeX with the package booktabs; intervals are small, behind their values.
 
     Example:
+        >>> from antialias.results.tables import Column
         >>> print(latex(Table.of([Column(key="top1", title="Accuracy")], {"k_3": {"top1": 0.848}})))
         \begin{tabular}{lr}
         \toprule
