@@ -19,6 +19,7 @@ from .mend import Mending as Mending
 from .mend import mend_ as mend_
 from .metrics import Score as Score
 from .metrics import consistency as consistency
+from .metrics import filter_statistics as filter_statistics
 from .models import load as load
 from .models import save as save
 from .nn import Adaptive as Adaptive
@@ -45,6 +46,7 @@ __all__ = [
     "backends",
     "consistency",
     "convert_",
+    "filter_statistics",
     "inspect",
     "load",
     "mend_",

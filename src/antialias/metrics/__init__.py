@@ -5,7 +5,8 @@ moves them. `_adapter` shows them to a network, whose answer is one of class sco
 values. `_loop` keeps a row of every image. A `Measurement` (`_measurement`) holds the rows with their protocol and
 joins those of several processes. Its `score()` is a `Score` (`_score`), whose interval `_bootstrap` makes.
 
-What is measured of each kind of answer is in `classification/`, `segmentation/`, `detection/` and `dense/`.
+What is measured of each kind of answer is in `classification/`, `segmentation/`, `detection/` and `dense/`. What
+predicted filters do is measured in `filters/`.
 """
 
 from __future__ import annotations
@@ -55,6 +56,13 @@ from antialias.metrics.detection import instance_crops as instance_crops
 from antialias.metrics.detection import measure_detector as measure_detector
 from antialias.metrics.detection import worst_shift_average_precision as worst_shift_average_precision
 from antialias.metrics.detection import worst_shift_windows as worst_shift_windows
+from antialias.metrics.filters import FilterStatistics as FilterStatistics
+from antialias.metrics.filters import PredictedFilters as PredictedFilters
+from antialias.metrics.filters import SiteStatistics as SiteStatistics
+from antialias.metrics.filters import filter_statistics as filter_statistics
+from antialias.metrics.filters import frequency_response as frequency_response
+from antialias.metrics.filters import group_similarity as group_similarity
+from antialias.metrics.filters import predicted_filters as predicted_filters
 from antialias.metrics.inputs import IMAGENET as IMAGENET
 from antialias.metrics.inputs import Images as Images
 from antialias.metrics.inputs import ImageStream as ImageStream
@@ -93,6 +101,7 @@ __all__ = [
     "Curve",
     "DenseValues",
     "Direction",
+    "FilterStatistics",
     "ImageStream",
     "Images",
     "Instances",
@@ -103,9 +112,11 @@ __all__ = [
     "Normalize",
     "NothingDetected",
     "Options",
+    "PredictedFilters",
     "SameInstance",
     "Sample",
     "Score",
+    "SiteStatistics",
     "accuracy",
     "agreement",
     "average",
@@ -115,8 +126,11 @@ __all__ = [
     "dense_consistency",
     "difference",
     "evaluating",
+    "filter_statistics",
     "flip_rate",
     "fractional_consistency",
+    "frequency_response",
+    "group_similarity",
     "grouped_answer",
     "instance_consistency",
     "instance_crops",
@@ -130,6 +144,7 @@ __all__ = [
     "on_correct",
     "one_pixel_changes",
     "one_pixel_frames",
+    "predicted_filters",
     "random_crops",
     "segmentation_consistency",
     "shift_averaged_answers",

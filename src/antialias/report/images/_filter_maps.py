@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from antialias.metrics import ClassScores, Normalize, evaluating
-from antialias.nn import AdaptiveBlurPool2d
+from antialias.metrics import Normalize, predicted_filters
 
 from ._image import Image
 
@@ -76,21 +72,8 @@ def filter_variance(model: nn.Module, images: Tensor, *, normalize: Normalize = 
 
     Source: Zou, Xiao, Yu, Lee, "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020 (the variance maps).
     """
-    layers = _adaptive_layers(model)
-    names = {layer: name for name, layer in layers.items()}
-    variances: dict[str, Tensor] = {}
-
-    def record(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        assert isinstance(layer, AdaptiveBlurPool2d)
-        weights = layer.filters(inputs[0]).float()
-        variances[names[layer]] = (weights / weights.sum(2, keepdim=True)).var(2, correction=0).mean(1)
-
-    with ExitStack() as stack, torch.no_grad():
-        for layer in layers.values():
-            stack.callback(layer.register_forward_pre_hook(record).remove)
-        stack.enter_context(evaluating(model))
-        model(ClassScores(model, normalize=normalize).inputs(images))
-    return variances
+    predicted = predicted_filters(model, images, normalize=normalize)
+    return {site: filters.variance().mean(1) for site, filters in predicted.items()}
 
 
 def filter_maps(
@@ -107,20 +90,12 @@ def filter_maps(
     Raises:
         ValueError: The model has no `AdaptiveBlurPool2d`.
     """
-    layers, maps = _adaptive_layers(model), []
+    maps = []
     for name, pixels in images.items():
         floats = pixels.float() if pixels.is_floating_point() else pixels.float() / 255
-        variances = filter_variance(model, floats[None], normalize=normalize)
-        sites = tuple(SiteMap.of(s, v[0].cpu(), taps=layers[s].kernel_size ** 2) for s, v in variances.items())
+        sites = tuple(
+            SiteMap.of(site, filters.variance()[0].mean(0).cpu(), taps=filters.kernel_size**2)
+            for site, filters in predicted_filters(model, floats[None], normalize=normalize).items()
+        )
         maps.append(FilterMaps(image=Image.of(pixels, name), network=network, sites=sites))
     return tuple(maps)
-
-
-def _adaptive_layers(model: nn.Module) -> dict[str, AdaptiveBlurPool2d]:
-    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, AdaptiveBlurPool2d)}
-    if not layers:
-        raise ValueError(
-            f"{type(model).__name__} has no AdaptiveBlurPool2d, so there are no predicted filters to show. "
-            "Convert it first: antialias.convert_(model, antialias.Adaptive())."
-        )
-    return layers
