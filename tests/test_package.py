@@ -86,8 +86,10 @@ def test_the_readme_code_runs(tmp_path, monkeypatch):
     code = code.replace(
         "retrofit_(model, images)", "retrofit_(model, images, config=aa.retrofit.RetrofitConfig(steps=1))"
     )
+    code = code.replace("diagnose(model, images)", "diagnose(model, images[:8])")
+    torch.manual_seed(0)
     model = aa.models.TinyResNet(num_classes=4).eval()
     before = model.state_dict().keys()
     exec(code, {"model": model, "images": torch.rand(220, 3, 40, 40), "example": torch.zeros(1, 3, 64, 64)})
     assert (tmp_path / "model.safetensors").is_file()
-    assert model.state_dict().keys() == before
+    assert {name for name in model.state_dict() if ".antialias." not in name} == set(before)  # mending may add filters

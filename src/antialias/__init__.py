@@ -15,6 +15,8 @@ from . import models as models
 from . import nn as nn
 from . import ops as ops
 from ._version import __version__ as __version__
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import diagnose as diagnose
 from .mend import Mending as Mending
 from .mend import mend_ as mend_
 from .metrics import Score as Score
@@ -36,6 +38,7 @@ from .surgery import inspect as inspect
 __all__ = [
     "Adaptive",
     "Conversion",
+    "Diagnosis",
     "Fixed",
     "Mending",
     "PhaseAverage",
@@ -46,6 +49,7 @@ __all__ = [
     "backends",
     "consistency",
     "convert_",
+    "diagnose",
     "filter_statistics",
     "inspect",
     "load",

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 import antialias as aa
 from antialias._display import show
-from antialias.data import open_data
 from antialias.mend import MendConfig, mend_
 from antialias.models import build
 from antialias.retrofit import RetrofitConfig
 
-from ._options import input_side
+from ._options import images_of, input_side, part_of
 from ._progress import progress_bar
 
 
@@ -61,10 +57,10 @@ def mend(
     with progress_bar("Mending") as progress:
         done = mend_(
             network,
-            _images(data, split or _part(data, "train"), side, limit),
+            images_of(data, split or part_of(data, "train"), side, limit),
             budget=budget,
             margin=margin,
-            held_out=None if held_out is None else _images(held_out, _part(held_out, "test"), side, limit),
+            held_out=None if held_out is None else images_of(held_out, part_of(held_out, "test"), side, limit),
             seed=seed,
             checkpoint=checkpoint,
             progress=progress,
@@ -76,13 +72,3 @@ def mend(
     table.write_text(json.dumps(done.to_dict(), indent=1) + "\n")
     done.draw(picture)
     print(f"Wrote {out}, {table} and {picture}")
-
-
-def _part(name: str, of_scenes: str) -> str:
-    return of_scenes if name == "scenes" else "all"
-
-
-def _images(name: str, split: str, size: int, limit: int) -> list[Tensor]:
-    opened = open_data(name, split, size=size)
-    chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
-    return [opened.labelled(some)[0].float() / 255 for some in chosen.split(32)]

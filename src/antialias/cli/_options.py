@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from docstring_parser import parse
 from torch import Tensor, nn
 
+from antialias.data import open_data
 from antialias.nn import Adaptive, Filter, Fixed, Polyphase
 from antialias.surgery import input_size
 
@@ -115,3 +116,22 @@ class SurgeryOptions:
 def input_side(model: nn.Module) -> int:
     """Return the side in pixels of the pictures a network is meant for: what it says itself, else 224."""
     return (input_size(model) or (3, 224, 224))[-1]
+
+
+def part_of(name: str, of_scenes: str) -> str:
+    """Return which part of data is taken where none is named: all of a folder, `of_scenes` of scenes."""
+    return of_scenes if name == "scenes" else "all"
+
+
+def images_of(name: str, split: str, size: int, limit: int) -> list[Tensor]:
+    """Return square images of data, without labels, as floats in [0, 1].
+
+    Args:
+        name: Of the data.
+        split: Which part of it.
+        size: Side in pixels.
+        limit: How many at most, evenly from the data.
+    """
+    opened = open_data(name, split, size=size)
+    chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
+    return [opened.labelled(some)[0].float() / 255 for some in chosen.split(32)]

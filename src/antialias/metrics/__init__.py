@@ -5,8 +5,8 @@ moves them. `_adapter` shows them to a network, whose answer is one of class sco
 values. `_loop` keeps a row of every image. A `Measurement` (`_measurement`) holds the rows with their protocol and
 joins those of several processes. Its `score()` is a `Score` (`_score`), whose interval `_bootstrap` makes.
 
-What is measured of each kind of answer is in `classification/`, `segmentation/`, `detection/` and `dense/`. What
-predicted filters do is measured in `filters/`.
+What is measured of each kind of answer is in `classification/`, `segmentation/`, `detection/` and `dense/`; `_moves`
+compares answers of any kind when the image moves. What predicted filters do is measured in `filters/`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from antialias.metrics._adapter import Model as Model
 from antialias.metrics._adapter import Options as Options
 from antialias.metrics._adapter import evaluating as evaluating
 from antialias.metrics._adapter import side_multiple_of as side_multiple_of
+from antialias.metrics._loop import Show as Show
+from antialias.metrics._loop import measure as measure
 from antialias.metrics._measurement import Measurement as Measurement
+from antialias.metrics._moves import STEPS as STEPS
+from antialias.metrics._moves import View as View
+from antialias.metrics._moves import Windows as Windows
+from antialias.metrics._moves import adapter_for as adapter_for
+from antialias.metrics._moves import measure_changes as measure_changes
 from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
@@ -96,6 +103,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IMAGENET",
+    "STEPS",
     "Adapter",
     "ClassScores",
     "Curve",
@@ -116,8 +124,12 @@ __all__ = [
     "SameInstance",
     "Sample",
     "Score",
+    "Show",
     "SiteStatistics",
+    "View",
+    "Windows",
     "accuracy",
+    "adapter_for",
     "agreement",
     "average",
     "average_precision",
@@ -137,6 +149,8 @@ __all__ = [
     "jensen_shannon",
     "mean_absolute_change",
     "mean_iou",
+    "measure",
+    "measure_changes",
     "measure_classifier",
     "measure_detector",
     "measure_segmenter",

@@ -50,7 +50,7 @@ def inspect(
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
     """
     rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where)
-    graph = _observed(model, example)
+    graph = observed(model, example)
     candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     macs, name = network_macs(graph), type(model).__name__
     parameters = sum(p.numel() for p in model.parameters())
@@ -86,14 +86,19 @@ def phase_groups(model: nn.Module, example: Any = None) -> tuple[tuple[str, ...]
         ValueError: As in `inspect`.
         RuntimeError: As in `inspect`.
     """
-    graph = _observed(model, example)
+    graph = observed(model, example)
     candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     sites = decide(candidates, graph, Rules(PhaseAverage()), model)
     groups = group_sites(graph, candidates, sites)
     return tuple(tuple(sites[n].name for n in group.sites) for group in groups)
 
 
-def _observed(model: nn.Module, example: Any) -> Graph:
+def observed(model: nn.Module, example: Any) -> Graph:
+    """Run a network once on an example and return its dataflow.
+
+    Raises:
+        RuntimeError: It does not run on the example.
+    """
     args, kwargs = arguments(model, example)
     try:
         return observe(model, args, kwargs)

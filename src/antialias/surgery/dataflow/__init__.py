@@ -19,6 +19,7 @@ from ._graph import Value as Value
 from ._graph import pair as pair
 from ._macs import network_macs as network_macs
 from ._macs import op_macs as op_macs
+from ._observe import Watch as Watch
 from ._observe import fork_rng as fork_rng
 from ._observe import observe as observe
 from ._observe import outside_inference as outside_inference
@@ -31,6 +32,7 @@ __all__ = [
     "Op",
     "Step",
     "Value",
+    "Watch",
     "arguments",
     "follow",
     "fork_rng",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,28 @@ _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__fi
 _PROBED = ("convolution", "max_pool2d_with_indices", "avg_pool2d", "slice", "im2col", "amax", "max", "mean")
 
 
-def observe(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Graph:
+Watch = Callable[[Op, Mapping[str, Any], Callable[..., Any]], None]
+"""Called with an operation, its arguments, and what runs it again, unobserved, with some of them replaced."""
+
+
+def observe(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None, watch: Watch | None = None
+) -> Graph:
     """Run `model(*args, **kwargs)` once in evaluation mode and return its dataflow.
 
     Watching real operations, instead of tracing symbolically, sees through control flow, lists of images,
     activations called as functions and modules called several times. The network is left as it was: modes,
     buffers and random state are put back, and no hook stays.
+
+    Args:
+        model: The network.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        watch: Called after each operation.
     """
     with untouched(model):
         args, kwargs = tree_map_only(Tensor, outside_inference, (args, dict(kwargs or {})))
-        recorder = _Recorder(model)
+        recorder = _Recorder(model, watch)
         recorder.start(args, kwargs)
         with recorder.watching_modules(), recorder:
             answer = model(*args, **kwargs)
@@ -45,9 +57,9 @@ def outside_inference(tensor: Tensor) -> Tensor:
 
 
 class _Recorder(TorchDispatchMode):
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, watch: Watch | None) -> None:
         super().__init__()
-        self.graph = Graph()
+        self.graph, self._watch = Graph(), watch
         self._names = {module: name for name, module in model.named_modules()}
         self._values: MutableMapping[Tensor, Value] = WeakTensorKeyDictionary()
         self._call: Call | None = None
@@ -68,6 +80,14 @@ class _Recorder(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         if inputs:
             self._record(schema_name(func), arguments, inputs, result)
+        if inputs and self._watch is not None:
+
+            def again(**replaced: Any) -> Any:
+                named = dict(zip(argument_names(func), args, strict=False))
+                others = {key: value for key, value in {**(kwargs or {}), **replaced}.items() if key not in named}
+                return func(*(replaced.get(key, value) for key, value in named.items()), **others)
+
+            self._watch(self.graph.ops[-1], arguments, again)
         return result
 
     def _record(self, name: str, arguments: dict[str, Any], inputs: tuple[Value, ...], result: object) -> None:

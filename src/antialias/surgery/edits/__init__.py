@@ -28,6 +28,7 @@ from ._hooks import CropToPhase as CropToPhase
 from ._phases import AveragePhases as AveragePhases
 from ._phases import JoinPhases as JoinPhases
 from ._phases import MoveInput as MoveInput
+from ._phases import PickPhase as PickPhase
 from ._phases import Steps as Steps
 from ._phases import WrapEnd as WrapEnd
 from ._places import Side as Side
@@ -45,6 +46,7 @@ __all__ = [
     "KeepPhase",
     "MoveInput",
     "Patch",
+    "PickPhase",
     "ReturnPhase",
     "SetAttributes",
     "SharePhase",

@@ -184,6 +184,50 @@ class AverageOutput:
         return tree_map_only(Tensor, average, output)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PickPhase(Edit):
+    """Answer for one of the phases alone; maps stay where that phase has them.
+
+    Attributes:
+        index: Which of the phases.
+        runs: How many there are.
+    """
+
+    saved_as: ClassVar[str] = "PickPhase"
+
+    index: int
+    runs: int
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        model.get_submodule(self.module).register_forward_hook(PickOutput(self.index, self.runs), with_kwargs=True)
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        remove_hooks(forward_hooks(model.get_submodule(self.module)), PickOutput)
+
+
+@dataclass(frozen=True)
+class PickOutput:
+    """Return what a module returns for one of the phases in its batch.
+
+    Attributes:
+        index: Which of the phases.
+        runs: How many there are.
+    """
+
+    index: int
+    runs: int
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> Any:
+        images = next(leaf.shape[0] for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
+
+        def pick(tensor: Tensor) -> Tensor:
+            own = tensor.shape[0] == self.runs * images
+            return tensor.unflatten(0, (self.runs, images))[self.index] if own else tensor
+
+        return tree_map_only(Tensor, pick, output)
+
+
 def averaged(phases: Tensor, moves: Sequence[tuple[float, float]], circular: bool) -> Tensor:
     """Move maps back and average them over phases, at each place over those that have it.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from ._average import PhaseGroup as PhaseGroup
 from ._average import group_sites as group_sites
+from ._average import pitches as pitches
 from ._average import plan_phases as plan_phases
 from ._plan import PolyphasePlan as PolyphasePlan
 from ._plan import plan_polyphase as plan_polyphase
 
-__all__ = ["PhaseGroup", "PolyphasePlan", "group_sites", "plan_phases", "plan_polyphase"]
+__all__ = ["PhaseGroup", "PolyphasePlan", "group_sites", "pitches", "plan_phases", "plan_polyphase"]

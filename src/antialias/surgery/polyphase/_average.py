@@ -48,22 +48,41 @@ class PhasePlan:
     edits: tuple[Edit, ...]
 
 
-def group_sites(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]) -> list[PhaseGroup]:
+def group_sites(
+    graph: Graph,
+    candidates: Sequence[Candidate],
+    sites: Sequence[Site],
+    reasons: dict[int, str] | None = None,
+) -> list[PhaseGroup]:
     """Return the groups of sites that have to split together and can, from the input to the deepest.
 
     Args:
         graph: The dataflow.
         candidates: What subsamples.
         sites: What was decided for each of `candidates`, with every site selected.
+        reasons: Takes up, by the number of its site, why a group cannot.
     """
     possible = []
     for group in _groups(graph, candidates, sites):
         try:
             _plan_joins(graph, candidates, sites, [group])
-        except ValueError:
+        except ValueError as error:
+            if reasons is not None:
+                reasons |= dict.fromkeys(group.sites, str(error))
             continue
         possible.append(group)
     return possible
+
+
+def pitches(graph: Graph, candidates: Sequence[Candidate]) -> dict[int, tuple[int, int]]:
+    """Return how many rows and columns of the image lie between positions of the map that each site subsamples.
+
+    Args:
+        graph: The dataflow.
+        candidates: What subsamples; those that are not followed to the image are left out.
+    """
+    strides = [candidate.stride for candidate in candidates]
+    return {number: _pitch(grid, strides) for number, grid in _follow(graph, candidates).before.items()}
 
 
 def plan_phases(
