@@ -28,6 +28,7 @@ from antialias.surgery import conversion_of
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks.evaluation import evaluate_data
 from antialias.tasks.instance._batches import ObjectBatches, WholeObjects
+from antialias.tasks.instance._instance import shared_objects
 
 CONFIG = TrainConfig(task="instance", size=48, window=40, batch_size=4, epochs=1, max_steps=3, learning_rate=0.02)
 
@@ -98,6 +99,70 @@ def test_a_detector_learns_with_or_without_objects(
     assert any(not torch.equal(before[name], p) for name, p in model.named_parameters() if "mask" in name)
     assert all(torch.isfinite(torch.tensor(train_(model, empty, CONFIG))))
     assert all(bool(p.isfinite().all()) for p in model.state_dict().values())
+
+
+@pytest.mark.parametrize("window", [40, 64])
+def test_views_of_a_picture_show_the_same_pixels_and_objects_where_they_overlap(
+    scenes: AnnotatedImages, window: int
+) -> None:
+    images, targets = ObjectBatches(scenes, replace(CONFIG, views=2, batch_size=8, window=window), 1)[0]
+    whole, moved = 0, set()
+    for first in range(0, 16, 2):
+        views, seen = images[first : first + 2], targets[first : first + 2]
+        corners = torch.stack([target["corner"] for target in seen])
+        (x, y), apart = corners.amax(0).tolist(), corners.diff(dim=0)[0].abs()
+        width, height = (torch.tensor(views[0].shape[:0:-1]) - apart).tolist()
+        shown = [one[:, y - top :, x - left :] for one, (left, top) in zip(views, corners.tolist(), strict=True)]
+        assert torch.equal(*(one[:, :height, :width] for one in shown))
+        pairs = list(zip(seen, shared_objects(seen), strict=True))
+        assert torch.equal(*(target["boxes"][index] + target["corner"].repeat(2) for target, index in pairs))
+        assert torch.equal(*(target["masks"][index].sum((1, 2)) for target, index in pairs))
+        whole += len(pairs[0][1])
+        moved.update(corners.diff(dim=0).flatten().tolist())
+    assert whole
+    assert len(moved) > 4
+
+
+def test_objects_that_a_view_cuts_or_lacks_are_not_shared() -> None:
+    def target(boxes: list[list[float]], labels: list[int], corner: tuple[int, int]) -> dict[str, torch.Tensor]:
+        where = {"boxes": torch.tensor(boxes).view(-1, 4), "corner": torch.tensor(corner)}
+        return {**where, "labels": torch.tensor(labels, dtype=torch.int64)}
+
+    first = target([[0, 2, 5, 6], [3, 3, 9, 9], [4, 4, 8, 8]], [1, 2, 3], (2, 0))
+    second = target([[5, 2, 9, 6], [5, 1, 11, 7], [4, 0, 7, 4]], [3, 2, 1], (0, 2))
+    assert [index.tolist() for index in shared_objects([first, second])] == [[1], [1]]
+    second["labels"][1] = 5
+    assert [index.tolist() for index in shared_objects([first, second])] == [[], []]
+    assert [index.tolist() for index in shared_objects([first, target([], [], (0, 0))])] == [[], []]
+    assert [index.tolist() for index in shared_objects([target([], [], (0, 0))] * 2)] == [[], []]
+
+
+def test_agreement_is_the_divergence_of_what_a_shared_object_is_called(scenes: AnnotatedImages) -> None:
+    task, config = task_named("instance"), replace(CONFIG, views=2, batch_size=2)
+    images, targets = task.training_batches(scenes, config, 0)[0]
+
+    def losses(weight: float, images: list, targets: list) -> tuple[torch.Tensor, nn.Module]:
+        model = network(config, task.outputs(scenes)).train()
+        torch.manual_seed(0)
+        return task.training_loss(model, images, targets, replace(config, agreement=weight)), model
+
+    (plain, model), (one, same), (two, _) = (losses(weight, images, targets) for weight in (0.0, 1.0, 2.0))
+    assert one > plain + 1e-4
+    torch.testing.assert_close(two - plain, 2 * (one - plain), rtol=1e-3, atol=1e-5)
+    assert all(map(torch.equal, model.buffers(), same.buffers()))
+    assert not model.roi_heads._forward_pre_hooks
+    assert not same.roi_heads._forward_pre_hooks
+    twice = [images[0]] * 2, [targets[0]] * 2
+    torch.testing.assert_close(losses(1.0, *twice)[0], losses(0.0, *twice)[0])
+    apart = [{**target, "corner": torch.tensor([9 * place, 0])} for place, target in enumerate(targets)]
+    assert losses(1.0, images, apart)[0] == plain
+
+
+def test_detectors_without_heads_cannot_agree(scenes: AnnotatedImages) -> None:
+    config = replace(CONFIG, views=2, agreement=5.0)
+    batch = ObjectBatches(scenes, config, 0)[0]
+    with pytest.raises(ValueError, match="roi_heads answer to a box, and Identity has none. Use agreement=0"):
+        task_named("instance").training_loss(nn.Identity(), *batch, config)
 
 
 class Oracle(nn.Module):

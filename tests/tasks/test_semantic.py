@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from antialias.data import Scenes, SegmentedImages, in_memory
 from antialias.data.scenes import SegmentedScenes
+from antialias.metrics import LabelMaps
 from antialias.nn import Adaptive, Filter, Fixed
 from antialias.results import filter_words
 from antialias.surgery import conversion_of
-from antialias.tasks import TrainConfig, network, task_named, train_
+from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks.evaluation import evaluate_data
 from antialias.tasks.semantic._batches import MaskBatches, WholeMasks
+from antialias.tasks.semantic._semantic import shared_pixels
 
 TASK = task_named("semantic")
 CONFIG = TrainConfig(
@@ -140,6 +142,53 @@ def test_a_batch_without_a_class_teaches_nothing() -> None:
     loss.backward()
     assert loss == 0
     assert not model.out.grad.any()
+
+
+def test_views_of_a_picture_show_the_same_pixels_where_they_overlap(sizes: SegmentedImages) -> None:
+    config = replace(CONFIG, views=3, batch_size=7)
+    images, targets = MaskBatches(sizes, config, 2)[0]
+    masks, corners = targets["masks"], targets["corners"]
+    assert (images.shape, masks.shape, corners.shape) == ((21, 3, 32, 32), (21, 32, 32), (21, 2))
+    assert sorted(set(corners.flatten().tolist())) == [0, 1, 2, 3, 4]
+    for shown in (images, masks[:, None].float()):
+        pixels = shared_pixels(shown, corners, 3)
+        assert torch.equal(pixels[:, 0], pixels[:, 1])
+        assert torch.equal(pixels[:, 0], pixels[:, 2])
+    assert len(pixels) >= 7 * 28 * 28
+    one, _ = MaskBatches(sizes, replace(config, views=1), 2)[0]
+    assert one.shape == (7, 3, 32, 32)
+
+
+def test_shared_pixels_are_those_of_one_place() -> None:
+    corners = torch.tensor([[0, 2], [1, 0], [4, 4], [4, 4]])
+    maps = torch.stack([10 * (y + torch.arange(5.0))[:, None] + x + torch.arange(6.0) for y, x in corners.tolist()])
+    pixels = shared_pixels(maps[:, None], corners, 2)[..., 0]
+    places = [10.0 * y + x for y in range(1, 5) for x in range(2, 6)]
+    places += [10.0 * y + x for y in range(4, 9) for x in range(4, 10)]
+    assert pixels.tolist() == [[place, place] for place in places]
+
+
+def test_agreement_is_the_divergence_of_what_a_pixel_is_called_in_each_view(scenes: SegmentedImages) -> None:
+    images, targets = MaskBatches(scenes, replace(CONFIG, views=2), 0)[0]
+    steady, unsteady = nn.Conv2d(3, 21, 1), nn.Conv2d(3, 21, 3, padding=1)
+    with torch.no_grad():
+        unsteady.weight.mul_(20)
+    for model in (steady, unsteady):
+        plain, weighted = (TASK.loss(model, images, targets, views=2, agreement=weight) for weight in (0.0, 5.0))
+        pixels = shared_pixels(LabelMaps(model).logits(images), targets["corners"], 2).softmax(-1)
+        entropy = torch.special.entr(pixels).sum(-1).mean(1)
+        divergence = (torch.special.entr(pixels.mean(1)).sum(-1) - entropy).mean()
+        torch.testing.assert_close(weighted - plain, 5 * divergence, rtol=1e-3, atol=1e-6)
+        assert (divergence < 1e-6) == (model is steady)
+
+
+def test_views_are_learnt_alike_with_and_without_lightning(tmp_path: Path) -> None:
+    config = replace(CONFIG, views=2, agreement=5.0, max_steps=2, accelerator="cpu", devices=1, out=str(tmp_path))
+    data = TASK.open(config, "train")
+    model = network(config, TASK.outputs(data))
+    train_(model, data, config)
+    run = fit(config)
+    assert all(map(torch.equal, run.model.state_dict().values(), model.state_dict().values()))
 
 
 def _by_hand(model: nn.Module, data: SegmentedImages) -> list[tuple[int, int]]:

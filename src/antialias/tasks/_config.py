@@ -135,8 +135,6 @@ class TrainConfig(EvaluationConfig):
             raise ValueError(
                 f"weights={self.weights!r} and backbone={self.backbone!r} both say where to start. Use one of them."
             )
-        if self.views > 1 and self.task in ("semantic", "instance"):
-            raise ValueError(f"views={self.views}, but task={self.task!r} shows each image once. Use views=1.")
         if self.agreement and self.views < 2:
             raise ValueError(
                 f"agreement={self.agreement} compares views of an image, of which views={self.views} gives too few. "

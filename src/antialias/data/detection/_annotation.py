@@ -44,17 +44,20 @@ class Annotation(NamedTuple):
         stretch = torch.tensor([image.shape[-1] / width, image.shape[-2] / height]).repeat(2)
         return self._replace(image=image, masks=masks, boxes=self.boxes * stretch)
 
-    def crop(self, corner: Sequence[float], window: int, min_visibility: float = 0.0) -> Annotation:
-        """Crop a square window, with what it shows of the objects; boxes are drawn anew around that.
+    def crop(self, corner: Sequence[float], window: int | Sequence[int], min_visibility: float = 0.0) -> Annotation:
+        """Crop a window, with what it shows of the objects; boxes are drawn anew around that.
 
         Args:
             corner: How far down and right the window begins, in shares of the room there is, below 1.
-            window: Side in pixels; a shorter side of the image stays whole.
+            window: Side in pixels, or height and width; a shorter side of the image stays whole.
             min_visibility: An object of which the window shows a smaller share of the pixels is left out.
         """
-        sides = self.image.shape[-2:]
-        top, left = (int(share * (max(0, side - window) + 1)) for share, side in zip(corner, sides, strict=True))
-        image, masks = (part[..., top : top + window, left : left + window] for part in (self.image, self.masks))
+        sides, (height, width) = self.image.shape[-2:], (window, window) if isinstance(window, int) else window
+        top, left = (
+            int(share * (max(0, side - within) + 1))
+            for share, side, within in zip(corner, sides, (height, width), strict=True)
+        )
+        image, masks = (part[..., top : top + height, left : left + width] for part in (self.image, self.masks))
         visible = masks.sum((1, 2))
         keep = (visible > 0) & (visible >= min_visibility * self.masks.sum((1, 2)))
         boxes, labels, crowd = masks_to_boxes(masks[keep]), self.labels[keep], self.crowd[keep]

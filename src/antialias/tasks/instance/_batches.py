@@ -25,6 +25,10 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
     `(seed, epoch)`, so a batch is the same in any worker. Crowds are not shown. An incomplete last batch is left out.
     Where only some classes' masks are learnt, a target says which: `has_mask`.
 
+    Several views of an image are windows of one size that lie within an eighth of it of one another, flipped all or
+    none; where the image is not larger than `window` they are eight ninths of it, so that they can move. They stand
+    together in the batch, and a target's `corner` `(2,)`, `x, y`, says where its view begins.
+
     Args:
         data: Images with objects.
         config: Says the seed, the window and the scales.
@@ -34,19 +38,35 @@ class ObjectBatches(ShuffledBatches[tuple[list[Tensor], list[Target]]]):
     def __init__(self, data: DetectionDataset, config: TrainConfig, epoch: int) -> None:
         generator = epoch_generator(config, epoch)
         super().__init__(len(data), config, generator)
-        self.data, self.window = data, config.window
+        self.data, self.window, self.views = data, config.window, config.views
         draws = torch.rand(4, len(data), generator=generator)
         self.hflip, self.corners = draws[0] < 0.5, draws[1:3]
         self.scales = log_uniform_scales(config, _SCALES, draws[3])
+        self.moves = torch.rand(len(data), self.views, 2, generator=generator)
 
     def __getitem__(self, index: int) -> tuple[list[Tensor], list[Target]]:
-        samples = [self._augment(image) for image in self.indices(index).tolist()]
+        samples = [view for image in self.indices(index).tolist() for view in self._augment(image)]
         return [image for image, _ in samples], [target for _, target in samples]
 
-    def _augment(self, index: int) -> tuple[Tensor, Target]:
+    def _augment(self, index: int) -> list[tuple[Tensor, Target]]:
+        """Return the views of an image."""
         item = self.data.annotated(index).resize(float(self.scales[index]))
-        item = item.crop(self.corners[:, index].tolist(), self.window, _VISIBLE)
-        image, target = detection_sample(item.hflip() if self.hflip[index] else item, training=True)
+        outer = self.window + (self.window // 8 if self.views > 1 else 0)
+        item = item.crop(self.corners[:, index].tolist(), outer, _VISIBLE)
+        item = item.hflip() if self.hflip[index] else item
+        if self.views == 1:
+            return [self._sample(item)]
+        sides = item.image.shape[-2:]
+        window = [min(self.window, 8 * side // 9) for side in sides]
+        views = []
+        for move in self.moves[index].tolist():
+            image, target = self._sample(item.crop(move, window, _VISIBLE))
+            y, x = (int(share * (side - inner + 1)) for share, side, inner in zip(move, sides, window, strict=True))
+            views.append((image, {**target, "corner": torch.tensor([x, y])}))
+        return views
+
+    def _sample(self, item: Annotation) -> tuple[Tensor, Target]:
+        image, target = detection_sample(item, training=True)
         if isinstance(self.data, PartiallySupervised):
             target["has_mask"] = self.data.has_mask(target["labels"] - 1)
         return image, target
