@@ -79,6 +79,7 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
             Fixed(phase="norm"),
             Adaptive(phase="learned"),
             Adaptive(phase="norm", predictor="separable"),
+            Adaptive(phase="input_norm", predictor="bottleneck"),
             Polyphase(phase="learned"),
             Attention(phase="norm"),
             Average(phase="learned"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -13,7 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from antialias.nn import Adaptive, Filter, Fixed, PhaseReturn2d, Polyphase, PolyphasePool2d, filter_from_dict
+from antialias.nn import (
+    Adaptive,
+    BlurPool2d,
+    Filter,
+    Fixed,
+    PhaseReturn2d,
+    Polyphase,
+    PolyphasePool2d,
+    filter_from_dict,
+)
+from antialias.ops import pad
 
 
 def maps(height: int, width: int, pictures: int = 3, channels: int = 4, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -69,6 +80,8 @@ def configs() -> list[Filter]:
         Fixed(kernel_size=4, phase="learned", padding_mode="circular"),
         Adaptive(groups=2, phase="norm", padding_mode="circular"),
         Adaptive(groups=2, phase="learned", padding_mode="circular", init="paper"),
+        Fixed(kernel_size=4, phase="input_norm", padding_mode="circular"),
+        Adaptive(groups=2, phase="input_norm", padding_mode="circular", init="paper"),
     ]
 
 
@@ -103,6 +116,45 @@ def test_the_learned_phase_of_a_constant_map_has_gradients() -> None:
     PolyphasePool2d(4, phase="learned")(x).sum().backward()
     assert x.grad is not None
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("stride", [(2, 2), (3, 3), (1, 2), (4, 2)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_phase_chosen_before_the_filter_is_that_phase_of_the_filtered_map(
+    stride: tuple[int, int], layout: torch.memory_format
+) -> None:
+    x = maps(12, 24).contiguous(memory_format=layout)
+    config = Adaptive(groups=2, phase="input_norm", padding_mode="circular", init="paper")
+    layer: Any = config.build(4, stride, dtype=torch.float64).eval()
+    full: Any = replace(config, phase=None).build(4, (1, 1), dtype=torch.float64).eval()
+    full.load_state_dict(layer.filter.state_dict())
+    y, filtered, (rows, columns) = layer(x), full(x), stride
+    for picture, all_of_it, kept in zip(x, filtered, y, strict=True):
+        starts = product(range(rows), range(columns))
+        i, j = max(starts, key=lambda start: float(picture[:, start[0] :: rows, start[1] :: columns].norm()))
+        torch.testing.assert_close(kept, all_of_it[:, i::rows, j::columns])
+    assert y.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (6, 9), (2, 3)])
+@pytest.mark.parametrize("mode", ["circular", "reflect", "replicate", "zeros"])
+def test_a_phase_chosen_first_runs_on_any_size_and_continues_the_end(size: tuple[int, int], mode: Any) -> None:
+    x = maps(*size)
+    pool = PolyphasePool2d(4, (2, 3), "input_norm", mode, filter=BlurPool2d(4, 1, (2, 3), mode))
+    y = pool(x)
+    assert y.shape == (3, 4, -(-size[0] // 2), -(-size[1] // 3))
+    if min(size) > 3:
+        even = pad(x, [(0, -size[0] % 2), (0, -size[1] % 3)], mode)
+        longer = pad(even, [(0, 1), (0, 2)], mode)
+        assert pool.selection.phases is not None
+        for kept, picture, phase in zip(y, longer, pool.selection.phases.tolist(), strict=True):
+            i, j = divmod(phase, 3)
+            assert torch.equal(kept, picture[:, i : i + even.shape[2] : 2, j : j + even.shape[3] : 3])
+
+
+def test_gradients_pass_a_phase_chosen_first() -> None:
+    layer = Adaptive(groups=2, phase="input_norm", padding_mode="circular", init="paper").build(4, (2, 2)).double()
+    assert torch.autograd.gradcheck(layer.eval(), maps(4, 6).requires_grad_())
 
 
 def test_a_strided_slice_does_not_do_that() -> None:
@@ -194,6 +246,11 @@ def test_it_compiles_in_one_graph() -> None:
         (lambda: PolyphasePool2d(4, phase="max"), "phase='max' is unknown. Use one of 'norm', 'learned'."),  # type: ignore[arg-type]
         (lambda: Fixed(phase="max"), "phase='max' is unknown. Use one of 'norm', 'learned'."),  # type: ignore[arg-type]
         (lambda: Polyphase(phase=None), "phase=None is unknown. Use one of 'norm', 'learned'."),
+        (lambda: Polyphase(phase="input_norm"), "chooses before a filter, and Polyphase has none. Use phase='norm'."),
+        (
+            lambda: PolyphasePool2d(4, phase="input_norm", filter=BlurPool2d(4, stride=1)),
+            r"phase='input_norm' needs a filter that subsamples. Pass a layer of stride=\(2, 2\).",
+        ),
         (lambda: PolyphasePool2d(0), "channels=0 is no number of channels. Use 1 or more."),
         (lambda: PolyphasePool2d(4, padding_mode="edge"), "padding_mode='edge' is unknown. Use one of 'reflect'"),  # type: ignore[arg-type]
         (lambda: PolyphasePool2d(4, (2, 2, 2)), r"stride=\(2, 2, 2\) does not fit 2 dimension\(s\)."),

@@ -32,3 +32,16 @@ def test_a_converted_network_becomes_onnx(filter, tmp_path):
     for pictures in (x, torch.randn(3, 3, 32, 32)):
         (answers,) = session.run(None, {name: pictures.numpy()})
         torch.testing.assert_close(torch.from_numpy(answers), model(pictures).detach(), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter, about itself
+def test_a_layer_that_chooses_its_phase_before_the_filter_becomes_onnx(tmp_path):
+    torch.manual_seed(0)
+    config = aa.Adaptive(groups=2, phase="input_norm", padding_mode="circular", init="paper")
+    layer, x = config.build(4, (2, 2)).eval(), torch.randn(3, 4, 8, 6)
+    torch.onnx.export(layer, (x,), dynamo=True, verbose=False).save(tmp_path / "layer.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "layer.onnx", providers=["CPUExecutionProvider"])
+    (name,) = (each.name for each in session.get_inputs())
+    for maps in (x, x.roll((1, 1), (2, 3))):
+        (answers,) = session.run(None, {name: maps.numpy()})
+        torch.testing.assert_close(torch.from_numpy(answers), layer(maps).detach(), atol=1e-5, rtol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Callable
 from itertools import product
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from antialias.models import build, load, save
 from antialias.nn import Adaptive, Filter, Fixed, Polyphase, PolyphasePool2d
@@ -96,6 +98,8 @@ CONFIGS: list[Filter] = [
     Adaptive(phase="norm", padding_mode="circular"),
     Adaptive(phase="learned", padding_mode="circular", init="paper"),
     Polyphase(phase="learned"),
+    Fixed(phase="input_norm", padding_mode="circular"),
+    Adaptive(phase="input_norm", padding_mode="circular", predictor="bottleneck"),
 ]
 
 
@@ -109,6 +113,26 @@ def test_every_filter_can_stand_before_the_selection(config: Filter, placement: 
     assert error(model, picture()) < 1e-12
     added = sum(p.numel() for layer in done.filters().values() for p in layer.parameters())
     assert sum(site.parameters for site in plan.sites) == added
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_are_exact_with_a_phase_chosen_before_the_filter(name: str) -> None:
+    model, x = NETWORKS[name](), picture()
+    config = Adaptive(phase="input_norm", padding_mode="circular", init="paper", predictor="separable")
+    done = convert_(model, config, example=x)
+    assert "A circular shift of the picture only shifts what the network computes, exactly." in str(done)
+    assert error(model, x) < 1e-12
+
+
+def test_a_phase_chosen_first_costs_the_filters_at_kept_positions_only() -> None:
+    model, x = network("antialias:TinyResNet").float(), picture().float()
+    config = Adaptive(phase="input_norm", padding_mode="circular")
+    plan = inspect(model, x, config)
+    applied = sum(site.channels * 9 * math.prod(site.output_size) for site in plan.changed)
+    convert_(model, config, example=x)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(x)
+    assert plan.macs + sum(site.macs for site in plan.sites) == counter.get_total_flops() // 2 + applied
 
 
 def test_all_shifts_of_a_picture_get_one_answer() -> None:
@@ -142,7 +166,7 @@ def test_batches_choose_for_each_picture() -> None:
     torch.testing.assert_close(model(x), torch.cat([model(one[None]) for one in x]))
 
 
-@pytest.mark.parametrize("phase", ["norm", "learned"])
+@pytest.mark.parametrize("phase", ["norm", "learned", "input_norm"])
 def test_files_and_copies_keep_the_function(phase: Any, tmp_path: Path) -> None:
     model = build("antialias:TinyResNet", 10).eval()
     convert_(model, Adaptive(phase=phase, padding_mode="circular", init="paper"), example=picture().float())
@@ -321,7 +345,15 @@ def test_filters_without_a_phase_change_nothing_else() -> None:
     assert "circular" not in str(plan).partition("\n\n")[2]
 
 
-@pytest.mark.parametrize("filter", [Fixed(phase="norm", padding_mode="circular"), Polyphase(phase="learned")], ids=repr)
+@pytest.mark.parametrize(
+    "filter",
+    [
+        Fixed(phase="norm", padding_mode="circular"),
+        Polyphase(phase="learned"),
+        Fixed(phase="input_norm", padding_mode="circular"),
+    ],
+    ids=repr,
+)
 def test_shared_phases_and_returns_compile_in_one_graph_and_export(filter: Filter) -> None:
     torch.manual_seed(0)
     model, x = UNet().eval(), picture(32).float()

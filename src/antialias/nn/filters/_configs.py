@@ -108,7 +108,7 @@ class Polyphase(Filter):
         phase: `"norm"` or `"learned"`, see `PolyphasePool2d`.
 
     Raises:
-        ValueError: `phase` is `None`, which leaves nothing to do, or unknown.
+        ValueError: `phase` is `None`, which leaves nothing to do, `"input_norm"`, which needs a filter, or unknown.
 
     Example:
         >>> Polyphase().build(8, (2, 2))
@@ -121,6 +121,8 @@ class Polyphase(Filter):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_one_of("phase", self.phase, PHASES)
+        if self.phase == "input_norm":
+            raise ValueError("phase='input_norm' chooses before a filter, and Polyphase has none. Use phase='norm'.")
 
     def _low_pass(self, place: Place, stride: tuple[int, int]) -> None:
         return None

@@ -44,8 +44,8 @@ class Filter(ABC):
 
     Attributes:
         padding_mode: How borders are continued.
-        phase: Which of every `stride` samples is kept after filtering: `None` the first one, `"norm"` and `"learned"`
-            as in `PolyphasePool2d`.
+        phase: Which of every `stride` samples is kept: `None` the first one, `"norm"` and `"learned"` as the filtered
+            map says, `"input_norm"` as the map before the filter says, which is quicker; see `PolyphasePool2d`.
     """
 
     padding_mode: PaddingMode = "reflect"
@@ -79,7 +79,7 @@ class Filter(ABC):
         place = Place(channels, stride, init, frozen_norm, device, dtype)
         if self.phase is None or max(stride) == 1:
             return self._low_pass(place, stride) or nn.Identity()
-        filter = self._low_pass(place, (1, 1))
+        filter = self._low_pass(place, stride if self.phase == "input_norm" else (1, 1))
         return PolyphasePool2d(
             channels, stride, self.phase, self.padding_mode, filter=filter, device=device, dtype=dtype
         )

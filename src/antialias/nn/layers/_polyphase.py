@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from antialias.nn._checks import check_channels, check_maps, check_one_of, per_dimension
 from antialias.ops import PaddingMode, check_padding_mode, in_layout_of, pad
 
-Phase = Literal["norm", "learned"]
+Phase = Literal["norm", "learned", "input_norm"]
 PHASES: tuple[str, ...] = get_args(Phase)
 
 _SCORER_CHANNELS = 32
@@ -65,10 +65,13 @@ class PolyphasePool2d(nn.Module):
     Args:
         channels: Number of channels `C`.
         stride: Samples per kept sample, one number or `(s_h, s_w)`.
-        phase: `"norm"` (largest Euclidean norm) or `"learned"` (a network of two convolutions gives each phase a score;
-            in training one is drawn by straight-through Gumbel-softmax, so that it learns with the rest).
+        phase: `"norm"` (largest Euclidean norm), `"learned"` (a network of two convolutions gives each phase a score;
+            in training one is drawn by straight-through Gumbel-softmax, so that it learns with the rest), or
+            `"input_norm"` (largest norm before the filter, which then runs at the kept positions only: another choice,
+            for a fraction of the time. The map is moved so that the chosen phase is its first; where it is not
+            circular, the filter does not see the rows and columns before that).
         padding_mode: How a map that is not divisible is continued, and how the learned network continues its borders.
-        filter: Low-pass filter that runs first, at stride 1.
+        filter: Low-pass filter that runs first, at stride 1; with `"input_norm"`, what subsamples after the choice.
         device: Device of the learned network's parameters.
         dtype: Type of the learned network's parameters.
 
@@ -114,6 +117,10 @@ class PolyphasePool2d(nn.Module):
         self.channels, self.phase = channels, phase
         rows, columns = per_dimension(stride, 2, "stride")
         self.stride = (rows, columns)
+        if phase == "input_norm" and getattr(filter, "stride", None) != self.stride:
+            raise ValueError(
+                f"phase='input_norm' needs a filter that subsamples. Pass a layer of stride={self.stride}."
+            )
         self.padding_mode: PaddingMode = padding_mode
         self.filter = filter
         self.judge = PhaseScorer(channels, padding_mode, device=device, dtype=dtype) if phase == "learned" else None
@@ -135,10 +142,14 @@ class PolyphasePool2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Subsample maps `(N, C, H, W)`."""
         check_maps(x, self.channels, verb="subsamples")
-        x = self._continued(x if self.filter is None else self.filter(x))
+        first = self.phase == "input_norm"
+        x = self._continued(x if first or self.filter is None else self.filter(x))
         if not self.follows:
             self._select(x)
         rows, columns = self.selection.starts(x.shape[0], self.stride[1])
+        if first:
+            assert self.filter is not None
+            return self.filter(_moved(x, (rows, columns), self.stride, self.padding_mode))
         phases = self._split(x)
         if (weights := self.selection.weights) is not None:
             kept = (phases.flatten(1, 2) * weights.to(phases.dtype)[..., None, None, None]).sum(1)
@@ -257,6 +268,20 @@ class PhaseScorer(nn.Module):
         x = F.relu(self.conv1(pad(x, border, self.padding_mode)))
         scores: Tensor = self.conv2(pad(x, border, self.padding_mode)).mean((1, 2, 3))
         return scores.view(phases.shape[0], -1)
+
+
+def _moved(x: Tensor, starts: tuple[Tensor, Tensor], stride: tuple[int, int], mode: PaddingMode) -> Tensor:
+    """Move each of the maps `(N, C, H, W)` so that row and column `starts` of it, below `stride`, come first."""
+    size, longer = x.shape[2:], x
+    if mode != "circular":
+        longer = pad(x, [(0, step - 1) for step in stride], mode)
+    rows, columns = (
+        (start[:, None] + torch.arange(kept, device=x.device)) % there
+        for start, kept, there in zip(starts, size, longer.shape[2:], strict=True)
+    )
+    index = (rows[:, :, None] * longer.shape[3] + columns[:, None, :]).flatten(1)
+    moved = longer.flatten(2).gather(2, index[:, None, :].expand(-1, x.shape[1], -1))
+    return in_layout_of(x, moved.unflatten(2, size))
 
 
 def _energy(x: Tensor) -> Tensor:

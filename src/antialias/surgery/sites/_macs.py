@@ -47,7 +47,7 @@ def _macs_per_kept(layer: Any) -> int:
     if isinstance(layer, PolyphasePool2d):
         filter = _macs_per_kept(layer.filter) if layer.filter else 0
         judge = _kernels(layer.judge) if layer.judge else 0
-        return math.prod(layer.stride) * (filter + judge)
+        return filter if layer.phase == "input_norm" else math.prod(layer.stride) * (filter + judge)
     return _kernels(layer) + layer.channels * math.prod(pair(layer.kernel_size))
 
 
