@@ -27,6 +27,7 @@ def report(
     limit: int = 500,
     pictures: int = 4,
     seed: int = 0,
+    figures: Path | None = None,
 ) -> None:
     """Measure classifiers on pictures and write one page that compares them; the first is the baseline.
 
@@ -40,6 +41,7 @@ def report(
         limit: How many pictures to measure, evenly taken from the data.
         pictures: How many of them the page shows.
         seed: Chooses the windows.
+        figures: Folder for every figure as SVG and PNG, with its numbers as CSV.
     """
     networks = {name: build(name, weights=weights) for name in models}
     opened = open_data(data, split, size=size, seed=seed)
@@ -56,4 +58,4 @@ def report(
             progress=progress,
         )
     print(page.verdict.headline if page.verdict else page.title)
-    print(f"Wrote {write(page, out)}")
+    print(f"Wrote {write(page, out, figures=figures)}")

@@ -2,7 +2,8 @@
 
 Everything here is plain data: tables, curves and the verdict of `antialias.results`, predictions along a `ShiftViewer`,
 filters in `FilterMaps`, together a `Report`. `measure` fills one for any classifiers, `comparison_report` for what was
-compared, `write` draws it. Read `_report` first; `images` holds what is shown of single pictures, `page` the drawing.
+compared, `write` draws it as a page, `write_figures` as single figures for papers. Read `_report` first; `images` holds
+what is shown of single pictures, `page` the drawing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from ._classifiers import compare_classifiers as compare_classifiers
 from ._classifiers import measure as measure
 from ._comparison import comparison_report as comparison_report
 from ._comparison import write_comparison as write_comparison
+from ._figures import write_figures as write_figures
 from ._report import Mended as Mended
 from ._report import Report as Report
 from ._report import Reproduction as Reproduction
@@ -47,4 +49,5 @@ __all__ = [
     "versions",
     "write",
     "write_comparison",
+    "write_figures",
 ]

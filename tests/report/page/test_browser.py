@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ setTimeout(() => {
   setTimeout(() => done([paused, Number(input.value)]), 500);
 }, 900);
 """
-SHARED_SCALE = "document.querySelector('[name=scale][value=shared]').click()"
+SITE_SCALE = "document.querySelector('[name=scale][value=site]').click()"
 REDS = """
 const canvas = document.querySelector('.tiles canvas');
 const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -212,8 +213,10 @@ def test_pointing_at_a_curve_reads_its_numbers(page: webdriver.Chrome, sample: R
 
 def test_maps_have_the_colours_of_their_values(page: webdriver.Chrome, sample: Report) -> None:
     picture = "return document.querySelector('.tiles canvas').toDataURL()"
-    own = page.execute_script(picture)
-    assert page.find_element(By.CSS_SELECTOR, ".scale .low").text == "lowest"
+    shared = page.execute_script(picture)
+    everything = [value for maps in sample.filters for site in maps.sites for value in site.values]
+    low, high = (float(page.find_element(By.CSS_SELECTOR, f".scale .{end}").text) for end in ("low", "high"))
+    assert (low, high) == (pytest.approx(min(everything), rel=0.05), pytest.approx(max(everything), rel=0.05))
     reds = page.execute_script(REDS)
     values = sample.filters[0].sites[0].values
     assert len(reds) == len(values)
@@ -221,9 +224,22 @@ def test_maps_have_the_colours_of_their_values(page: webdriver.Chrome, sample: R
     # Cividis' red channel rises with the value, but for its darkest end.
     assert ordered[-1] > 200
     assert all(later >= earlier - 1 for earlier, later in itertools.pairwise(ordered[50:]))
-    page.execute_script(SHARED_SCALE)
-    assert page.execute_script(picture) != own
-    assert float(page.find_element(By.CSS_SELECTOR, ".scale .low").text) < min(values) * 1.05
+    page.execute_script(SITE_SCALE)
+    assert page.execute_script(picture) != shared
+    assert page.find_element(By.CSS_SELECTOR, ".scale .low").text == "lowest"
+
+
+@pytest.mark.parametrize("scale", ["shared", "site"])
+def test_a_flat_map_looks_flat_beside_one_that_is_not(
+    browser: webdriver.Chrome, sample: Report, tmp_path: Path, scale: str
+) -> None:
+    flat = SiteMap.of("layer1", torch.linspace(0.0500, 0.0501, 16).view(4, 4), taps=9)
+    steep = SiteMap.of("layer1", torch.linspace(0.01, 0.09, 16).view(4, 4), taps=9)
+    maps = tuple(replace(sample.filters[0], sites=(site,)) for site in (flat, steep))
+    browser.get(write(replace(sample, filters=maps), tmp_path).as_uri())
+    browser.execute_script(f"document.querySelector('[name=scale][value={scale}]').click()")
+    reds = browser.execute_script(REDS)
+    assert max(reds) - min(reds) <= 2
 
 
 def test_filters_that_are_all_alike_are_not_stretched_to_noise(
@@ -232,8 +248,57 @@ def test_filters_that_are_all_alike_are_not_stretched_to_noise(
     identity = SiteMap.of("layer1", torch.linspace(0.0985, 0.0986, 16).view(4, 4), taps=9)
     browser.get(write(replace(sample, filters=(replace(sample.filters[0], sites=(identity,)),)), tmp_path).as_uri())
     assert min(browser.execute_script(REDS)) > 240
-    browser.execute_script(SHARED_SCALE)
     assert [browser.find_element(By.CSS_SELECTOR, f".scale .{end}").text for end in ("low", "high")] == ["0.0", "0.099"]
+
+
+def test_the_verdict_is_one_sentence_and_intervals_unfold(page: webdriver.Chrome, sample: Report) -> None:
+    assert sample.verdict is not None
+    assert page.find_element(By.TAG_NAME, "h1").text == sample.verdict.headline
+    points = page.find_elements(By.CSS_SELECTOR, ".points li")
+    assert not any(point.is_displayed() for point in points)
+    page.find_element(By.CSS_SELECTOR, ".points summary").send_keys(Keys.ENTER)
+    assert [point.text for point in points] == list(sample.verdict.points)
+
+
+def test_the_theme_changes_by_a_button_and_follows_the_system_before(page: webdriver.Chrome) -> None:
+    background = "return getComputedStyle(document.body).backgroundColor"
+    button = page.find_element(By.CSS_SELECTOR, ".theme")
+    assert (button.text, page.execute_script(background)) == ("Dark", "rgb(252, 252, 250)")
+    button.send_keys(Keys.ENTER)
+    assert (button.text, page.execute_script(background)) == ("Light", "rgb(18, 20, 23)")
+    button.click()
+    assert page.execute_script(background) == "rgb(252, 252, 250)"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 400])
+def test_axe_finds_nothing(page: webdriver.Chrome, theme: str, width: int) -> None:
+    """WCAG 2.2 A and AA and axe's best practices, with everything unfolded."""
+    if (package := find_spec("axe_playwright_python")) is None or not package.submodule_search_locations:
+        pytest.skip("axe-core is not installed. Run: pip install --no-deps -r files.txt")
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    if theme == "dark":
+        page.find_element(By.CSS_SELECTOR, ".theme").click()
+    page.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    page.execute_script((Path(package.submodule_search_locations[0]) / "axe.min.js").read_text())
+    found = page.execute_async_script("axe.run().then(arguments[0])")
+    assert len(found["passes"]) > 20
+    assert {rule["id"]: [node["html"] for node in rule["nodes"]][:3] for rule in found["violations"]} == {}
+
+
+def test_touch_drags_the_frame(page: webdriver.Chrome, sample: Report) -> None:
+    as_phone(page)
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    frame = page.find_element(By.CSS_SELECTOR, ".frame")
+    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", frame)
+    box = page.execute_script("return arguments[0].getBoundingClientRect().toJSON()", frame)
+    middle = box["y"] + box["height"] / 2
+    for kind, fraction in (("touchStart", 0.1), ("touchMove", 0.3), ("touchMove", 0.6), ("touchEnd", None)):
+        points = [] if fraction is None else [{"x": box["x"] + fraction * box["width"], "y": middle}]
+        page.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    assert_shows(page, sample.viewers[0], int(0.6 * len(sample.viewers[0].path)))
 
 
 def test_nothing_is_fetched(browser: webdriver.Chrome, address: str) -> None:

@@ -122,7 +122,11 @@ def test_write_puts_the_data_beside_the_page(sample: Report, tmp_path: Path) -> 
     assert page == tmp_path / "new" / "folder" / "report.html"
     assert sorted(file.name for file in page.parent.iterdir()) == [
         "report-curves.csv",
+        "report-filters-1.csv",
+        "report-filters-2.csv",
         "report-mended-1.csv",
+        "report-move-1.csv",
+        "report-move-2.csv",
         "report-table.csv",
         "report-training.csv",
         "report.html",

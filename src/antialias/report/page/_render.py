@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from antialias._extras import require
+from antialias.report._figures import data_of, write_figures
 from antialias.report._report import Report, Reproduction
-from antialias.results import Column, KeyFigure, lines_csv, number, table_csv
+from antialias.results import Column, KeyFigure, number
 
 from . import _layout
 
@@ -43,7 +44,7 @@ def render(report: Report) -> str:
         curve_cells=[cell for line in report.curves for cell in line.cells],
         panel_networks=list(dict.fromkeys(line.network for line in report.curves)),
         colours=colours(report),
-        csv=tables_of(report),
+        csv={name: text for name, text in data_of(report).items() if not name.startswith("filters-")},
         protocols=protocols(report),
         reproducible=report.reproduction != Reproduction() or next(report.cells(), None) is not None,
         page_json=page_json(report),
@@ -52,23 +53,29 @@ def render(report: Report) -> str:
     )
 
 
-def write(report: Report, path: str | Path) -> Path:
+def write(report: Report, path: str | Path, *, figures: str | Path | None = None) -> Path:
     """Write a report's page and, beside it, its data; return the page's path.
 
-    `report.html` gets `report.json` (everything; `Report.from_json` reads it) and one CSV file for each table and for
-    the curves. A path that does not end in `.html` is a folder, made if missing.
+    `report.html` gets `report.json` (everything; `Report.from_json` reads it) and one CSV file for each table and
+    figure. A path that does not end in `.html` is a folder, made if missing.
 
     Args:
         report: The report.
         path: The page, or a folder for it.
+        figures: Folder for every figure as SVG and PNG; none are drawn if not given.
+
+    Raises:
+        ImportError: Figures are asked for and matplotlib is missing; the message names the extra.
     """
     path = Path(path)
     page = path if path.suffix in (".html", ".htm") else path / "report.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render(report), encoding="utf-8")
     page.with_suffix(".json").write_text(report.to_json(), encoding="utf-8")
-    for name, text in tables_of(report).items():
+    for name, text in data_of(report).items():
         page.with_name(f"{page.stem}-{name}.csv").write_text(text, encoding="utf-8")
+    if figures is not None:
+        write_figures(report, figures)
     return page
 
 
@@ -80,14 +87,6 @@ def shown(value: float | None, column: Column | KeyFigure) -> str:
         '84.8'
     """
     return "–" if value is None else number(value, column.unit, column.digits)
-
-
-def tables_of(report: Report) -> dict[str, str]:
-    """Return each table, and the curves, as CSV text by what its file is called."""
-    tables = {"table": report.table, "training": report.training}
-    tables |= {f"mended-{number}": mended.table for number, mended in enumerate(report.mended, 1)}
-    texts = {name: table_csv(table) for name, table in tables.items() if table}
-    return texts | ({"curves": lines_csv(report.curves)} if report.curves else {})
 
 
 def colours(report: Report) -> dict[str, int]:

@@ -284,11 +284,14 @@ class Maps {
     this.draw(root.querySelector("[name=scale]:checked").value);
   }
 
+  /** Paint all maps; a scale belongs to all of them or to one site, never to one picture, so that flat maps look flat. */
   draw(scale) {
-    this.canvases.forEach((canvas, i) => {
-      paint(canvas, this.sites[i].values, scale === "own" ? scaleOf([this.sites[i]]) : this.shared);
-    });
-    const [low, high] = scale === "own" ? ["lowest", "highest"] : this.shared.map((value) => value.toPrecision(2));
+    const scales = new Map();
+    for (const name of new Set(this.sites.map(({ site }) => site))) {
+      scales.set(name, scale === "site" ? scaleOf(this.sites.filter(({ site }) => site === name)) : this.shared);
+    }
+    this.canvases.forEach((canvas, i) => paint(canvas, this.sites[i].values, scales.get(this.sites[i].site)));
+    const [low, high] = scale === "site" ? ["lowest", "highest"] : this.shared.map((value) => value.toPrecision(2));
     this.root.querySelector(".low").textContent = low;
     this.root.querySelector(".high").textContent = high;
   }
@@ -336,6 +339,28 @@ class Curves {
     this.readout.textContent = this.resting;
   }
 }
+
+// ---- light and dark ---------------------------------------------------------------------------------------------------
+
+const themeButton = document.querySelector(".theme");
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+function themeNow() {
+  return document.documentElement.dataset.theme ?? (prefersDark.matches ? "dark" : "light");
+}
+
+function nameTheme() {
+  themeButton.textContent = themeNow() === "dark" ? "Light" : "Dark";
+  themeButton.setAttribute("aria-label", `Show the page ${themeNow() === "dark" ? "light" : "dark"}`);
+}
+
+themeButton.hidden = false;
+themeButton.addEventListener("click", () => {
+  document.documentElement.dataset.theme = themeNow() === "dark" ? "light" : "dark";
+  nameTheme();
+});
+prefersDark.addEventListener("change", nameTheme);
+nameTheme();
 
 const playerRoot = document.querySelector("[data-player]");
 if (playerRoot) new Player(playerRoot, DATA.viewers);
