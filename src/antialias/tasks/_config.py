@@ -39,7 +39,7 @@ class TrainConfig(EvaluationConfig):
         epochs: Passes over the training images.
         max_steps: Length of the run in optimiser steps, in place of `epochs`.
         accumulate: Batches whose gradients make one optimiser step.
-        views: Windows of each image in a batch, so that a step sees `batch_size` times as many.
+        views: Windows of each image in a batch, which then holds as many times `batch_size`.
         agreement: Weight of the Jensen-Shannon divergence between the network's answers to the views of an image,
             which the loss then has; see docs/training.md for what answers are in each task.
         learning_rate: Highest rate of the schedule.
