@@ -120,8 +120,9 @@ def test_nothing_helps_and_the_network_stays_bit_for_bit() -> None:
 def test_a_remedy_that_loses_agreement_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same filters that are chosen above, judged by a judge whom they contradict."""
 
-    def judge(self: Evaluator, part: str) -> Tensor:
-        return self._measured["as it is", part]["answers"].rows.long()
+    def judge(self: Evaluator, part: str) -> list[int]:
+        known = self._measured.get(("as it is", part))
+        return known["answers"].rows.long().tolist() if known else []
 
     monkeypatch.setattr(Evaluator, "judge", judge)
     mending = mend_(Sampler().eval(), noise(160, seed=3), budget=1.7, margin=0.0, config=FAST)
@@ -334,14 +335,6 @@ def test_pointwise_convolutions_are_fitted_once_and_taken_part_of_the_way(tmp_pa
 
 def test_a_network_without_such_convolutions_says_so(mended: tuple[nn.Module, Mending]) -> None:
     assert mended[1].left_out["fitted to mean maps"] == "no pointwise convolution narrows a map"
-
-
-@pytest.mark.parametrize(
-    ("name", "found"), [("antialias:TinyDeepLab", r"\(1, 21, 56, 56\)"), ("antialias:TinyMaskRCNN", "a list")]
-)
-def test_other_networks_are_told_what_to_do(name: str, found: str) -> None:
-    with pytest.raises(ValueError, match=rf"returns {found}; mend_ chooses among remedies for classifiers"):
-        mend_(aa.models.build(name).eval(), torch.rand(64, 3, 64, 64))
 
 
 def test_a_network_that_averages_phases_already_gets_no_more_of_them(network: Sampler) -> None:

@@ -2,8 +2,9 @@
 
 `_mend.py` is the whole in one function, `_config.py` every choice, `_result.py` what comes out, `_figure.py` its
 picture. On the way: `_split.py` (images in parts that share no source), `_remedy.py` (what may help, as values),
-`_learn.py` (students), `_evaluator.py` (measures a remedy on a part once), `_course.py` (who goes on, who is chosen),
-`_folder.py` (what an interrupted mending goes on from), `_progress.py`.
+`_learn.py` (students), `_answers.py` (what is measured of classifiers, segmenters and detectors), `_evaluator.py`
+(measures a remedy on a part once), `_course.py` (who goes on, who is chosen), `_folder.py` (what an interrupted mending
+goes on from).
 """
 
 from __future__ import annotations

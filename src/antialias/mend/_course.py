@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from antialias.metrics import Score
 from antialias.surgery import phase_groups
@@ -53,22 +53,9 @@ class Course:
     def propose(self) -> list[Remedy]:
         """Return the remedies that fit the budget; students learn on the way."""
         evaluator, config = self.evaluator, self.evaluator.config
-        why = why_nobody_learns(self.train)
-        steps = 0 if why else config.retrofit.steps
-        one_size = len({pixels.shape for pixels, _ in self.train.images}) == 1
-        shares = config.fit_shares if one_size else ()
-        students, self.left_out = students_of(evaluator.model, evaluator.example, steps, self.budget, shares)
-        if why and config.retrofit.steps:
-            self.left_out["learning"] = why
-        evaluator.progress.expect(learn=sum(work_of(student, config.retrofit) for student in students))
-        learnt = []
-        for student in students:
-            remedy = learn(student, evaluator, self.train, self.margin)
-            if isinstance(remedy, Remedy):
-                learnt.append(remedy)
-            else:
-                self.left_out[student.name] = remedy
-        evaluator.progress.expect(learn=0)
+        learnt = list(self._learnt()) if evaluator.answers.learns else []
+        if not evaluator.answers.learns:
+            self.left_out["filters and learning"] = "of networks that are no classifiers, only phases are averaged"
         phases: tuple[Remedy, ...] = ()
         try:
             groups = phase_groups(evaluator.model, evaluator.example)
@@ -78,6 +65,25 @@ class Course:
         except ValueError as error:
             self.left_out["phases averaged"] = str(error)
         return [*spread(phases, max(1, config.most - len(learnt))), *learnt]
+
+    def _learnt(self) -> Iterator[Remedy]:
+        """Yield what students learn."""
+        evaluator, config = self.evaluator, self.evaluator.config
+        why = why_nobody_learns(self.train)
+        steps = 0 if why else config.retrofit.steps
+        one_size = len({pixels.shape for pixels, _ in self.train.images}) == 1
+        shares = config.fit_shares if one_size else ()
+        students, self.left_out = students_of(evaluator.model, evaluator.example, steps, self.budget, shares)
+        if why and config.retrofit.steps:
+            self.left_out["learning"] = why
+        evaluator.progress.expect(learn=sum(work_of(student, config.retrofit) for student in students))
+        for student in students:
+            remedy = learn(student, evaluator, self.train, self.margin)
+            if isinstance(remedy, Remedy):
+                yield remedy
+            else:
+                self.left_out[student.name] = remedy
+        evaluator.progress.expect(learn=0)
 
     def look(self, remedies: Sequence[Remedy], parts: Sequence[str]) -> list[Remedy]:
         """Measure remedies on some parts and return those that go on: the best of cost and flips together.

@@ -43,7 +43,7 @@ def draw_front(mending: Mending, path: Path) -> Path:
             axes.annotate(trial.name + " (applied)" * chosen, (trial.cost, 100 * trial.flips), **place)
         axes.axvline(mending.budget, color=_OTHER, linewidth=0.8, linestyle=":")
         axes.set(xlabel="multiply-adds relative to the network as given; dotted: the budget", ylim=(0, None))
-        axes.set_ylabel(f"flips of shifts by 1 to {mending.distance} pixels, %")
+        axes.set_ylabel(f"{mending.counted}, %")
         path.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, metadata=metadata, bbox_inches="tight")

@@ -6,17 +6,15 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from antialias.metrics import Images, evaluating
+from antialias.metrics import Images
 from antialias.retrofit import digest, digest_of
 
 from ._config import MendConfig
 from ._course import CHOOSING, Course
-from ._evaluator import Evaluator
+from ._evaluator import Evaluator, Progress
 from ._folder import Folder
-from ._progress import Progress
 from ._result import Mending
 from ._split import FEWEST, Part
 
@@ -44,7 +42,8 @@ def mend_(
     What learns nothing is chosen by the images that teach, too.
 
     Args:
-        model: Classifier with logits `(N, K)`. It is changed only at the very end.
+        model: Classifier with logits `(N, K)`; segmenter with maps of logits, or detector, of which phases are averaged
+            alone. It is changed only at the very end.
         images: `(N, C, H, W)` floats in [0, 1], a loader or a data set; labels, where there are any, add accuracy.
         budget: The most multiply-adds, relative to the network as given.
         margin: The most agreement with the original's shift-averaged answers that may be lost, as a share of images.
@@ -59,7 +58,7 @@ def mend_(
 
     Raises:
         ValueError: There are fewer than 64 images, they do not fit, `checkpoint` belongs to another mending, or the
-            model is no classifier.
+            model's answers are of no kind that is known.
 
     Example:
         >>> import torch
@@ -93,14 +92,6 @@ def mend_(
         },
     )
     evaluator = Evaluator(model, parts, config, seed, folder, Progress(progress))
-    with evaluating(model), torch.no_grad():
-        answer = model(evaluator.example)
-    if not isinstance(answer, Tensor) or answer.dim() != 2:
-        found = str(tuple(answer.shape)) if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
-        raise ValueError(
-            f"{type(model).__name__} returns {found}; mend_ chooses among remedies for classifiers: logits (N, K). "
-            "The phases of a segmenter or detector are averaged by aa.convert_(model, aa.PhaseAverage(), example=...)."
-        )
     course = Course(evaluator, train, budget, margin)
     first = course.propose()
     kept = course.look(first, CHOOSING[:1])
@@ -120,6 +111,7 @@ def mend_(
         margin=margin,
         seed=seed,
         distance=config.distance,
+        counted=evaluator.answers.flips,
         images=sizes,
         passes=evaluator.views / len(everything),
         left_out=course.left_out,

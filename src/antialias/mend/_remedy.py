@@ -14,13 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from antialias._torch import tree_map_only
 from antialias.nn import Filter, PhaseAverage
 from antialias.surgery import convert_, inspect
 from antialias.surgery.dataflow import arguments, network_macs, observe
+from antialias.surgery.edits import FuseDetections, MoveImages, averaged
 
 Group = tuple[str, ...]
 MOST_RUNS = 16
-_MOVES = ((0, 0), (1, 1), (0, 1), (1, 0))
+_MOVES = ((0, 0), (1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0), (1, 2), (2, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Remedy:
         """Whether a student learnt it."""
         return self.weights is not None
 
-    def on_copy(self, model: nn.Module, example: Tensor) -> nn.Module:
+    def on_copy(self, model: nn.Module, example: Any) -> nn.Module:
         """Return a copy of a network with this remedy, in eval mode.
 
         Args:
@@ -62,9 +64,9 @@ class Remedy:
         """
         network = copy.deepcopy(model).eval()
         self.apply_(network, example)
-        return ShiftedCopies(network, self.copies) if self.copies > 1 else network
+        return ShiftedCopies(network, self.copies).eval() if self.copies > 1 else network
 
-    def apply_(self, model: nn.Module, example: Tensor) -> None:
+    def apply_(self, model: nn.Module, example: Any) -> None:
         """Change a network in place.
 
         Args:
@@ -94,22 +96,37 @@ class Remedy:
 
 
 class ShiftedCopies(nn.Module):
-    """Average a classifier's logits over copies of the image that are moved by up to a pixel.
+    """Average a network's answers over copies of the image that are moved by up to a pixel or two.
+
+    Logits are averaged, maps moved back first, and detections moved back and fused.
 
     Args:
-        network: The classifier.
-        copies: 2 (as it is and one pixel down and right) or 4 (also one pixel down, one right).
+        network: The network.
+        copies: 2 (as it is and one pixel down and right), 4 (also one pixel down, one right), or up to 9 within two.
     """
+
+    most = len(_MOVES)
 
     def __init__(self, network: nn.Module, copies: int) -> None:
         super().__init__()
         self.network, self.moves = network, _MOVES[:copies]
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits `(N, K)` of images `(N, C, H, W)`, continued by their borders."""
-        (height, width), padded = x.shape[-2:], F.pad(x, (1, 0, 1, 0), mode="replicate")
-        moved = [padded[..., 1 - y : 1 - y + height, 1 - x : 1 - x + width] for y, x in self.moves]
-        return self.network(torch.cat(moved)).unflatten(0, (len(moved), -1)).mean(0)
+    def forward(self, x: Any) -> Any:
+        """Return the answer to images `(N, C, H, W)`, or a detector's to a list of them, continued by their borders."""
+        if not isinstance(x, Tensor):
+            (moved,) = MoveImages(self.moves, "replicate")(self, (x,)) or (x,)
+            return FuseDetections(self.moves)(self, (moved,), self.network(moved))
+        (height, width), most = x.shape[-2:], max(map(max, self.moves))
+        padded = F.pad(x, (most, 0, most, 0), mode="replicate")
+        moved = [padded[..., most - y : most - y + height, most - x : most - x + width] for y, x in self.moves]
+        return tree_map_only(Tensor, self._averaged, self.network(torch.cat(moved)))
+
+    def _averaged(self, answers: Tensor) -> Tensor:
+        answers = answers.unflatten(0, (len(self.moves), -1))
+        if answers.dim() == 3:
+            return answers.mean(0)
+        # Moved down and right, maps are moved back up and left: turned round, the other way.
+        return averaged(answers.flip(-1, -2), self.moves, circular=False).flip(-1, -2)
 
 
 def averages(phases: Sequence[tuple[int, Group]]) -> PhaseAverage:
@@ -123,13 +140,13 @@ def sites_of(phases: Sequence[tuple[int, Group]]) -> list[str]:
     return [name for _, names in phases for name in names]
 
 
-def macs_of(model: nn.Module, example: Tensor) -> int:
+def macs_of(model: nn.Module, example: Any) -> int:
     """Return the multiply-adds of a network, observed on an example."""
     return network_macs(observe(model, *arguments(model, example)))
 
 
 def phase_remedies(
-    model: nn.Module, example: Tensor, groups: Sequence[Group], counts: Sequence[int], budget: float
+    model: nn.Module, example: Any, groups: Sequence[Group], counts: Sequence[int], budget: float
 ) -> tuple[Remedy, ...]:
     """Return averages over phases at each group and at combinations of groups, those that fit the budget.
 
@@ -158,7 +175,7 @@ def phase_remedies(
     return tuple(remedies)
 
 
-def price(model: nn.Module, example: Tensor, phases: Sequence[tuple[int, Group]]) -> float:
+def price(model: nn.Module, example: Any, phases: Sequence[tuple[int, Group]]) -> float:
     """Return the multiply-adds of a network with averages over phases, relative to the network without."""
     plan = inspect(model, example, averages(phases), where=sites_of(phases))
     return 1 + sum(site.macs for site in plan.sites) / plan.macs

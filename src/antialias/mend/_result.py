@@ -91,6 +91,7 @@ class Mending(Displayed):
         passes: How often each image was shown on average, besides learning.
         left_out: Why remedies were not tried, by name.
         reason: Why nothing was applied, empty if something was.
+        counted: What the flips are, in words.
     """
 
     table: tuple[Trial, ...]
@@ -103,6 +104,7 @@ class Mending(Displayed):
     passes: float
     left_out: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    counted: str = "flips"
 
     @property
     def changed(self) -> bool:
@@ -132,7 +134,7 @@ class Mending(Displayed):
         change, counted = self.chosen.changes["flips"], self.chosen.changes["flips"].protocol.get("unit", "image")
         helped = "lowers" if self.gained else "was chosen, but does not measurably lower"
         return (
-            f'Remedy "{self.chosen.name}" {helped} 1- to {self.distance}-pixel flips from '
+            f'Remedy "{self.chosen.name}" {helped} {self.counted} from '
             f"{100 * self.table[0].flips:.1f} to {100 * self.chosen.flips:.1f} % (paired difference {points(change)} "
             f"points, {100 * change.level:g} % interval over {change.images} {counted}s) at {self.chosen.cost:.2f} "
             "times the multiply-adds."

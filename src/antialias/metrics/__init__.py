@@ -58,6 +58,7 @@ from antialias.metrics.dense import dense_consistency as dense_consistency
 from antialias.metrics.detection import NothingDetected as NothingDetected
 from antialias.metrics.detection import SameInstance as SameInstance
 from antialias.metrics.detection import average_precision as average_precision
+from antialias.metrics.detection import instance_agreement as instance_agreement
 from antialias.metrics.detection import instance_consistency as instance_consistency
 from antialias.metrics.detection import instance_crops as instance_crops
 from antialias.metrics.detection import measure_detector as measure_detector
@@ -144,6 +145,7 @@ __all__ = [
     "frequency_response",
     "group_similarity",
     "grouped_answer",
+    "instance_agreement",
     "instance_consistency",
     "instance_crops",
     "jensen_shannon",

@@ -8,6 +8,7 @@ somebody else's loop.
 from antialias.metrics.detection._average_precision import average_precision as average_precision
 from antialias.metrics.detection._consistency import NothingDetected as NothingDetected
 from antialias.metrics.detection._consistency import SameInstance as SameInstance
+from antialias.metrics.detection._consistency import instance_agreement as instance_agreement
 from antialias.metrics.detection._consistency import instance_consistency as instance_consistency
 from antialias.metrics.detection._consistency import instance_crops as instance_crops
 from antialias.metrics.detection._detector import measure_detector as measure_detector

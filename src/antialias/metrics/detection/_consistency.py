@@ -22,6 +22,7 @@ from antialias.metrics.detection._instances import (
     of_classes,
     pairwise_iou,
     regions,
+    size_of,
 )
 from antialias.metrics.detection._matching import MATCHINGS, Matching
 from antialias.metrics.inputs._crops import Crops, random_crops
@@ -106,6 +107,32 @@ def instance_consistency(
     """
     adapter = Instances.of(model, **options)
     return measure_pairs(adapter, images, [Group(kind)], passes, crop, seed, same or SameInstance())[0].score()
+
+
+def instance_agreement(
+    output: Detections, reference: Detections, kind: Kind = "mask", *, same: SameInstance | None = None
+) -> float:
+    """Return the share of a reference's instances that another detector finds in the same image as well.
+
+    Args:
+        output: What it finds.
+        reference: What another one finds.
+        kind: `"mask"` or `"box"`.
+        same: When two instances are the same one.
+
+    Returns:
+        The share, NaN where the reference has no instance that counts.
+
+    Example:
+        >>> boxes, one = torch.tensor([[0.0, 0.0, 9.0, 9.0], [5.0, 5.0, 20.0, 20.0]]), torch.ones(2)
+        >>> both = {"boxes": boxes, "labels": one.long(), "scores": one}
+        >>> instance_agreement({name: column[:1] for name, column in both.items()}, both, "box")
+        0.5
+    """
+    same = same or SameInstance()
+    size = size_of(reference) or size_of(output) or (2**24, 2**24)  # boxes alone end nowhere
+    ours, theirs = (likely(one, same.score, kind, size) for one in (output, reference))
+    return _share_of_pair(theirs, ours, torch.zeros(2, 2, dtype=torch.int64), size, kind, same)
 
 
 class Group(NamedTuple):

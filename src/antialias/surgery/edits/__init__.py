@@ -8,7 +8,9 @@ it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a func
 
 from __future__ import annotations
 
+from ._detections import FuseDetections as FuseDetections
 from ._detections import FusePhases as FusePhases
+from ._detections import MoveImages as MoveImages
 from ._edits import Edit as Edit
 from ._edits import FilterEdit as FilterEdit
 from ._edits import Insert as Insert
@@ -31,6 +33,7 @@ from ._phases import MoveInput as MoveInput
 from ._phases import PickPhase as PickPhase
 from ._phases import Steps as Steps
 from ._phases import WrapEnd as WrapEnd
+from ._phases import averaged as averaged
 from ._places import Side as Side
 from ._places import is_foldable as is_foldable
 
@@ -40,10 +43,12 @@ __all__ = [
     "CropToPhase",
     "Edit",
     "FilterEdit",
+    "FuseDetections",
     "FusePhases",
     "Insert",
     "JoinPhases",
     "KeepPhase",
+    "MoveImages",
     "MoveInput",
     "Patch",
     "PickPhase",
@@ -55,6 +60,7 @@ __all__ = [
     "Stride1Pool",
     "WrapBorders",
     "WrapEnd",
+    "averaged",
     "edit_from_dict",
     "is_foldable",
     "joins",
