@@ -331,3 +331,46 @@ def test_what_is_missing_has_its_reason(images: Tensor) -> None:
     assert site.effect is not None
     assert site.ideal is None
     assert "patches that do not overlap" in site.reasons["ideal"]
+
+
+class PerImage(TwoSites):
+    """Adds something to its maps that it made for as many images as it was given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc((self.maps(x) + torch.zeros(len(x), 8, 1, 1)).mean((2, 3)))
+
+
+def test_a_network_that_takes_no_phases_has_ideal_filters_and_the_reason(images: Tensor) -> None:
+    found = aa.diagnose(PerImage().eval(), images[:6])
+    assert all(site.effect is None and site.carried is None for site in found.sites)
+    assert all(site.ideal is not None and site.rank is not None for site in found.sites)
+    assert all(site.reasons["effect"] for site in found.sites)
+    effects = {site.name: site.ideal.value for site in found.sites if site.ideal is not None}
+    assert [effects[name] for name in found.worst(3)] == sorted(effects.values(), reverse=True)
+    assert next(check for check in found.checks if check.code.code == "AA008").result == "not applicable"
+
+
+class Folds(nn.Module):
+    """Moves positions into channels, which keeps every sample, and then takes every other row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unshuffle = nn.PixelUnshuffle(2)
+        self.conv = nn.Conv2d(12, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.unshuffle(x))[:, :, ::2].relu().mean((2, 3))
+
+
+def test_what_has_no_layer_is_shown_with_its_reason(images: Tensor) -> None:
+    found = aa.diagnose(Folds().eval(), images[:4])
+    folding, sliced = found.sites
+    assert (folding.code, sliced.code) == ("AA007", "AA007")
+    assert folding.result == "not applicable"
+    assert "keeps every sample" in folding.reason
+    assert sliced.alias_share is not None
+    assert sliced.result in ("hint", "fine")
+    assert "indexing has no stride" in sliced.reasons["effect"]
+    with pytest.raises(ValueError, match="none of 2 sites of Folds has a measured effect: folds positions"):
+        found.worst()
+    assert "No site's effect could be measured" in found.verdict

@@ -107,8 +107,7 @@ def diagnose(
         values = dict(of_groups[place.group or (place.site.name,)])
         values |= {f"{kind}_share": share(causes[name], kind) for kind in ("alias", "tangled")}
         if values["alias_share"] is None:
-            before = "x".join(map(str, place.site.input_size))
-            why = f"its map of {before} keeps fewer than {FEWEST} positions along a side, is constant, or is none"
+            why = f"its map keeps fewer than {FEWEST} positions along a side, is constant, or is none"
             values["reasons"] = values["reasons"] | {"alias_share": why, "tangled_share": why}
         site = SiteDiagnosis(
             name=name,
@@ -116,7 +115,7 @@ def diagnose(
             kind=place.site.kind,
             operation=place.site.operation,
             stride=place.site.stride,
-            pixels=max(place.pixels),
+            pixels=None if place.pixels is None else max(place.pixels),
             group=tuple(map(body.full, place.group)),
             **values,
         )
@@ -148,19 +147,26 @@ def _effects(remedies: Remedies, group: tuple[str, ...], body: Body, work: _Work
     place = next(place for place in body.places if place.site.name in group)
     values: dict[str, Any] = dict.fromkeys(("effect", "agreement", "ideal", "ideal_agreement", "carried"))
     reasons: dict[str, str] = {}
-    stride = (place.site.stride[0], place.site.stride[-1])
-    if not place.group:
-        reasons["effect"] = reasons["agreement"] = reasons["carried"] = place.reason
+    if not place.group or place.pixels is None:
+        reasons["effect"] = reasons["carried"] = place.reason
     else:
-        with work.stage("effect", group):
-            values["effect"], values["agreement"] = remedies.remedied(PHASES, group)
-        with work.stage("carried", group):
-            values["carried"] = flip_score(remedies.carried(group, stride, place.pixels))
-    try:
-        with work.stage("ideal", group):
-            values["ideal"], values["ideal_agreement"] = remedies.remedied(IDEAL, group)
-    except ValueError as error:
-        reasons["ideal"] = reasons["ideal_agreement"] = str(error).splitlines()[-1].strip()
+        try:
+            with work.stage("effect", group):
+                values["effect"], values["agreement"] = remedies.remedied(PHASES, group)
+            with work.stage("carried", group):
+                stride = (place.site.stride[0], place.site.stride[-1])
+                values["carried"] = flip_score(remedies.carried(group, stride, place.pixels))
+        except (ValueError, RuntimeError) as error:  # what a network says of several phases in its batch
+            reasons["effect"] = reasons["carried"] = str(error)
+    left = [site for site in work.ideal.sites if site.name in group and site.action == "leave"]
+    if left:
+        reasons["ideal"] = left[0].reason
+    else:
+        try:
+            with work.stage("ideal", group):
+                values["ideal"], values["ideal_agreement"] = remedies.remedied(IDEAL, group)
+        except (ValueError, RuntimeError) as error:
+            reasons["ideal"] = str(error)
     return {**values, "cost": work.costs[group], "reasons": reasons}
 
 
@@ -169,8 +175,8 @@ def _borders(remedies: Remedies, first: dict[str, Any], body: Body) -> tuple[Sco
     place = body.places[0]
     if first["carried"] is None:
         return None, f"phases of {body.full(place.site.name)} cannot be kept: {first['reasons']['carried']}"
-    if max(place.pixels) > 1:
-        return None, f"the first site, {body.full(place.site.name)}, moves by {max(place.pixels)} pixels, not by one"
+    if place.pixels != (1, 1):
+        return None, f"the first site, {body.full(place.site.name)}, moves by {place.pixels} pixels, not by one"
     assert remedies.as_it_is is not None
     steps = steps_of((place.site.stride[0], place.site.stride[-1]))
     own = flip_score(remedies.as_it_is, [i for i, step in enumerate(steps_of((2, 2))) if step in steps])
@@ -198,7 +204,7 @@ class _Work:
         self, progress: Callable[[int, int], None] | None, remedies: Remedies, groups: Sequence[tuple[str, ...]]
     ) -> None:
         self.progress, self.remedies, self.count = progress, remedies, 0
-        self.costs = dict(zip(groups, remedies.costs(groups), strict=True))
+        self.costs, self.ideal = dict(zip(groups, remedies.costs(groups), strict=True)), remedies.plan(IDEAL)
         self.left: dict[tuple[str, ...], float] = {("cause",): 1, ("flips",): 4}
         for group, cost in self.costs.items():
             self.left["ideal", *group] = 4 * cost["ideal"] + 1 if "ideal" in cost else 0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from antialias._extras import require
 
+from ._text import helps
+
 if TYPE_CHECKING:
     from ._result import Diagnosis
 
@@ -26,13 +28,17 @@ def draw_sites(diagnosis: Diagnosis, path: Path) -> Path:
     sites, places = diagnosis.sites, range(len(diagnosis.sites))
     with require("matplotlib", extra="report").rc_context(_STYLE):
         height = 1.7 + 0.42 * len(sites)
-        figure = require("matplotlib.figure", extra="report").Figure(figsize=(8.0, height), layout="constrained")
+        figure = require("matplotlib.figure", extra="report").Figure(figsize=(9.0, height), layout="constrained")
         cause, effect = figure.subplots(1, 2, sharey=True)
         colours = [_COLOURS[site.result] for site in sites]
         for axes, names in ((cause, ("alias_share", "tangled_share")), (effect, ("effect", "ideal"))):
             for name, offset, thick in zip(names, (-0.18, 0.18), (0.34, 0.22), strict=True):
                 _draw_bars(axes, diagnosis, name, offset, thick, colours if name == names[0] else [_PALE] * len(sites))
-        labels = [f"{site.name}\n{site.code}, {site.operation} /{max(site.stride)}" for site in sites]
+        first = [site.rank == 1 and helps(site) for site in sites]
+        labels = [
+            f"{site.name}{' (first here)' * here}\n{site.operation} /{max(site.stride)}, {site.code} {site.result}"
+            for site, here in zip(sites, first, strict=True)
+        ]
         cause.set_yticks(list(places), labels)
         cause.set(xlim=(0, 100), xlabel="% of the map's energy")
         cause.set_ylim(len(sites) - 0.5, -0.5)

@@ -22,7 +22,7 @@ from antialias.metrics import (
     measure_changes,
 )
 from antialias.nn import Adaptive, Filter, Fixed, Ideal, PhaseAverage
-from antialias.surgery import Body, convert_, inspect, keep_phase_
+from antialias.surgery import Body, Plan, convert_, inspect, keep_phase_
 
 PHASES = PhaseAverage(phases=4)
 IDEAL = Ideal()
@@ -98,15 +98,9 @@ class Remedies:
             ValueError: The sites cannot be given it.
         """
         assert self.as_it_is is not None
-
-        def convert(part: nn.Module) -> None:
-            done = convert_(part, filter, example=self.body.args, where=list(where), stem=True)
-            changed = {site.name for site in done.changed}
-            left = [site for site in done.skipped if site.name in where and site.name not in changed]
-            if left:
-                raise ValueError(f"{left[0].name} is left: {left[0].reason}")
-
-        adapter = self.changed_copy(convert)
+        adapter = self.changed_copy(
+            lambda part: convert_(part, filter, example=self.body.args, where=list(where), stem=True)
+        )
         measured = self.flips(adapter)
         gained = difference(flip_score(self.as_it_is), flip_score(measured, slice(0, 3)))
         words = "with the network as it is, same windows"
@@ -134,6 +128,15 @@ class Remedies:
         ]
         return self.measure(self.adapter, views)
 
+    def plan(self, filter: Filter) -> Plan:
+        """Say where a filter goes that is given to every site.
+
+        Args:
+            filter: The filter.
+        """
+        part = self.adapter.model.get_submodule(self.body.name)  # pyrefly: ignore
+        return inspect(part, self.body.args, filter, stem=True)
+
     def costs(self, places: Sequence[Sequence[str]]) -> list[dict[str, float]]:
         """Return for each place the multiply-adds of the network with each remedy there, relative to it as it is.
 
@@ -145,7 +148,7 @@ class Remedies:
         part = self.adapter.model.get_submodule(self.body.name)  # pyrefly: ignore
         costs: list[dict[str, float]] = [{} for _ in places]
         for name, filter in REMEDIES.items():
-            whole = None if isinstance(filter, PhaseAverage) else inspect(part, self.body.args, filter, stem=True)
+            whole = None if isinstance(filter, PhaseAverage) else self.plan(filter)
             for names, of_place in zip(places, costs, strict=True):
                 try:
                     plan = whole or inspect(part, self.body.args, filter, where=list(names))

@@ -60,7 +60,7 @@ class SiteDiagnosis:
     agreement: Score | None = None
     ideal: Score | None = None
     ideal_agreement: Score | None = None
-    pixels: int = 1
+    pixels: int | None = 1
     carried: Score | None = None
     cost: Mapping[str, float] = field(default_factory=dict)
     group: tuple[str, ...] = ()

@@ -40,7 +40,7 @@ def cause_table(diagnosis: Diagnosis) -> TextTable:
         rows=[
             [
                 *(site.name, site.code, site.result, percent(site.alias_share), percent(site.tangled_share)),
-                *(str(site.pixels), percent(site.carried)),
+                *("-" if site.pixels is None else str(site.pixels), percent(site.carried)),
             ]
             for site in diagnosis.sites
         ],

@@ -29,13 +29,14 @@ class Subsampling:
 
     Attributes:
         site: What runs there; its name is that in the body.
-        pixels: Rows and columns of the image from one position of the map before it to the next.
+        pixels: Rows and columns of the image from one position of the map before it to the next; `None` where what it
+            reads is no map.
         group: The sites that have to keep the same samples, this one among them; none if phases cannot be averaged.
         reason: Why they cannot.
     """
 
     site: Site
-    pixels: tuple[int, int]
+    pixels: tuple[int, int] | None
     group: tuple[str, ...] = ()
     reason: str = ""
 
@@ -100,9 +101,10 @@ def find_body(model: nn.Module, example: Any = None) -> Body:
             left = site.reason if site.action == "leave" else "a site that keeps the same samples has no place to split"
             why = reasons.get(number) or left
         sides = (1, 1) if image is None else image.shape[-2:]
-        before = candidate.op.input.shape[-2:]
-        ratio = [max(1, round(side / part)) for side, part in zip(sides, before, strict=True)]
-        pixels = known.get(number, (ratio[0], ratio[1]))
+        pixels, before = known.get(number), candidate.op.input.shape
+        if pixels is None and len(before) == 4:
+            rows, columns = (max(1, round(side / part)) for side, part in zip(sides, before[-2:], strict=True))
+            pixels = (rows, columns)
         places.append(Subsampling(site, pixels, group, why))
     return Body(name, taken, tuple(places), network_macs(whole))
 
