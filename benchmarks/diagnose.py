@@ -1,12 +1,13 @@
 """Diagnose networks, and measure whether mending their first three sites alone gets the most of the gain.
 
     python benchmarks/diagnose.py --data DIR --network antialias:MobileNetV2 --out runs/diagnose        # photographs
-    python benchmarks/diagnose.py --data scenes --network runs/semantic/model.safetensors --out ...     # of a recipe
+    python benchmarks/diagnose.py --data scenes --size 64 --network runs/semantic/model.safetensors     # of a recipe
 
 DIR has a folder of crops for each photograph, of which the first is shown: images are independent. Rows of
 `benchmarks/diagnose.csv` are sites of a network (`aa.diagnose`, all scores with 95 % intervals over images), then what
-averaging two phases brings at several places at once, on the same windows: at the first three places by `.worst`, and
-at the first four, as many as 16 runs of the network allow. Places are groups of sites that share a phase.
+several places bring at once, on the same windows: two phases averaged at the first places (`--together 3`: 8 runs of
+what follows; 16 are the most), and ideal filters at the first three and at all. Places are groups of sites that share a
+phase, first is what has the largest effect alone.
 """
 
 from __future__ import annotations
@@ -34,26 +35,34 @@ PAGE = Path(__file__).parents[1] / "docs" / "diagnosis.md"
 MARKS = ("<!-- written by benchmarks/diagnose.py -->", "<!-- end -->")
 
 
-def crops(folder: Path, most: int, seed: int) -> list[Tensor]:
+def crops(folder: Path, most: int, size: int, seed: int) -> list[Tensor]:
     """Return the first crop of some photographs.
 
     Args:
         folder: Holds a folder of crops for each photograph.
         most: How many photographs.
+        size: Height and width to resample to.
         seed: Chooses them.
     """
+    from torch.nn.functional import interpolate
     from torchvision.io import ImageReadMode, decode_image
 
     names = sorted(path for path in folder.iterdir() if path.is_dir())
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed)).tolist()
     files = [sorted(names[i].iterdir())[0] for i in order[:most]]
-    return [decode_image(str(file), ImageReadMode.RGB)[None].float() / 255 for file in files]
+    images = [decode_image(str(file), ImageReadMode.RGB)[None].float() / 255 for file in files]
+    return [interpolate(image, (size, size), mode="bilinear", antialias=True).clamp(0, 1) for image in images]
 
 
 def together(
-    model: nn.Module, images: Sequence[Tensor], diagnosis: Diagnosis, seed: int, same: SameInstance
+    model: nn.Module,
+    images: Sequence[Tensor],
+    diagnosis: Diagnosis,
+    seed: int,
+    same: SameInstance,
+    counts: Sequence[int],
 ) -> list[dict[str, Any]]:
-    """Measure two phases averaged at the first three places, and at the first four, the most that 16 runs allow.
+    """Measure two phases averaged at the first places together, and ideal filters at the first three and at all.
 
     Args:
         model: The network.
@@ -61,6 +70,7 @@ def together(
         diagnosis: Says which are first.
         seed: Of the windows.
         same: When two instances are one.
+        counts: How many places.
     """
     ranked = sorted((site for site in diagnosis.sites if site.rank), key=lambda site: site.rank or 0)
     places = list(dict.fromkeys(site.group for site in ranked if site.group))
@@ -72,18 +82,19 @@ def together(
     remedies.as_it_is = remedies.flips()
     prefix = f"{body.name}." if body.name else ""
     rows = []
-    for count in dict.fromkeys((min(3, len(places)), min(4, len(places)))):
+    phases, ideal = aa.PhaseAverage(phases=2), aa.nn.Ideal()
+    trials = [(phases, min(count, len(places)), "effect", "agreement", "cost_2_phases") for count in counts]
+    trials += [(ideal, count, "ideal", "ideal_agreement", "cost_ideal") for count in (min(3, len(places)), len(places))]
+    for filter, count, effect, agreement, cost in trials:
         where = [name.removeprefix(prefix) for place in places[:count] for name in place]
-        filter = aa.PhaseAverage(phases=2)
-        effect, agreement = remedies.remedied(filter, where)
-        plan = aa.inspect(model.get_submodule(body.name), body.args, filter, where=where)
-        cost = 1 + sum(site.macs for site in plan.changed) / body.macs
+        plan = aa.inspect(model.get_submodule(body.name), body.args, filter, where=where, stem=True)
+        gained, kept = remedies.remedied(filter, where)
         rows.append(
             {
                 "site": f"first {count} together: {', '.join(place[0] for place in places[:count])}",
-                **{f"effect{part}": value for part, value in _parts(effect)},
-                **{f"agreement{part}": value for part, value in _parts(agreement)},
-                "cost_2_phases": f"{cost:.4f}",
+                **{f"{effect}{part}": value for part, value in _parts(gained)},
+                **{f"{agreement}{part}": value for part, value in _parts(kept)},
+                cost: f"{1 + sum(site.macs for site in plan.changed) / body.macs:.4f}",
             }
         )
     return rows
@@ -117,7 +128,7 @@ def write_page() -> None:
                 cells += [f"{ends[0]} ({ends[1]} to {ends[2]})" if ends[0] else ""]
                 cells += [f"{100 * float(row[same]):.1f}" if row[same] else ""]
             carried = f"{100 * float(row['carried']):.1f}" if row["carried"] else ""
-            cost = row["cost_4_phases"] or row["cost_2_phases"]
+            cost = row["cost_4_phases"] or row["cost_2_phases"] or row["cost_ideal"]
             cells += [row["pixels"], carried, f"{float(cost):.2f}" if cost else ""]
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", own[0]["around"], ""]
@@ -131,7 +142,8 @@ def main() -> None:
     parser.add_argument("--network", required=True)
     parser.add_argument("--name")
     parser.add_argument("--images", type=int, default=100)
-    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--together", type=int, nargs="*", default=[3])
     parser.add_argument("--detection-score", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/diagnose"))
@@ -140,7 +152,7 @@ def main() -> None:
         scenes = open_data("scenes", "test", size=given.size, length=given.images)
         images = [scenes.labelled(torch.tensor([n]))[0].float() / 255 for n in range(len(scenes))]
     else:
-        images = crops(Path(given.data), given.images, given.seed)
+        images = crops(Path(given.data), given.images, given.size, given.seed)
     model, same = build(given.network).eval(), SameInstance(score=given.detection_score)
     model = model.to(memory_format=torch.channels_last)
     diagnosis = aa.diagnose(
@@ -157,7 +169,7 @@ def main() -> None:
     around = "; ".join(str(check) for check in diagnosis.checks[-3:])
     flips = {f"flips{part}": value for part, value in _parts(diagnosis.flips)} | {"images": diagnosis.images}
     own = list(csv.DictReader((given.out / "diagnosis.csv").open()))
-    own += together(model, images, diagnosis, given.seed, same)
+    own += together(model, images, diagnosis, given.seed, same, given.together)
     for row in own[len(diagnosis.sites) :]:
         print(row)
     earlier = list(csv.DictReader(OUT.open())) if OUT.exists() else []
