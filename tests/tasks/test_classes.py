@@ -106,8 +106,11 @@ def test_images_without_labels_give_every_score_that_needs_none(tmp_path: Path) 
         scores = evaluate(ByChannel(), config)
     assert list(scores) == STABLE
     assert scores["consistency"].images == 6
+    calls: list[tuple[int, int]] = []
     with pytest.warns(UserWarning, match="has no labels"):
-        assert isinstance(measure_flips(ByChannel(), config), Curve)
+        flips = measure_flips(ByChannel(), config, progress=lambda *counts: calls.append(counts))
+    assert isinstance(flips, Curve)
+    assert calls == [(done, 6) for done in range(1, 7)]
 
 
 @pytest.mark.parametrize("task", ["semantic", "instance"])

@@ -94,11 +94,15 @@ def evaluate(
             with progress_bar(f"Measuring {name}") as progress:
                 partial = None if path is None else path.with_suffix(".partial")
                 scores = measure(network, measured_on, partial=partial, progress=progress)
+            curves = []
+            if flips:
+                with progress_bar(f"Moving pictures for {name}") as progress:
+                    curves.append(measure_flips(network, measured_on, progress=progress))
             evaluation = Evaluation(
                 model=name,
                 config=measured_on,
                 scores=scores,
-                curves=(measure_flips(network, measured_on),) if flips else (),
+                curves=tuple(curves),
                 cost=cost_of(network, measured_on.window) if cost else None,
             )
             evaluations.append(evaluation)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
+from antialias._conventions import ProgressCallback
 from antialias.metrics import Curve, Measurement, Score
 from antialias.results import EvaluationConfig
 
@@ -60,7 +61,8 @@ class Task:
             stability; parts can be joined, so several processes share them.
         derive: `(joined measurements) -> scores`, with those that follow from them.
         part: Images in a part.
-        measure_flips: `(model, data, config) -> Curve`, the flip rate against the distance, where answers can flip.
+        measure_flips: `(model, data, config, progress) -> Curve`, the flip rate against the distance, where answers
+            can flip.
     """
 
     name: str
@@ -76,7 +78,7 @@ class Task:
     evaluate_part: Callable[[nn.Module, Any, EvaluationConfig, range], Mapping[str, Measurement]]
     derive: Callable[[dict[str, Measurement]], dict[str, Score]]
     part: int = 512
-    measure_flips: Callable[[nn.Module, Any, EvaluationConfig], Curve] | None = None
+    measure_flips: Callable[[nn.Module, Any, EvaluationConfig, ProgressCallback | None], Curve] | None = None
 
     def training_loss(self, model: nn.Module, images: Any, targets: Any, config: TrainConfig) -> Tensor:
         """Return the loss of a training batch as the config has it.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from antialias._conventions import ProgressCallback
 from antialias.data import ClassificationDataset, VideoFrames
 from antialias.metrics import Curve, Measurement, Score, flip_rate, on_correct, video_accuracy
 from antialias.results import ClassifierScore, EvaluationConfig, classifier_scores
@@ -27,6 +28,9 @@ class LabelledRange:
 
     def __init__(self, data: ClassificationDataset, indices: range) -> None:
         self.data, self.indices = data, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for part in torch.arange(self.indices.start, self.indices.stop).split(128):
@@ -77,8 +81,19 @@ def derive(measured: dict[str, Measurement]) -> dict[str, Score]:
     return scores if correct is None else {**scores, "consistency_on_correct": correct}
 
 
-def measure_flips(model: nn.Module, data: ClassificationDataset | VideoFrames, config: EvaluationConfig) -> Curve:
+def measure_flips(
+    model: nn.Module,
+    data: ClassificationDataset | VideoFrames,
+    config: EvaluationConfig,
+    progress: ProgressCallback | None = None,
+) -> Curve:
     """Measure the flip rate against the distance of the shift.
+
+    Args:
+        model: The network.
+        data: The test images.
+        config: Says which windows the network sees.
+        progress: Called with `(done, total)` images.
 
     Raises:
         ValueError: The data are videos.
@@ -86,4 +101,4 @@ def measure_flips(model: nn.Module, data: ClassificationDataset | VideoFrames, c
     if isinstance(data, VideoFrames):
         raise ValueError(f"data={config.data!r} measures accuracy alone. Leave out flips, or use images:DIR.")
     window = config.window if config.image_side - config.window >= 8 else None
-    return flip_rate(model, LabelledRange(data, range(len(data))), window=window)
+    return flip_rate(model, LabelledRange(data, range(len(data))), window=window, progress=progress)

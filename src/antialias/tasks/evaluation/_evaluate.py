@@ -85,8 +85,13 @@ def evaluate_data(
     return task.derive({name: Measurement.join([part[name] for part in every.values()]) for name in every[0]})
 
 
-def measure_flips(model: nn.Module, config: EvaluationConfig) -> Curve:
+def measure_flips(model: nn.Module, config: EvaluationConfig, *, progress: ProgressCallback | None = None) -> Curve:
     """Measure a network's flip rate against the distance of the shift.
+
+    Args:
+        model: The network.
+        config: On what.
+        progress: Called with `(done, total)` images.
 
     Raises:
         ValueError: The task has no answer that could flip.
@@ -94,4 +99,4 @@ def measure_flips(model: nn.Module, config: EvaluationConfig) -> Curve:
     task = task_named(config.task)
     if task.measure_flips is None:
         raise ValueError(f"task={task.name!r} has no single answer a picture that could flip. Use classification.")
-    return task.measure_flips(model, open_test(task, config, model), config)
+    return task.measure_flips(model, open_test(task, config, model), config, progress)
