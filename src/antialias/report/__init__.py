@@ -1,9 +1,10 @@
 """Turn results into one self-contained page, with its data beside it.
 
 Everything here is plain data: tables, curves and the verdict of `antialias.results`, predictions along a `ShiftViewer`,
-filters in `FilterMaps`, together a `Report`. `measure` fills one for any classifiers, `comparison_report` for what was
-compared, `write` draws it as a page, `write_figures` as single figures for papers. Read `_report` first; `images` holds
-what is shown of single pictures, `page` the drawing.
+label maps in a `SegmentationView`, filters in `FilterMaps`, together a `Report`. `measure` fills one for any
+classifiers, `measure_segmenters` for segmenters, `comparison_report` for what was compared. `write` draws it as a page,
+`write_figures` as single figures for papers. Read `_report` first; `images` holds what is shown of single pictures,
+`page` the drawing.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ from ._report import Mended as Mended
 from ._report import Report as Report
 from ._report import Reproduction as Reproduction
 from ._report import versions as versions
+from ._segmenters import measure_segmenters as measure_segmenters
 from .images import FilterMaps as FilterMaps
 from .images import Image as Image
+from .images import LabelMap as LabelMap
 from .images import Prediction as Prediction
+from .images import SegmentationView as SegmentationView
 from .images import ShiftViewer as ShiftViewer
 from .images import SiteMap as SiteMap
 from .images import Trace as Trace
 from .images import filter_maps as filter_maps
 from .images import filter_variance as filter_variance
+from .images import segmentation_view as segmentation_view
 from .images import shift_viewer as shift_viewer
 from .page import render as render
 from .page import write as write
@@ -32,10 +37,12 @@ from .page import write as write
 __all__ = [
     "FilterMaps",
     "Image",
+    "LabelMap",
     "Mended",
     "Prediction",
     "Report",
     "Reproduction",
+    "SegmentationView",
     "ShiftViewer",
     "SiteMap",
     "Trace",
@@ -44,7 +51,9 @@ __all__ = [
     "filter_maps",
     "filter_variance",
     "measure",
+    "measure_segmenters",
     "render",
+    "segmentation_view",
     "shift_viewer",
     "versions",
     "write",

@@ -13,7 +13,7 @@ from antialias._extras import require
 from antialias.results import Line, Table, lines_csv, table_csv
 
 from ._report import Mended, Report
-from .images import FilterMaps, Image, ShiftViewer
+from .images import FilterMaps, Image, SegmentationView, ShiftViewer
 
 # Text stays text, and the same numbers give the same file.
 _STYLE = {"svg.fonttype": "none", "svg.hashsalt": "antialias", "font.size": 9, "font.family": "sans-serif"}
@@ -37,6 +37,9 @@ def data_of(report: Report) -> dict[str, str]:
             for place, one in enumerate(best, 1)
         )
         texts[f"move-{number}"] = _csv(("network", "left", "top", "rank", "class", "probability"), steps)
+    for number, view in enumerate(report.segmentations, 1):
+        shares = ((one.network, view.moves, one.share, one.ever) for one in view.maps)
+        texts[f"labels-{number}"] = _csv(("network", "moves", "share_of_pixels_a_move", "share_ever"), shares)
     for number, maps in enumerate(report.filters, 1):
         values = (
             (maps.network, one.site, i // one.width, i % one.width, value)
@@ -51,7 +54,7 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
     """Draw every figure of a report; return the files.
 
     Each is there as SVG, as PNG, and as CSV with its numbers: `table`, `training`, `mended-1`, `curves`, `move-1`,
-    `filters-1`, ... Maps of one network share one colour scale, so that flat ones look flat.
+    `labels-1`, `filters-1`, ... Maps of one network share one colour scale, so that flat ones look flat.
 
     Args:
         report: The report.
@@ -73,6 +76,8 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
         drawings["curves"] = lambda figure: draw_curves(figure, report.curves)
     for number, viewer in enumerate(report.viewers, 1):
         drawings[f"move-{number}"] = lambda figure, viewer=viewer: draw_viewer(figure, viewer)
+    for number, view in enumerate(report.segmentations, 1):
+        drawings[f"labels-{number}"] = lambda figure, view=view: draw_labels(figure, view)
     for number, maps in enumerate(report.filters, 1):
         alike = [one for one in report.filters if one.network == maps.network]
         drawings[f"filters-{number}"] = lambda figure, maps=maps, alike=alike: draw_maps(figure, maps, alike)
@@ -196,6 +201,23 @@ def draw_viewer(figure: Any, viewer: ShiftViewer) -> None:
     panels[-1].set_xlabel("pixels along the path")
     handles, labels = panels[0].get_legend_handles_labels()
     lanes.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=7)
+
+
+def draw_labels(figure: Any, view: SegmentationView) -> None:
+    """Draw a picture, and each network's classes over how often its pixels flip."""
+    figure.set_size_inches(2.1 * (1 + len(view.maps)), 4.7)
+    axes = figure.subplots(2, 1 + len(view.maps))
+    _show(axes[0, 0], view.image)
+    axes[0, 0].set_title(view.image.name, loc="left", fontsize=8)
+    axes[1, 0].set_axis_off()
+    patch = require("matplotlib.patches", extra="report").Patch
+    handles = [patch(color=colour, label=name) for name, colour in view.legend]
+    axes[1, 0].legend(handles=handles, loc="upper left", frameon=False, fontsize=7, borderpad=0)
+    for (upper, lower), one in zip(axes.T[1:], view.maps, strict=True):
+        _show(upper, one.labels)
+        _show(lower, one.flips)
+        upper.set_title(one.network, loc="left", fontsize=8)
+        lower.set_title(f"{100 * one.share:.2f} % of pixels flip a move", loc="left", fontsize=8)
 
 
 def draw_maps(figure: Any, maps: FilterMaps, alike: Sequence[FilterMaps]) -> None:

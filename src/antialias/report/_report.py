@@ -11,7 +11,7 @@ from typing import Any
 
 from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
-from .images import FilterMaps, ShiftViewer
+from .images import FilterMaps, SegmentationView, ShiftViewer
 
 PACKAGES = ("antialias", "torch", "torchvision", "timm", "lightning")
 
@@ -82,6 +82,7 @@ class Report:
         table: The networks compared.
         curves: Flip rate against shift distance: one line a network and direction.
         viewers: Pictures over which a window moves, with the networks' predictions.
+        segmentations: Label maps of segmenters on pictures, and the pixels that flip.
         filters: Maps of the predicted filters' variance.
         mended: What was tried to steady networks, at which cost.
         training: The small networks trained from scratch.
@@ -97,16 +98,18 @@ class Report:
     table: Table | None = None
     curves: tuple[Line, ...] = ()
     viewers: tuple[ShiftViewer, ...] = field(default=(), metadata={"formerly": "sliders"})
+    segmentations: tuple[SegmentationView, ...] = ()
     filters: tuple[FilterMaps, ...] = ()
     mended: tuple[Mended, ...] = ()
     training: Table | None = None
     reproduction: Reproduction = Reproduction()
 
     def __post_init__(self) -> None:
-        if not (self.table or self.training or self.curves or self.viewers or self.filters or self.mended):
+        shown = (self.table, self.training, self.curves, self.viewers, self.segmentations, self.filters, self.mended)
+        if not any(shown):
             raise ValueError(
-                f"The report {self.title!r} is empty. Give at least one of table, training, curves, viewers, filters, "
-                "mended."
+                f"The report {self.title!r} is empty. Give at least one of table, training, curves, viewers, "
+                "segmentations, filters, mended."
             )
 
     def cells(self) -> Iterator[Cell]:

@@ -134,7 +134,7 @@ class FilterStatistics(Displayed):
                 f"{sum(grouped)} of {len(grouped)}"
             )
         said = "; ".join(claims) or "nothing can be told"
-        return f"{said[0].upper()}{said[1:]} ({self.images:,} images)."
+        return f"{said[0].upper()}{said[1:]}, over {self.images:,} images."
 
     def display(self) -> Display:
         """Show a row a layer: what its filters do, and how its maps resemble each other."""

@@ -1,7 +1,8 @@
 """What a page shows of single pictures: them, a window that moves over them, and where predicted filters blur.
 
 `_image` holds a picture as the page embeds it, `_viewer` the networks' predictions while a window moves over one,
-`_filter_maps` the variance of the filters that a network predicts for one.
+`_filter_maps` the variance of the filters that a network predicts for one, `_label_maps` what segmenters answer
+and which pixels flip.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from ._filter_maps import SiteMap as SiteMap
 from ._filter_maps import filter_maps as filter_maps
 from ._filter_maps import filter_variance as filter_variance
 from ._image import Image as Image
+from ._label_maps import LabelMap as LabelMap
+from ._label_maps import SegmentationView as SegmentationView
+from ._label_maps import segmentation_view as segmentation_view
 from ._viewer import DIRECTIONS as DIRECTIONS
 from ._viewer import Prediction as Prediction
 from ._viewer import ShiftViewer as ShiftViewer
@@ -22,12 +26,15 @@ __all__ = [
     "DIRECTIONS",
     "FilterMaps",
     "Image",
+    "LabelMap",
     "Prediction",
+    "SegmentationView",
     "ShiftViewer",
     "SiteMap",
     "Trace",
     "class_probabilities",
     "filter_maps",
     "filter_variance",
+    "segmentation_view",
     "shift_viewer",
 ]

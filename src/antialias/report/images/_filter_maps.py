@@ -56,7 +56,9 @@ def filter_variance(model: nn.Module, images: Tensor, *, normalize: Normalize = 
     """Measure the variance of every predicted filter's weights, at every site and position.
 
     A filter near a box, which blurs strongly, has variance 0; one near a single tap, which lets everything pass, has
-    `(T - 1) / T**2` for T taps: 0.099 for 3x3. Trained filters are low at edges and texture, high in smooth areas.
+    `(T - 1) / T**2` for T taps: 0.099 for 3x3. As published, trained filters are low at edges and texture and high in
+    smooth areas; `antialias.metrics.filter_statistics` says whether a network's are, and docs/methods.md of one whose
+    filters are not.
 
     Args:
         model: A network with `AdaptiveBlurPool2d` layers; it runs once, in eval mode, and gets its flags back.
