@@ -152,6 +152,14 @@ def test_a_phase_chosen_first_runs_on_any_size_and_continues_the_end(size: tuple
             assert torch.equal(kept, picture[:, i : i + even.shape[2] : 2, j : j + even.shape[3] : 3])
 
 
+def test_without_a_filter_the_map_moved_to_the_chosen_phase_is_handed_on() -> None:
+    x, pool = maps(6, 8), PolyphasePool2d(4, 2, "input_norm")
+    y = pool(x)
+    assert y.shape == x.shape
+    assert torch.equal(y[:, :, ::2, ::2], by_hand(x, 2, 2))
+    assert in_phase(pool(x.roll((1, 1), (2, 3)))[:, :, ::2, ::2], y[:, :, ::2, ::2])
+
+
 def test_gradients_pass_a_phase_chosen_first() -> None:
     layer = Adaptive(groups=2, phase="input_norm", padding_mode="circular", init="paper").build(4, (2, 2)).double()
     assert torch.autograd.gradcheck(layer.eval(), maps(4, 6).requires_grad_())
@@ -249,7 +257,7 @@ def test_it_compiles_in_one_graph() -> None:
         (lambda: Polyphase(phase="input_norm"), "chooses before a filter, and Polyphase has none. Use phase='norm'."),
         (
             lambda: PolyphasePool2d(4, phase="input_norm", filter=BlurPool2d(4, stride=1)),
-            r"phase='input_norm' needs a filter that subsamples. Pass a layer of stride=\(2, 2\).",
+            r"phase='input_norm' is chosen before filter, whose stride is \(1, 1\). Pass a layer of stride=\(2, 2\).",
         ),
         (lambda: PolyphasePool2d(0), "channels=0 is no number of channels. Use 1 or more."),
         (lambda: PolyphasePool2d(4, padding_mode="edge"), "padding_mode='edge' is unknown. Use one of 'reflect'"),  # type: ignore[arg-type]

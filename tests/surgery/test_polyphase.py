@@ -128,11 +128,25 @@ def test_a_phase_chosen_first_costs_the_filters_at_kept_positions_only() -> None
     model, x = network("antialias:TinyResNet").float(), picture().float()
     config = Adaptive(phase="input_norm", padding_mode="circular")
     plan = inspect(model, x, config)
-    applied = sum(site.channels * 9 * math.prod(site.output_size) for site in plan.changed)
+    stem, *filtered = plan.changed
+    assert (stem.place, stem.macs, stem.parameters) == ("input of conv1", 0, 0)
+    applied = sum(site.channels * 9 * math.prod(site.output_size) for site in filtered)
     convert_(model, config, example=x)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(x)
     assert plan.macs + sum(site.macs for site in plan.sites) == counter.get_total_flops() // 2 + applied
+
+
+def test_a_stem_that_is_asked_for_is_filtered_at_the_phase_chosen_first() -> None:
+    model, config = network("antialias:TinyResNet"), Adaptive(phase="input_norm", padding_mode="circular", init="paper")
+    done = convert_(model, config, example=picture(), stem=True)
+    assert done.changed[0].place == "output of relu"
+    assert error(model, picture()) < 1e-12
+    before = model(picture())
+    again = convert_(done.revert_(), config, example=picture())
+    assert again.changed[0].place == "input of conv1"
+    assert error(model, picture()) < 1e-12
+    assert (model(picture()) - before).abs().max() > 1e-6
 
 
 def test_all_shifts_of_a_picture_get_one_answer() -> None:

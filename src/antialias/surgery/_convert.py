@@ -40,7 +40,8 @@ def inspect(
         placement: `"exact"` keeps a trained network's function: pools keep their window. `"paper"` is the published
             form, in which max pools shrink and filters stand in for average pools.
         stem: Whether the first strided convolution gets a filter, too. `None`: only if the filter has a `phase`, which
-            is exact only where every stride is replaced.
+            is exact only where every stride is replaced; with `phase="input_norm"` it keeps its stride and its input
+            is moved to the phase.
         where: Which sites: a glob over their names, several, or a predicate on `Site`; all by default.
 
     Raises:

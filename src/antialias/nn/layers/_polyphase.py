@@ -71,7 +71,8 @@ class PolyphasePool2d(nn.Module):
             for a fraction of the time. The map is moved so that the chosen phase is its first; where it is not
             circular, the filter does not see the rows and columns before that).
         padding_mode: How a map that is not divisible is continued, and how the learned network continues its borders.
-        filter: Low-pass filter that runs first, at stride 1; with `"input_norm"`, what subsamples after the choice.
+        filter: Low-pass filter that runs first, at stride 1. With `"input_norm"`, one that subsamples after the choice;
+            without it the moved map is handed on as large as it is, to a strided layer behind.
         device: Device of the learned network's parameters.
         dtype: Type of the learned network's parameters.
 
@@ -117,9 +118,10 @@ class PolyphasePool2d(nn.Module):
         self.channels, self.phase = channels, phase
         rows, columns = per_dimension(stride, 2, "stride")
         self.stride = (rows, columns)
-        if phase == "input_norm" and getattr(filter, "stride", None) != self.stride:
+        if phase == "input_norm" and filter is not None and filter.stride != self.stride:
             raise ValueError(
-                f"phase='input_norm' needs a filter that subsamples. Pass a layer of stride={self.stride}."
+                f"phase='input_norm' is chosen before filter, whose stride is {filter.stride}. "
+                f"Pass a layer of stride={self.stride}."
             )
         self.padding_mode: PaddingMode = padding_mode
         self.filter = filter
@@ -148,8 +150,8 @@ class PolyphasePool2d(nn.Module):
             self._select(x)
         rows, columns = self.selection.starts(x.shape[0], self.stride[1])
         if first:
-            assert self.filter is not None
-            return self.filter(_moved(x, (rows, columns), self.stride, self.padding_mode))
+            moved = _moved(x, (rows, columns), self.stride, self.padding_mode)
+            return moved if self.filter is None else self.filter(moved)
         phases = self._split(x)
         if (weights := self.selection.weights) is not None:
             kept = (phases.flatten(1, 2) * weights.to(phases.dtype)[..., None, None, None]).sum(1)

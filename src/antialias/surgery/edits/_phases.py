@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from antialias._torch import forward_hooks, forward_pre_hooks, own_children, tree_leaves, tree_map_only
-from antialias.nn import Filter, PhaseAverage, PhaseRepeat2d, PhaseSplit2d
+from antialias.nn import Filter, PhaseAverage, PhaseRepeat2d, PhaseSplit2d, PolyphasePool2d
 from antialias.ops import pad
 
 from ._edits import Edit, Insert
@@ -40,13 +40,14 @@ def combined(config: Filter, groups: Iterable[Sequence[Any]]) -> list[tuple[floa
 
 @dataclass(frozen=True, kw_only=True)
 class MoveInput(Insert):
-    """Give a module that subsamples without overlap its input several times, moved by the phases."""
+    """Give a module that keeps its stride its input moved: by each phase, or to the one that the content selects."""
 
     saved_as: ClassVar[str] = "MoveInput"
 
     def build(self, config: Filter, **options: Any) -> nn.Module:
         """Make the layer that moves the input."""
-        assert isinstance(config, PhaseAverage)
+        if not isinstance(config, PhaseAverage):
+            return PolyphasePool2d(self.channels, self.stride, "input_norm", config.padding_mode)
         offsets = config.offsets((self.stride[0], self.stride[1]))
         return PhaseSplit2d(self.channels, self.stride, offsets, config.padding_mode, subsample=False)
 

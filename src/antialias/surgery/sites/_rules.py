@@ -33,7 +33,8 @@ class Rules:
         filter: The filter to place.
         placement: `"exact"` keeps a trained network's function; `"paper"` is the published form.
         stem: Whether the first strided convolution gets a filter too; `None`: if the filter has a `phase`, which is
-            exact only where every stride is replaced, or averages phases.
+            exact only where every stride is replaced, or averages phases. With `phase="input_norm"`, `None` only moves
+            its input to the phase.
         where: Which sites, by glob over names or by predicate; `None` for all.
     """
 
@@ -43,6 +44,7 @@ class Rules:
     where: Where = None
 
     def __post_init__(self) -> None:
+        self.moves_stem = self.stem is None and self.filter.phase == "input_norm"
         if self.stem is None:
             self.stem = self.filter.phase is not None or isinstance(self.filter, PhaseAverage)
         if self.placement not in ("exact", "paper"):
@@ -92,6 +94,13 @@ def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: n
             sites[candidate] = dataclasses.replace(site, reason=reason)
         elif isinstance(rules.filter, PhaseAverage) and (candidate.kind == "filter" or candidate.leave):
             sites[candidate] = _phases_of_layer(candidate, site, rules)
+        elif rules.moves_stem and candidate.kind == "stem" and _reads_as_far_on_both_sides(candidate, graph):
+            spot = f"input of {candidate.name}"
+            move = MoveInput(
+                module=candidate.name, side="input", channels=candidate.op.input.shape[1], stride=candidate.stride
+            )
+            why = "stem: keeps its stride as in the papers, and starts at the chosen phase; stem=True filters it"
+            sites[candidate] = dataclasses.replace(site, action="filter", place=spot, reason=why, edits=(move,))
         elif candidate.module is None:
             sites[candidate] = _filter_function(candidate, site, graph, rules, model)
         else:
@@ -237,6 +246,15 @@ def _phases_of_layer(candidate: Candidate, site: Site, rules: Rules) -> Site:
         if hasattr(module, "stride") and pair(module.stride) == stride:
             edits.append(SetAttributes(module=inner, attributes={"stride": (1, 1)}))
     return _filtered(site, candidate, edits, f"output of {name}", "the phases of the filtered map", rules.filter)
+
+
+def _reads_as_far_on_both_sides(candidate: Candidate, graph: Graph) -> bool:
+    """Return whether a candidate is torch's own convolution, called once, whose border can be closed to a circle."""
+    conv = candidate.module
+    if type(conv) is not nn.Conv2d or isinstance(conv.padding, str) or len(graph.calls_of(conv)) > 1:
+        return False
+    reach = (dilation * (size - 1) for size, dilation in zip(conv.kernel_size, conv.dilation, strict=True))
+    return all(2 * one == other for one, other in zip(pair(conv.padding), reach, strict=True))
 
 
 def _filter_function(candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module) -> Site:
