@@ -8,7 +8,7 @@ from pathlib import Path
 import antialias as aa
 from antialias._display import show
 from antialias.mend import MendConfig, mend_
-from antialias.models import build
+from antialias.models import build, class_names
 from antialias.retrofit import RetrofitConfig
 
 from ._options import images_of, input_side, part_of
@@ -38,7 +38,8 @@ def mend(
 
     Args:
         model: A file saved by `antialias`, or a name such as timm:NAME or module:callable.
-        data: Pictures: images:DIR, or scenes. Half teach, a quarter chooses, a quarter reports.
+        data: Pictures: images:DIR, or scenes. Half teach, a quarter chooses, a quarter reports. Where each lies in a
+            folder named as one of the network's classes, accuracy is measured too.
         out: File to write, such as model.safetensors; `aa.load` reads it.
         weights: A file of weights, or `default` for the library's own.
         budget: The most multiply-adds, relative to the network as it is.
@@ -53,14 +54,17 @@ def mend(
         checkpoint: Folder for what is measured and learnt; if something is there, the mending goes on from it.
     """
     network = build(model, weights=weights)
+    names = class_names(network)
     side = size or -(-8 * input_side(network) // 7)
     with progress_bar("Mending") as progress:
         done = mend_(
             network,
-            images_of(data, split or part_of(data, "train"), side, limit),
+            images_of(data, split or part_of(data, "train"), side, limit, classes=names),
             budget=budget,
             margin=margin,
-            held_out=None if held_out is None else images_of(held_out, part_of(held_out, "test"), side, limit),
+            held_out=None
+            if held_out is None
+            else images_of(held_out, part_of(held_out, "test"), side, limit, classes=names),
             seed=seed,
             checkpoint=checkpoint,
             progress=progress,

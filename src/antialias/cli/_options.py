@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -123,15 +126,22 @@ def part_of(name: str, of_scenes: str) -> str:
     return of_scenes if name == "scenes" else "all"
 
 
-def images_of(name: str, split: str, size: int, limit: int) -> list[Tensor]:
-    """Return square images of data, without labels, as floats in [0, 1].
+def images_of(name: str, split: str, size: int, limit: int, classes: Sequence[str] | None = None) -> list[Any]:
+    """Return batches of square images of data, as floats in [0, 1], with labels only where all are of known classes.
 
     Args:
         name: Of the data.
         split: Which part of it.
         size: Side in pixels.
         limit: How many at most, evenly from the data.
+        classes: Names whose numbers labels are; without them no labels are read.
     """
-    opened = open_data(name, split, size=size)
+    opened, labelled = open_data(name, split, size=size), False
+    if classes is not None:
+        with suppress(ValueError), warnings.catch_warnings(action="ignore"):  # labels are welcome, not needed
+            named = open_data(name, split, size=size, classes=classes)
+            if labelled := len(named.classes) == len(classes):
+                opened = named
     chosen = torch.arange(0, len(opened), -(-len(opened) // limit))
-    return [opened.labelled(some)[0].float() / 255 for some in chosen.split(32)]
+    batches = [opened.labelled(some) for some in chosen.split(32)]
+    return [(pixels.float() / 255, labels) if labelled else pixels.float() / 255 for pixels, labels in batches]

@@ -74,6 +74,17 @@ def test_an_unknown_split_is_named(tmp_path: Path) -> None:
         ImageFolder(tmp_path, "dev")
 
 
+def test_all_has_labels_where_folders_are_named_as_given_classes(tmp_path: Path) -> None:
+    for place in ("one/dog", "one/cat/kittens", "two/cat"):
+        (tmp_path / place).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / place / "a.png")
+    data = ImageFolder(tmp_path, "all", size=8, classes=("dog", "bird", "cat"))
+    assert data.classes == ("dog", "bird", "cat")
+    assert [(file.parent.name, label) for file, label in data.files] == [("kittens", 2), ("dog", 0), ("cat", 2)]
+    with pytest.raises(ValueError, match=r"a.png is in no folder named as one of: dog, bird .. Leave out classes="):
+        ImageFolder(tmp_path, "all", size=8, classes=("dog", "bird"))
+
+
 def test_all_is_every_picture_however_it_lies(tmp_path: Path) -> None:
     _fill(tmp_path, {"cat": 1, "train/dog": 2})
     Image.new("RGB", (20, 20)).save(tmp_path / "loose.png")

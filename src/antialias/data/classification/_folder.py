@@ -34,7 +34,8 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
     """Read `DIR/CLASS/*.jpg`, or `DIR/train/CLASS/*.jpg` beside `DIR/val/CLASS/*.jpg`.
 
     A folder without `train`, `val` or `test` in it is a test set as a whole: training on it would leave nothing to test
-    on. The split `"all"` is every image below the folder, however they lie, for what needs no labels.
+    on. The split `"all"` is every image below the folder, however they lie, for what needs no labels; with
+    `classes` each image has the class whose name a folder around it has.
     Images are resized to `size` along their shorter side and cut to the central square.
 
     A class is a folder with an image somewhere in it. Hidden folders and files are not looked at. Classes are sorted by
@@ -58,7 +59,8 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
 
     Raises:
         FileNotFoundError: The folder, the split, its classes or their images are missing.
-        ValueError: An image cannot be read; the message names the file.
+        ValueError: An image cannot be read, or `"all"` has one that is in no folder of the classes; the message names
+            the file.
     """
 
     def __init__(
@@ -93,6 +95,9 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
             if name in parts
             for file in sorted(_images_in(parts[name]))
         ]
+        if split == "all" and classes is not None:
+            self.classes = tuple(map(plain_name, classes))
+            self.files = [(file, _label_of(file, folder, self.classes)) for file, _ in self.files]
         if not self.files:
             if split != "all" and not any(entry.is_dir() for entry in folder.iterdir()):
                 layout = f"{folder}/CLASS/*.jpg, one folder a class, or split='all' without classes"
@@ -170,6 +175,18 @@ def _images_in(folder: Path) -> Iterator[Path]:
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(place, name)
+
+
+def _label_of(file: Path, folder: Path, classes: Sequence[str]) -> int:
+    """Return the number of the class whose name the outermost folder around a file has that has one.
+
+    Raises:
+        ValueError: None has.
+    """
+    for part in file.relative_to(folder).parts[:-1]:
+        if (name := plain_name(part)) in classes:
+            return classes.index(name)
+    raise ValueError(f"{file} is in no folder named as one of: {', '.join(classes[:4])} .. Leave out classes=.")
 
 
 def _split_folder(root: Path, split: str) -> Path:
