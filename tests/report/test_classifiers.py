@@ -98,6 +98,22 @@ def test_pictures_may_be_named() -> None:
     assert [viewer.image.name for viewer in made.viewers] == ["first", "second"]
 
 
+def test_the_least_stable_pictures_are_shown_first() -> None:
+    """One of twelve pictures has a step that a network sees only at its left edge; on the others it never flips."""
+
+    def edge(x: Tensor) -> Tensor:
+        value = x[:, 0, 0, 0] - 0.5
+        return torch.stack([value, -value], 1)
+
+    images = torch.zeros(12, 3, 40, 40)
+    images[7] = (torch.arange(40) % 2).expand(3, 40, 40)
+    images[4, :, :, 20:] = 1
+    page = measure({"edge": edge}, images, pictures=2, normalize=None)
+    assert page.viewers[0].image.name == "picture 8"
+    assert len(page.viewers) == 2
+    assert page.reproduction.caveats[-1].endswith("are no sample: on them edge changes its answer most often.")
+
+
 def test_images_that_can_be_read_once_are_refused() -> None:
     with pytest.raises(ValueError, match="images can be read only once, but a report reads them often"):
         measure({"one": corner}, iter([stripes(2)]))

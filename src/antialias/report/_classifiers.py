@@ -51,7 +51,8 @@ def measure(
         labels: Classes `(N,)`, where the loader does not give them.
         class_names: Name of each class, in the order of the logits; for 1000 classes ImageNet's by default. Labels
             whose `class_names` are not as many as the logits are another data set's and give no accuracy.
-        pictures: How many of the first pictures the page shows, or what it calls them.
+        pictures: How many pictures the page shows, those first on which the baseline changes its answer most often; or
+            what it calls the first ones, which are then shown in their order.
         seed: Chooses the windows.
         title: The page's title.
         command: The command line that reproduces the page.
@@ -72,9 +73,9 @@ def measure(
         raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
     if not isinstance(images, Tensor) and iter(images) is images:
         raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
-    names = [f"picture {i + 1}" for i in range(pictures)] if isinstance(pictures, int) else list(pictures)
     normalize = options.get("normalize", "model")
-    first = tuple(islice(ImageStream(images, labels, options.get("resize")), max(len(names), 1)))
+    named = [] if isinstance(pictures, int) else list(pictures)
+    first = tuple(islice(ImageStream(images, labels, options.get("resize")), max(len(named), 1)))
     counts = {class_probabilities(model, first[0].batch, normalize).shape[1] for model in networks.values()}
     same = len(counts) == 1
     fits = same and (class_names is None or {len(class_names)} == counts)
@@ -85,7 +86,14 @@ def measure(
         networks, images, labels=labels, labelled=labelled, agreement=same, seed=seed, **options
     )
     count = comparison.baseline.score("top1_change").images
-    shown = dict(zip(names, first, strict=False))
+    shown, least_stable = dict(zip(named, first, strict=False)), []
+    if isinstance(pictures, int) and pictures:
+        changes = comparison.baseline.score("top1_change").per_image.nan_to_num(-1)
+        least_stable = changes.argsort(descending=True, stable=True)[:pictures].tolist()
+        every = {
+            one.index: one for one in ImageStream(images, labels, options.get("resize")) if one.index in least_stable
+        }
+        shown = {f"picture {i + 1}": every[i] for i in least_stable}
     viewers = []
     for name, picture in shown.items():
         truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
@@ -95,6 +103,10 @@ def measure(
     caveats += ["Intervals are over pictures; they say nothing about another training of the same network."]
     if not labelled:
         caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
+    if least_stable:
+        caveats.append(
+            f"The pictures shown are no sample: on them {comparison.baseline.name} changes its answer most often."
+        )
     return Report(
         title=title,
         subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {count:,} pictures that move.",
