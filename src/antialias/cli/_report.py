@@ -46,7 +46,10 @@ def report(
         figures: Folder for every figure as SVG and PNG, with its numbers as CSV.
         task: What the networks do: classification, or semantic for segmenters.
     """
-    networks = {name: build(name, weights=weights) for name in models}
+    # Of saved files the folder and the name say enough, unless they say the same of two.
+    short = [str(Path(*Path(name).with_suffix("").parts[-2:])) if Path(name).is_file() else name for name in models]
+    names = short if len(set(short)) == len(models) else models
+    networks = {name: build(model, weights=weights) for name, model in zip(names, models, strict=True)}
     command = " ".join(["antialias", *sys.argv[1:]])
     about: dict[str, Any] = {"pictures": pictures, "seed": seed, "command": command}
     with progress_bar("Measuring") as progress:

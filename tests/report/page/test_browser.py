@@ -323,6 +323,23 @@ def test_phone_scrolls_only_downwards(page: webdriver.Chrome) -> None:
     assert page.execute_script(TOO_WIDE) == []
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_names_stay_inside_their_places(
+    browser: webdriver.Chrome, sample: Report, tmp_path: Path, width: int
+) -> None:
+    long = "runs/" + "efficientnet" * 5 + "/model.safetensors"
+    page = Report.from_json(sample.to_json().replace('"original"', f'"{long}"'))
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == 390}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(write(page, tmp_path).as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    past = """return [...document.querySelectorAll('th .name, .key-figure dt, h1')]
+        .filter(node => node.scrollWidth > node.clientWidth + 1)
+        .map(node => [node.outerHTML.slice(0, 80), node.scrollWidth, node.clientWidth]);"""
+    assert browser.execute_script(past) == []
+    assert browser.get_log("browser") == []
+
+
 def test_phone_text_is_large_enough(page: webdriver.Chrome) -> None:
     as_phone(page)
     assert page.execute_script(TOO_SMALL) == []
