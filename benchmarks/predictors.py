@@ -3,6 +3,11 @@
     python benchmarks/predictors.py train [--runs runs/predictors] [--seeds 1]   # goes on where it stopped
     python benchmarks/predictors.py table [--runs runs/predictors]               # writes benchmarks/predictors.csv
 
+Those for small networks of depthwise convolutions, trained later and beside the full one of that time:
+
+    python benchmarks/predictors.py train --small --seeds 3 --runs runs/predictors_small
+    python benchmarks/predictors.py table --small --runs runs/predictors_small   # benchmarks/predictors_small.csv
+
 The recipe is that of classification (recipes/scenes_classification.toml); another convolution stands before the
 predictor's BatchNorm:
 
@@ -11,6 +16,8 @@ predictor's BatchNorm:
 - separable: k x k for each channel, then 1 x 1;
 - low rank: 1 x 1 to C / 4 channels at full resolution, then k x k;
 - pooled: k x k on averages of 2 x 2 samples, each prediction used for 2 x 2 kept positions;
+- bottleneck: k x k for each channel, then 1 x 1 to 8 channels, then 1 x 1;
+- pooled separable: k x k for each channel on averages of 2 x 2 samples, then 1 x 1, used as that of pooled;
 - pointwise: 1 x 1.
 
 A row is a predictor and a score: the mean over its seeds, an interval over test pictures, and the difference from the
@@ -21,7 +28,7 @@ those of the filters.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +45,8 @@ from antialias.tasks import TrainConfig, evaluate, network, train_
 
 SCORES = ("accuracy", "consistency", "top1_change")
 OUT = Path(__file__).with_suffix(".csv")
+FIRST = ("full", "grouped", "separable", "low rank", "pooled", "pointwise")
+SMALL = ("full", "bottleneck", "pooled separable")
 
 
 class Padded(nn.Conv2d):
@@ -58,7 +67,7 @@ class Pooled(nn.Module):
     def __init__(self, layer: AdaptiveBlurPool2d, outputs: int) -> None:
         super().__init__()
         self.stride = layer.stride
-        self.conv = Padded(layer, layer.channels, outputs, layer.kernel_size, stride=layer.stride)
+        self.conv: nn.Module = Padded(layer, layer.channels, outputs, layer.kernel_size, stride=layer.stride)
 
     def forward(self, input: Tensor) -> Tensor:
         kept = [-(-size // step) for size, step in zip(input.shape[2:], self.stride, strict=True)]
@@ -69,6 +78,18 @@ def _separable(layer: AdaptiveBlurPool2d, outputs: int) -> nn.Module:
     channels, k = layer.channels, layer.kernel_size
     depthwise = Padded(layer, channels, channels, k, stride=layer.stride, groups=channels)
     return nn.Sequential(depthwise, Padded(layer, channels, outputs, 1))
+
+
+def _bottleneck(layer: AdaptiveBlurPool2d, outputs: int) -> nn.Module:
+    channels, k, width = layer.channels, layer.kernel_size, min(layer.channels, 8)
+    depthwise = Padded(layer, channels, channels, k, stride=layer.stride, groups=channels)
+    return nn.Sequential(depthwise, Padded(layer, channels, width, 1), Padded(layer, width, outputs, 1))
+
+
+def _pooled_separable(layer: AdaptiveBlurPool2d, outputs: int) -> nn.Module:
+    pooled = Pooled(layer, outputs)
+    pooled.conv = _separable(layer, outputs)
+    return pooled
 
 
 def _low_rank(layer: AdaptiveBlurPool2d, outputs: int) -> nn.Module:
@@ -85,6 +106,8 @@ PREDICTORS: dict[str, Callable[[AdaptiveBlurPool2d, int], nn.Module]] = {
     "separable": _separable,
     "low rank": _low_rank,
     "pooled": Pooled,
+    "bottleneck": _bottleneck,
+    "pooled separable": _pooled_separable,
     "pointwise": lambda layer, outputs: Padded(layer, layer.channels, outputs, 1, stride=layer.stride),
 }
 
@@ -95,12 +118,12 @@ def config_of(seed: int) -> TrainConfig:
     return replace(config, filter=Adaptive().from_scratch(), seed=seed, accelerator="cpu", devices=1)
 
 
-def train(runs: Path, count: int) -> None:
+def train(runs: Path, count: int, names: Sequence[str]) -> None:
     """Train and measure what is not there yet, the first seed of every predictor first."""
     told = config_of(0)
     data = in_memory(open_data("scenes", "train", size=told.image_side, length=told.train_length))
     for seed in range(count):
-        for name in PREDICTORS:
+        for name in names:
             folder, config = seeds.folder_of(runs, name, seed), config_of(seed)
             if not (folder / "scores.json").exists():
                 model = swapped(network(config, len(data.classes)), name)
@@ -121,10 +144,10 @@ def swapped(model: nn.Module, name: str) -> nn.Module:
     return model
 
 
-def rows(runs: Path) -> Iterator[dict[str, object]]:
+def rows(runs: Path, names: Sequence[str]) -> Iterator[dict[str, object]]:
     """Yield the table's rows, one for each predictor and score."""
     full = seeds.runs_of(runs, "full")
-    for name in PREDICTORS:
+    for name in names:
         found = seeds.runs_of(runs, name)
         model = swapped(network(config_of(0), 20), name)
         added = sum(
@@ -143,11 +166,13 @@ def main() -> None:
     parser.add_argument("step", choices=("train", "table"))
     parser.add_argument("--runs", type=Path, default=Path("runs/predictors"))
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--small", action="store_true")
     args = parser.parse_args()
+    names = SMALL if args.small else FIRST
     if args.step == "train":
-        train(args.runs, args.seeds)
+        train(args.runs, args.seeds, names)
     else:
-        seeds.write(OUT, rows(args.runs))
+        seeds.write(OUT.with_stem("predictors_small") if args.small else OUT, rows(args.runs, names))
 
 
 if __name__ == "__main__":
