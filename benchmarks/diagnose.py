@@ -85,7 +85,7 @@ def together(
     phases, ideal = aa.PhaseAverage(phases=2), aa.nn.Ideal()
     trials = [(phases, min(count, len(places)), "effect", "agreement", "cost_2_phases") for count in counts]
     trials += [(ideal, count, "ideal", "ideal_agreement", "cost_ideal") for count in (min(3, len(places)), len(places))]
-    for filter, count, effect, agreement, cost in trials:
+    for filter, count, effect, agreement, cost in dict.fromkeys(trials):
         where = [name.removeprefix(prefix) for place in places[:count] for name in place]
         plan = aa.inspect(model.get_submodule(body.name), body.args, filter, where=where, stem=True)
         gained, kept = remedies.remedied(filter, where)

@@ -40,7 +40,8 @@ def draw_sites(diagnosis: Diagnosis, path: Path) -> Path:
             for site, here in zip(sites, first, strict=True)
         ]
         cause.set_yticks(list(places), labels)
-        cause.set(xlim=(0, 100), xlabel="% of the map's energy")
+        most = max((site.alias_share.interval[1] for site in sites if site.alias_share is not None), default=1)
+        cause.set(xlim=(0, min(100, 25 * (4 * most // 1 + 1))), xlabel="% of the map's energy")
         cause.set_ylim(len(sites) - 0.5, -0.5)
         cause.set_title("cause: above the new limit (below, grey: tangled)", fontsize=9, loc="left")
         effect.set(xlabel="one-pixel flips taken away, points; 95 % intervals")
