@@ -74,3 +74,9 @@ def test_an_empty_table_has_its_headings() -> None:
 def test_no_terminal_is_too_narrow(width: int, columns: int) -> None:
     text = table_text(["what"] * columns, [["a long name", *["1.00 (0.50 to 2.00)"] * (columns - 1)]], width=width)
     assert "".join(text.split()).count("0") == 6 * (columns - 1)
+
+
+def test_parentheses_that_fit_no_line_are_broken_between_words() -> None:
+    text = table_text(["what"], [], title="consistency 78.1 % (" + "every pair of windows " * 4 + "counts)", width=30)
+    assert all(len(line) <= 30 and line == line.strip() for line in text.splitlines())
+    assert " ".join(text.splitlines()).count("every pair of windows") == 4

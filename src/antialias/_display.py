@@ -161,9 +161,9 @@ class Displayed:
 
 
 def show(result: Displayed) -> None:
-    """Print a result: in a terminal as wide as it, with bold headings; in a file or a pipe in lines of any length."""
+    """Print a result: in a terminal as wide as it, with bold headings; in a file or a pipe as `str` has it."""
     styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(result.display().text(terminal_width(), styled=styled))
+    print(result.display().text(terminal_width(), styled=True) if styled else result)
 
 
 def in_words(value: Any) -> str:

@@ -140,7 +140,8 @@ def break_lines(text: str, width: int) -> list[str]:
     lines, width = [], max(width, 1)
     for paragraph in text.split("\n"):
         line = ""
-        for part in _UNBREAKABLE.findall(paragraph):
+        pieces = _UNBREAKABLE.findall(paragraph)
+        for part in (word for piece in pieces for word in (piece.split() if len(piece) > width else [piece])):
             if line and len(line) + 1 + len(part) > width:
                 lines.append(line)
                 line = ""

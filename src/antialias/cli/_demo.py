@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import get_terminal_size
 from textwrap import fill
 
+from antialias._display import show
+from antialias._terminal import terminal_width
 from antialias.demo import FULL, QUICK, run
-from antialias.results import terminal
 
 from ._progress import progress_bar
 
@@ -22,8 +22,8 @@ def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
     report, page = run(out, QUICK if quick else FULL, stage=progress_bar)
     for table in (report.training, *(mended.table for mended in report.mended)):
         if table is not None:
-            print(terminal(table), end="\n\n")
+            show(table)
+            print()
     if report.verdict is not None:
-        for sentence in (report.verdict.headline, *report.verdict.points):
-            print(fill(f"- {sentence}", get_terminal_size().columns, subsequent_indent="  "))
+        print(fill(f"{report.verdict.headline}.", terminal_width() or 80))
     print(f"Open {page} in a browser.")
