@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import antialias as aa
 from antialias.diagnosis import CODES, Diagnosis
@@ -374,3 +375,14 @@ def test_what_has_no_layer_is_shown_with_its_reason(images: Tensor) -> None:
     with pytest.raises(ValueError, match="none of 2 sites of Folds has a measured effect: folds positions"):
         found.worst()
     assert "No site's effect could be measured" in found.verdict
+
+
+def test_a_shuffled_loader_is_read_once(images: Tensor) -> None:
+    """Read twice it would pair each image with another one."""
+
+    def loader() -> DataLoader[tuple[Tensor, ...]]:
+        shuffled = torch.Generator().manual_seed(0)
+        return DataLoader(TensorDataset(images[:6], torch.arange(6)), batch_size=4, shuffle=True, generator=shuffled)
+
+    network = TwoSites().eval()
+    assert aa.diagnose(network, loader()).to_dict() == aa.diagnose(network, list(loader())).to_dict()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from torch import nn
+from torch.utils.data import DataLoader, SequentialSampler
 
 from antialias.metrics import (
     Adapter,
@@ -51,7 +52,8 @@ def diagnose(
     Args:
         model: A classifier, segmenter or detector, converted or not; or an adapter of one. The parts of a detector
             behind its backbone see the average of the backbone's maps.
-        images: Floats in [0, 1], as in `consistency`; an iterable that can be read several times, or a list is made.
+        images: Floats in [0, 1], as in `consistency`. They are read several times; of what gives them once, or in an
+            order of its own each time, a list is made.
         progress: Called with the work done and in all.
         seed: Chooses the windows.
         same: When two instances of a detector are one.
@@ -71,7 +73,9 @@ def diagnose(
 
     Source: Ribeiro & Schoen, ICASSP 2021, for the cause; Azulay & Weiss, JMLR 2019, for one-pixel moves.
     """
-    images = list(images) if isinstance(images, Iterator) else images
+    shuffled = isinstance(images, DataLoader) and not isinstance(images.sampler, SequentialSampler)
+    given: Any = images
+    images = list(given) if shuffled or isinstance(images, Iterator) else images
     options: dict[str, Any] = {} if isinstance(model, Adapter) else {"normalize": normalize}
     options |= {} if batch_size is None else {"batch_size": batch_size}
     network = model.model if isinstance(model, Adapter) else model
