@@ -34,11 +34,11 @@ class DemoConfig:
     """
 
     seeds: tuple[int, ...] = (0, 1)
-    epochs: int = 6
-    train_length: int = 4000
-    test_length: int = 600
-    crops: int = 4
-    held_out_crops: int = 3
+    epochs: int = 4
+    train_length: int = 3000
+    test_length: int = 400
+    crops: int = 3
+    held_out_crops: int = 2
     remedies: int = 6
     reported: int = 2
     mend_steps: int = 0

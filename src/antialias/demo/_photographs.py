@@ -12,9 +12,12 @@ from torch.utils.data import Dataset
 from antialias.data import imagenet_photographs, photographs
 
 # No photograph is on both sides, nor are the two of a stereo pair.
-HELD_OUT = ("chelsea", "china", "flower", "rocket", *(f"imagenet_{n:02}" for n in range(0, 20, 3)))
+HELD_OUT = (
+    *("brick", "chelsea", "china", "coins", "flower", "gravel", "rocket"),
+    *(f"imagenet_{n:02}" for n in range(0, 20, 3)),
+)
 LEARN = (
-    *("astronaut", "coffee", "motorcycle_left", "hubble_deep_field", "ihc", "retina"),
+    *("astronaut", "camera", "coffee", "grass", "motorcycle_left", "hubble_deep_field", "ihc", "moon", "retina"),
     *(f"imagenet_{n:02}" for n in range(20) if n % 3),
 )
 SIDE = 183
@@ -47,7 +50,7 @@ def crops(names: tuple[str, ...], count: int, *, side: int = SIDE, seed: int = 0
         side: Of the crops, in pixels.
         seed: Of places and scales.
     """
-    pixels, generator = photographs() | imagenet_photographs()[0], torch.Generator().manual_seed(seed)
+    pixels, generator = photographs(grey=True) | imagenet_photographs()[0], torch.Generator().manual_seed(seed)
     sources = [names[i % len(names)] for i in range(count)]
     resampled = []
     for name in sources:

@@ -94,9 +94,16 @@ def mend_real_networks(config: DemoConfig, stage: Stage) -> list[Real]:
     """
     learn = crops(LEARN, config.crops * len(LEARN))
     held_out = crops(HELD_OUT, config.held_out_crops * len(HELD_OUT))
-    # Nothing is fitted: photographs of which there are thirty do not teach.
-    steps = RetrofitConfig(steps=config.mend_steps)
-    how = MendConfig(retrofit=steps, fit_shares=(), most=config.remedies, keep=config.reported)
+    # Nothing is fitted: photographs of which there are some thirty do not teach, but may choose. The yardstick is what
+    # costs as much as the budget.
+    how = MendConfig(
+        retrofit=RetrofitConfig(steps=config.mend_steps),
+        fit_shares=(),
+        most=config.remedies,
+        keep=config.reported,
+        passes=1,
+        copies=(round(BUDGET),),
+    )
     networks = []
     for name, model in NETWORKS.items():
         original = build(model).eval().to(memory_format=torch.channels_last)

@@ -28,6 +28,7 @@ class MendConfig:
         distance: Longest shift of the flips, in pixels.
         passes: Pairs of windows an image of the reported consistency.
         shifts: Windows over which the original's answers are averaged, to judge agreement.
+        copies: How many shifted copies the yardsticks average.
         window: Side of the windows in pixels; 7/8 of the images' side if `None`.
 
     Raises:
@@ -44,6 +45,7 @@ class MendConfig:
     distance: int = 3
     passes: int = 2
     shifts: int = 8
+    copies: tuple[int, ...] = (2, 4)
     window: int | None = None
 
     def __post_init__(self) -> None:

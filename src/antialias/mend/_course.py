@@ -15,7 +15,6 @@ from ._split import Part
 
 CHOOSING = ("choose", "choose again")
 CONFIRMING = (*CHOOSING, "confirm")
-YARDSTICKS = tuple(Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n) for n in (2, 4))
 _COMBINATIONS = 2
 
 
@@ -40,7 +39,7 @@ class Course:
         self.ended: dict[str, str] = {}
         self.evidence: dict[Remedy, Sequence[str]] = {}
         config, views = evaluator.config, evaluator.views_of
-        reported = (config.keep + 1) * (1 + budget) / 2 + sum(yardstick.cost for yardstick in YARDSTICKS)
+        reported = (config.keep + 1) * (1 + budget) / 2 + sum(config.copies)
         evaluator.progress.expect(
             **{
                 "choose": (config.most + 1) * (1 + budget) / 2 * views("choose", 0),
@@ -152,8 +151,10 @@ class Course:
 
     def report(self, kept: Sequence[Remedy], tried: Sequence[Remedy]) -> list[Trial]:
         """Return a trial of each remedy: as it is, those that went on by cost, the yardsticks, those that ended."""
+        copies = self.evaluator.config.copies
+        yardsticks = [Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n) for n in copies]
         trials = []
-        for remedy in (AS_IT_IS, *sorted(kept, key=lambda one: one.cost), *YARDSTICKS):
+        for remedy in (AS_IT_IS, *sorted(kept, key=lambda one: one.cost), *yardsticks):
             scores, changes = self.evaluator.scores(remedy, ["report"]), dict[str, Score]()
             if remedy is not AS_IT_IS:
                 changes = {name: self.evaluator.change(remedy, ["report"], name) for name in scores}

@@ -30,6 +30,12 @@ def test_grey_photographs_have_three_equal_channels() -> None:
     assert torch.equal(squares[:, 0], squares[:, 2])
 
 
+def test_grey_photographs_come_with_the_others_if_asked_for() -> None:
+    both = photographs(grey=True)
+    assert both.keys() - photographs().keys() == _GREY.keys()
+    assert torch.equal(both["camera"][0], both["camera"][2])
+
+
 def test_callers_may_write_into_what_they_get() -> None:
     photographs()["coffee"].zero_()
     assert photographs()["coffee"].any()

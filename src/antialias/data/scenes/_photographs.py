@@ -48,11 +48,14 @@ def _read(package: str, file: str) -> Tensor:
         return transforms.pil_to_tensor(image.open(stream).convert("RGB"))
 
 
-def photographs() -> dict[str, Tensor]:
+def photographs(*, grey: bool = False) -> dict[str, Tensor]:
     """Return the colour photographs that scikit-image and scikit-learn install, by name.
 
     They are the embedded default wherever a real picture is wanted: no path to give, nothing fetched. `motorcycle_left`
     and `motorcycle_right` are a stereo pair, so put both on one side of any split.
+
+    Args:
+        grey: Those without colour, too.
 
     Returns:
         `uint8` tensors `(3, H, W)`, RGB, as large as the files hold them (300 to 1411 pixels). The tensors are yours.
@@ -65,7 +68,8 @@ def photographs() -> dict[str, Tensor]:
         >>> len(pictures), tuple(pictures["coffee"].shape)
         (11, (3, 400, 600))
     """
-    return {name: _read(*source).clone() for name, source in _COLOUR.items()}
+    sources = {**_COLOUR, **_GREY} if grey else _COLOUR
+    return {name: _read(*source).clone() for name, source in sources.items()}
 
 
 def imagenet_photographs() -> tuple[dict[str, Tensor], dict[str, int]]:
