@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from .._plan import Site
 from ..dataflow import Graph, Op, Value, network_macs, op_macs, pair
 from ..edits import AveragePhases, Edit, FusePhases, Insert, JoinPhases, MoveInput, Patch, Steps, WrapEnd, joins
 from ..sites import Candidate, Rules, filter_around
-from ._grids import Grid, Grids, follow_grids, is_upsampling, where
+from ._grids import Grid, Grids, follow_sites, where
 
 _MOST_RUNS = 16
 
@@ -62,15 +62,13 @@ def group_sites(
         sites: What was decided for each of `candidates`, with every site selected.
         reasons: Takes up, by the number of its site, why a group cannot.
     """
-    possible = []
-    for group in _groups(graph, candidates, sites):
-        try:
-            _plan_joins(graph, candidates, sites, [group])
-        except ValueError as error:
+    possible, grids = [], follow_sites(graph, candidates)
+    for group in _groups(graph, candidates, sites, grids):
+        if reason := _why_not(graph, candidates, sites, group, grids):
             if reasons is not None:
-                reasons |= dict.fromkeys(group.sites, str(error))
-            continue
-        possible.append(group)
+                reasons |= dict.fromkeys(group.sites, reason)
+        else:
+            possible.append(group)
     return possible
 
 
@@ -82,7 +80,7 @@ def pitches(graph: Graph, candidates: Sequence[Candidate]) -> dict[int, tuple[in
         candidates: What subsamples; those that are not followed to the image are left out.
     """
     strides = [candidate.stride for candidate in candidates]
-    return {number: _pitch(grid, strides) for number, grid in _follow(graph, candidates).before.items()}
+    return {number: _pitch(grid, strides) for number, grid in follow_sites(graph, candidates).before.items()}
 
 
 def plan_phases(
@@ -114,9 +112,10 @@ def plan_phases(
             f"{type(model).__name__} averages phases already. Call conversion_of(model).revert_() first, and name all "
             "groups of sites that are wanted in one where=."
         )
-    groups = group_sites(graph, candidates, sites) if rules.where is None else _groups(graph, candidates, sites)
+    grids = follow_sites(graph, candidates)
+    groups = _groups(graph, candidates, sites, grids)
     if rules.where is None:
-        groups = groups[-1:] or _groups(graph, candidates, sites)[:1]
+        groups = [one for one in groups if not _why_not(graph, candidates, sites, one, grids)][-1:] or groups[:1]
     else:
         names = [{site.name, filtered.get(site.name, site.name)} for site in sites]
         groups = [
@@ -146,23 +145,39 @@ def plan_phases(
             f"{' x '.join(map(str, runs))} = {math.prod(runs)} runs of the network behind {len(groups)} groups of "
             f"sites; {_MOST_RUNS} are the most. Use fewer phases, or fewer groups: where=."
         )
-    edits = _plan_joins(graph, candidates, kept, groups)
+    splits = _Splits(graph, candidates, kept, groups)
+    edits = _plan_joins(graph, candidates, splits, grids)
     if takes_list(graph):
         return PhasePlan(_at_the_input(graph, kept, runs), tuple(edits))
     if config.padding_mode == "circular":
-        for n in sorted(chosen):
-            module: Any = candidates[n].module
-            size, stride = pair(getattr(module, "kernel_size", 1)), candidates[n].stride
-            if candidates[n].kind == "filter" or any(isinstance(edit, MoveInput) for edit in kept[n].edits):
-                continue
-            # A window that does not overlap the next one has no border, until a phase moves it over the end.
-            if all(1 <= k <= s for k, s in zip(size, stride, strict=True)) and max(size) > 1:
-                after = (size[0] - 1, size[1] - 1)
-                edits.append(WrapEnd(module=candidates[n].name, stride=stride, after=after))
-    return PhasePlan(_with_costs(graph, candidates, kept, groups, runs), tuple(edits))
+        edits += _wrapped_ends([(candidates[n], kept[n]) for n in sorted(chosen)])
+    return PhasePlan(_with_costs(graph, candidates, kept, splits, runs), tuple(edits))
 
 
-def _groups(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]) -> list[PhaseGroup]:
+def _why_not(
+    graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], group: PhaseGroup, grids: Grids
+) -> str:
+    """Say why the sites of a group cannot split, empty if they can."""
+    try:
+        _plan_joins(graph, candidates, _Splits(graph, candidates, sites, [group]), grids)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _wrapped_ends(chosen: Sequence[tuple[Candidate, Site]]) -> Iterator[WrapEnd]:
+    """Yield what lets windows read on in a circle that a phase moves over the end."""
+    for candidate, site in chosen:
+        module: Any = candidate.module
+        size, stride = pair(getattr(module, "kernel_size", 1)), candidate.stride
+        if candidate.kind == "filter" or any(isinstance(edit, MoveInput) for edit in site.edits):
+            continue
+        # A window that does not overlap the next one has no border, until a phase moves it over the end.
+        if all(1 <= k <= s for k, s in zip(size, stride, strict=True)) and max(size) > 1:
+            yield WrapEnd(module=candidate.name, stride=stride, after=(size[0] - 1, size[1] - 1))
+
+
+def _groups(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], grids: Grids) -> list[PhaseGroup]:
     """Return the groups of sites that share a grid, of those in which every site has a place to split.
 
     A detector, which resizes its images, has one at most: its first strided operation, for the input.
@@ -170,7 +185,7 @@ def _groups(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]
     if takes_list(graph):
         stems = [n for n, candidate in enumerate(candidates) if candidate.kind == "stem"][:1]
         return [PhaseGroup((n,), candidates[n].stride, (1, 1)) for n in stems]
-    grids, strides = _follow(graph, candidates), [candidate.stride for candidate in candidates]
+    strides = [candidate.stride for candidate in candidates]
     members: dict[int, list[int]] = {}
     for number in sorted(grids.before):
         members.setdefault(grids.group(number), []).append(number)
@@ -181,16 +196,13 @@ def _groups(graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site]
     ]
 
 
-def _plan_joins(
-    graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], groups: Sequence[PhaseGroup]
-) -> list[Edit]:
+def _plan_joins(graph: Graph, candidates: Sequence[Candidate], splits: _Splits, grids: Grids) -> list[Edit]:
     """Plan what repeats maps that meet phases, and the average of the answers.
 
     Raises:
         ValueError: Something meets the phases that cannot be repeated.
     """
-    splits = _Splits(graph, candidates, sites, groups)
-    grids, strides = _follow(graph, candidates), [candidate.stride for candidate in candidates]
+    groups, strides = splits.groups, [candidate.stride for candidate in candidates]
 
     def steps(groups_of: Sequence[int], value: Value) -> tuple[Steps, ...]:
         """Say how far a phase of each group moves a map."""
@@ -226,12 +238,6 @@ def _plan_joins(
             )
     outputs = tuple(steps(splits.of(v), v) if v is not None else () for v in graph.outputs)
     return [*edits, AveragePhases(module="", outputs=outputs)]
-
-
-def _follow(graph: Graph, candidates: Sequence[Candidate]) -> Grids:
-    strided = [max(c.stride) > 1 and not is_upsampling(c.op) for c in candidates]
-    sampled = {op: n for n, c in enumerate(candidates) for op in c.ops if strided[n] and not is_upsampling(op)}
-    return follow_grids(graph, sampled, [candidate.stride for candidate in candidates])
 
 
 def _pitch(grid: Grid, strides: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -279,6 +285,7 @@ class _Splits:
     def __init__(
         self, graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], groups: Sequence[PhaseGroup]
     ) -> None:
+        self.groups = groups
         self._of: dict[Value, tuple[int, ...]] = {}
         self._entering: dict[tuple[Op, Value], int] = {}  # split at the input of a module, for what is inside of it
         made: dict[Value, int] = {}
@@ -332,11 +339,11 @@ def _with_costs(
     graph: Graph,
     candidates: Sequence[Candidate],
     sites: Sequence[Site],
-    groups: Sequence[PhaseGroup],
+    splits: _Splits,
     runs: Sequence[int],
 ) -> tuple[Site, ...]:
     """Return the sites with what each group costs at its first site: what follows runs once for each phase."""
-    splits, costs = _Splits(graph, candidates, sites, groups), [0] * len(groups)
+    groups, costs = splits.groups, [0] * len(splits.groups)
     for op in graph.ops:
         split_by = splits.before(op)
         for i, group in enumerate(split_by):

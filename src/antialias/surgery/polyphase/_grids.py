@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..dataflow import Graph, Op, Value, pair
+from ..sites import Candidate
 
 _REDUCING = frozenset({"mean", "sum", "amax", "_adaptive_avg_pool2d", "adaptive_max_pool2d"})
 _FLATTENING = frozenset({"view", "_unsafe_view", "reshape", "flatten"})
@@ -46,6 +47,22 @@ class Grids:
         low, high = sorted((self.group(first), self.group(second)))
         if low != high:
             self._joined[high] = low
+
+
+def subsamples(candidate: Candidate) -> bool:
+    """Return whether a candidate keeps fewer positions than it reads, rather than making a map larger."""
+    return max(candidate.stride) > 1 and not is_upsampling(candidate.op)
+
+
+def follow_sites(graph: Graph, candidates: Sequence[Candidate]) -> Grids:
+    """Follow the grids of `graph` through the sites that subsample, numbered by their place.
+
+    Args:
+        graph: The dataflow.
+        candidates: What subsamples, and what upsamples.
+    """
+    sampled = {op: n for n, c in enumerate(candidates) if subsamples(c) for op in c.ops if not is_upsampling(op)}
+    return follow_grids(graph, sampled, [candidate.stride for candidate in candidates])
 
 
 def follow_grids(graph: Graph, sampled: Mapping[Op, int], strides: Sequence[tuple[int, int]]) -> Grids:

@@ -15,7 +15,7 @@ from ..dataflow import Graph, Op
 from ..edits import Edit, FilterEdit, Insert, ReturnPhase, SetAttributes, SharePhase, Stride1Pool
 from ..sites import Candidate
 from ._borders import circular_borders
-from ._grids import Grids, follow_grids, is_upsampling, where
+from ._grids import Grids, follow_sites, subsamples, where
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,9 @@ def plan_polyphase(
     if config.phase is None:
         return PolyphasePlan(tuple(sites))
     pairs = list(zip(candidates, sites, strict=False))
-    strided = [max(c.stride) > 1 and not is_upsampling(c.op) for c in candidates]
-    sampled = {op: n for n, c in enumerate(candidates) for op in c.ops if strided[n] and not is_upsampling(op)}
-    grids = follow_grids(graph, sampled, [candidate.stride for candidate in candidates])
+    grids = follow_sites(graph, candidates)
     leaders = _leaders(graph, pairs, grids)
-    left = [site for site, keeps in zip(sites, strided, strict=False) if keeps and site.action == "leave"]
+    left = [site for candidate, site in pairs if subsamples(candidate) and site.action == "leave"]
     notes = [f"{site.name} keeps its stride: {site.reason}" for site in left]
     for number, (candidate, site) in enumerate(pairs):
         size = _size_before(number, pairs, grids)
