@@ -11,7 +11,9 @@ from antialias.demo._photographs import HELD_OUT, LEARN, crops, labelled_crops
 from antialias.demo._pretrained import NETWORKS
 from antialias.report import Report
 
-TINY = DemoConfig(seeds=(0, 1), epochs=1, train_length=256, test_length=60, held_out_crops=1, remedies=2, reported=1)
+TINY = DemoConfig(
+    seeds=(0, 1), epochs=1, train_length=256, test_length=60, held_out_crops=1, side=96, remedies=1, reported=1
+)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ class DemoConfig:
         test_length: Test scenes.
         crops: Crops of each photograph by which real networks are mended.
         held_out_crops: Crops of each photograph on which they are measured.
+        side: Side of the crops, in pixels.
         remedies: Remedies that are tried on each.
         reported: Remedies that are left after half of the choosing crops.
         mend_steps: Steps of what learns; 0 leaves learning out.
@@ -39,6 +40,7 @@ class DemoConfig:
     test_length: int = 400
     crops: int = 3
     held_out_crops: int = 2
+    side: int = 183
     remedies: int = 6
     reported: int = 2
     mend_steps: int = 0

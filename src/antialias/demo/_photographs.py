@@ -11,6 +11,8 @@ from torch.utils.data import Dataset
 
 from antialias.data import imagenet_photographs, photographs
 
+from ._config import FULL
+
 # No photograph is on both sides, nor are the two of a stereo pair.
 HELD_OUT = (
     *("brick", "chelsea", "china", "coins", "flower", "gravel", "rocket"),
@@ -20,7 +22,6 @@ LEARN = (
     *("astronaut", "camera", "coffee", "grass", "motorcycle_left", "hubble_deep_field", "ihc", "moon", "retina"),
     *(f"imagenet_{n:02}" for n in range(20) if n % 3),
 )
-SIDE = 183
 
 
 class Crops(Dataset[Tensor]):
@@ -41,7 +42,7 @@ class Crops(Dataset[Tensor]):
         return self.images[index]
 
 
-def crops(names: tuple[str, ...], count: int, *, side: int = SIDE, seed: int = 0) -> Crops:
+def crops(names: tuple[str, ...], count: int, *, side: int = FULL.side, seed: int = 0) -> Crops:
     """Cut square crops of varied scale from photographs, in turns.
 
     Args:

@@ -92,8 +92,8 @@ def mend_real_networks(config: DemoConfig, stage: Stage) -> list[Real]:
         config: How much.
         stage: Opens a progress bar for a part that is named.
     """
-    learn = crops(LEARN, config.crops * len(LEARN))
-    held_out = crops(HELD_OUT, config.held_out_crops * len(HELD_OUT))
+    learn = crops(LEARN, config.crops * len(LEARN), side=config.side)
+    held_out = crops(HELD_OUT, config.held_out_crops * len(HELD_OUT), side=config.side)
     # Nothing is fitted: photographs of which there are some thirty do not teach, but may choose. The yardstick is what
     # costs as much as the budget.
     how = MendConfig(

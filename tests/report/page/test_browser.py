@@ -274,8 +274,9 @@ def test_the_theme_changes_by_a_button_and_follows_the_system_before(page: webdr
 @pytest.mark.parametrize("width", [1280, 400])
 def test_axe_finds_nothing(page: webdriver.Chrome, theme: str, width: int) -> None:
     """WCAG 2.2 A and AA and axe's best practices, with everything unfolded."""
-    if (package := find_spec("axe_playwright_python")) is None or not package.submodule_search_locations:
-        pytest.skip("axe-core is not installed. Run: pip install --no-deps -r files.txt")
+    package = find_spec("axe_playwright_python")
+    assert package is not None, "axe-core is not installed. Run: pip install --no-deps -r files.txt"
+    assert package.submodule_search_locations
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     if theme == "dark":
