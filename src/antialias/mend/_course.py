@@ -87,8 +87,9 @@ class Course:
     def look(self, remedies: Sequence[Remedy], parts: Sequence[str]) -> list[Remedy]:
         """Measure remedies on some parts and return those that go on: the best of cost and flips together.
 
-        The fronts go on one after the other: those that none beats in both, then those that only these beat. What loses
-        more agreement than it may, by an interval, ends whatever it costs.
+        The fronts go on one after the other: those that none beats in both, then those that only these beat; half of
+        the places are for what learns nothing. What loses more agreement than it may, by an interval, ends whatever it
+        costs.
         """
         for part in parts:
             for remedy in (AS_IT_IS, *remedies):
@@ -98,14 +99,18 @@ class Course:
         lost = {one: change(one, parts, "window_agreement").interval[1] < -self.margin for one in remedies}
         left, kept = [AS_IT_IS, *(one for one in remedies if not lost[one])], list[Remedy]()
         flips = {remedy.name: self.evaluator.value(remedy, parts) for remedy in (AS_IT_IS, *remedies)}
-        while left and len(kept) <= self.evaluator.config.keep:
+        while left:
             front = []
             for remedy in sorted(left, key=lambda one: (one.cost, flips[one.name])):
                 if not front or flips[remedy.name] < flips[front[-1].name]:
                     front.append(remedy)
             kept += sorted(front, key=lambda one: flips[one.name])
             left = [remedy for remedy in left if remedy not in front]
-        kept = [remedy for remedy in kept if remedy is not AS_IT_IS][: self.evaluator.config.keep]
+        kept = [remedy for remedy in kept if remedy is not AS_IT_IS]
+        # Half of the places are for what learns nothing, which many more images may still choose.
+        most = self.evaluator.config.keep
+        fresh = [one for one in kept if not one.learnt][: (most + 1) // 2]
+        kept = (fresh + [one for one in kept if one not in fresh])[:most]
         when = "on half of the choosing images" if len(parts) == 1 else "on the choosing images"
         for remedy in remedies:
             if remedy not in kept:

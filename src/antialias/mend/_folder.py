@@ -12,7 +12,9 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-_VERSION = 1
+from antialias.retrofit import check_made_from
+
+_VERSION = 2
 
 
 class Folder:
@@ -37,12 +39,8 @@ class Folder:
             version, theirs, self._values = content["version"], content["made_from"], content["values"]
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"checkpoint={str(self.path)!r} holds no mending. Use another folder.") from error
-        differing = [name for name, value in self._fingerprints.items() if theirs.get(name) != value]
-        if version != _VERSION or differing:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} belongs to another mending: {' and '.join(differing) or 'format'} "
-                "differ. Use the arguments it was made with, or another folder."
-            )
+        ours = {**self._fingerprints, "format": str(_VERSION)}
+        check_made_from(self.path, "mending", ours, {**theirs, "format": str(version)})
 
     def __contains__(self, key: str) -> bool:
         return key in self._values

@@ -16,7 +16,7 @@ from ._course import CHOOSING, Course
 from ._evaluator import Evaluator, Progress
 from ._folder import Folder
 from ._result import Mending
-from ._split import FEWEST, Part
+from ._split import split_images
 
 
 def mend_(
@@ -67,22 +67,13 @@ def mend_(
         >>> mending.chosen is None, len(mending.table)
         (True, 3)
     """
-    config, part = config or MendConfig(), Part.of(images, sources)
+    config = config or MendConfig()
     if budget < 1:
         raise ValueError(f"budget={budget:g} is less than the network as it is takes. Use 1 or more.")
     if not 0 <= margin <= 1:
         raise ValueError(f"margin={margin:g} is no share of the images. Use a number from 0 to 1.")
-    if len(part) < FEWEST:
-        raise ValueError(
-            f"{len(part)} images are too few to learn from, choose by and report on. Pass {FEWEST} or more."
-        )
-    if held_out is None:
-        train, *others = part.split((0.5, 0.125, 0.125, 0.25), seed)
-    else:
-        train, *others = part.split((2 / 3, 1 / 6, 1 / 6), seed)
-        others.append(Part.of(held_out))
-    parts = dict(zip((*CHOOSING, "report"), others, strict=True)) | {"confirm": train}
-    everything = [pixels for one in (train, *others) for pixels, _ in one.images]
+    parts = split_images(images, held_out, sources, seed)
+    everything = [pixels for one in parts.values() for pixels, _ in one.images]
     folder = Folder(
         checkpoint,
         {
@@ -92,7 +83,7 @@ def mend_(
         },
     )
     evaluator = Evaluator(model, parts, config, seed, folder, Progress(progress))
-    course = Course(evaluator, train, budget, margin)
+    course = Course(evaluator, parts["confirm"], budget, margin)
     first = course.propose()
     kept = course.look(first, CHOOSING[:1])
     pairs = course.combinations(kept)
@@ -103,7 +94,7 @@ def mend_(
     chosen = next((trial for trial in trials if best is not None and trial.remedy is best), None)
     if best is not None:
         best.apply_(model, evaluator.example)
-    sizes = {"learn": len(train), "choose": sum(len(parts[one]) for one in CHOOSING), "report": len(parts["report"])}
+    learn, choose = len(parts["confirm"]), sum(len(parts[one]) for one in CHOOSING)
     return Mending(
         table=tuple(trials),
         chosen=chosen,
@@ -112,7 +103,7 @@ def mend_(
         seed=seed,
         distance=config.distance,
         counted=evaluator.answers.flips,
-        images=sizes,
+        images={"learn": learn, "choose": choose, "report": len(parts["report"])},
         passes=evaluator.views / len(everything),
         left_out=course.left_out,
         reason=reason,

@@ -90,6 +90,33 @@ class Part:
         return totals / counts  # 0 / 0 is NaN, which a score leaves out
 
 
+def split_images(
+    images: Images, held_out: Images | None, sources: Sequence[Hashable] | None, seed: int
+) -> dict[str, Part]:
+    """Split images into halves of those to choose by, those to report on, and those to learn from and confirm by.
+
+    Args:
+        images: All of them.
+        held_out: Images to report on; then two thirds of `images` teach and a third chooses.
+        sources: What each image was cut from.
+        seed: Shuffles the sources.
+
+    Raises:
+        ValueError: There are too few images or sources.
+    """
+    part = Part.of(images, sources)
+    if len(part) < FEWEST:
+        raise ValueError(
+            f"{len(part)} images are too few to learn from, choose by and report on. Pass {FEWEST} or more."
+        )
+    if held_out is None:
+        train, *others = part.split((0.5, 0.125, 0.125, 0.25), seed)
+    else:
+        train, *others = part.split((2 / 3, 1 / 6, 1 / 6), seed)
+        others.append(Part.of(held_out))
+    return dict(zip(("choose", "choose again", "report"), others, strict=True)) | {"confirm": train}
+
+
 def _own_sources(images: Any) -> Sequence[Hashable] | None:
     """Return what a data set says its images were cut from; of a loader's only where it goes in order."""
     if isinstance(images, DataLoader):

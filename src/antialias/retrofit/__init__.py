@@ -14,6 +14,7 @@ from ._batches import Batches as Batches
 from ._batches import digest as digest
 from ._batches import digest_of as digest_of
 from ._batches import stack_images as stack_images
+from ._checkpoint import check_made_from as check_made_from
 from ._config import RetrofitConfig as RetrofitConfig
 from ._least_squares import fit_batches_ as fit_batches_
 from ._least_squares import fit_pointwise_ as fit_pointwise_
@@ -31,6 +32,7 @@ __all__ = [
     "RetrofitConfig",
     "Scores",
     "ValidationStep",
+    "check_made_from",
     "digest",
     "digest_of",
     "fit_batches_",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,25 @@ class Checkpoint:
             version, theirs = state["version"], state["made_from"]
         except Exception as error:
             raise ValueError(f"checkpoint={str(self.path)!r} is no state of a retrofit. Use another path.") from error
-        differing = [name for name, value in self.fingerprints.items() if theirs.get(name) != value]
-        if version != _VERSION or differing:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} belongs to another run: {' and '.join(differing) or 'format'} differ. "
-                "Use the arguments it was made with, or another path."
-            )
+        ours = {**self.fingerprints, "format": str(_VERSION)}
+        check_made_from(self.path, "run", ours, {**theirs, "format": str(version)})
         return state
+
+
+def check_made_from(path: Path, what: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> None:
+    """Refuse a checkpoint that something else left.
+
+    Args:
+        path: Where it lies.
+        what: What it is of, such as `"run"`.
+        ours: Fingerprints of what this one depends on, by name.
+        theirs: Those that stand in the checkpoint.
+
+    Raises:
+        ValueError: One differs.
+    """
+    if differing := [name for name, value in ours.items() if theirs.get(name) != value]:
+        raise ValueError(
+            f"checkpoint={str(path)!r} belongs to another {what}: {' and '.join(differing)} differ. "
+            "Use the arguments it was made with, or another path."
+        )
