@@ -29,7 +29,7 @@ from ._split import Part
 
 FEWEST = 64
 _SHOWN = 128
-_FILTERS = (Adaptive(), Adaptive(predictor="separable"), Fixed())
+_FILTERS = (Adaptive(), Adaptive(predictor="separable"), Adaptive(predictor="bottleneck"), Fixed())
 _BACKWARD = 3
 """Forward passes that a forward and a backward pass take the time of."""
 
