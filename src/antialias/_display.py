@@ -152,7 +152,7 @@ class Displayed:
         return self.display().html()
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+        printer.text(self.text(terminal_width() or 80))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
@@ -161,9 +161,9 @@ class Displayed:
 
 
 def show(result: Displayed) -> None:
-    """Print a result: in a terminal as wide as it, with bold headings; in a file or a pipe as `str` has it."""
-    styled = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    print(result.display().text(terminal_width(), styled=True) if styled else result)
+    """Print a result: as wide as the terminal or `COLUMNS`, bold headings in a terminal; else as `str` has it."""
+    width, styled = terminal_width(), sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    print(result if width is None else result.display().text(width, styled=styled))
 
 
 def in_words(value: Any) -> str:

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from antialias._display import Display, Displayed
-from antialias._terminal import terminal_width
 from antialias._torch import forget_compiled
 from antialias.nn import Filter, filter_from_dict
 
@@ -131,7 +130,7 @@ class Conversion(Displayed):
         }
 
     def __str__(self) -> str:
-        return self.text(terminal_width())
+        return self.text()
 
     def display(self) -> Display:
         """Show a sentence, a table of the sites, and what is exact."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from antialias._display import Display, Displayed, TextTable
-from antialias._terminal import terminal_width
 from antialias.nn import Filter
 
 from .edits import Edit, edit_from_dict
@@ -100,7 +99,7 @@ class Plan(Displayed):
         return tuple(site for site in self.sites if site.action == "leave")
 
     def __str__(self) -> str:
-        return self.text(terminal_width())
+        return self.text()
 
     def display(self) -> Display:
         """Show a sentence, a table of the sites, and what is exact."""
