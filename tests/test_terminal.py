@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from antialias._terminal import table_text
+from antialias._terminal import break_lines, table_text
 from antialias.results import Cost, cost_columns, score_columns
 
 SCORES = ("accuracy", "top5_accuracy", "consistency", "consistency_on_correct", "top1_change")
@@ -80,3 +80,9 @@ def test_parentheses_that_fit_no_line_are_broken_between_words() -> None:
     text = table_text(["what"], [], title="consistency 78.1 % (" + "every pair of windows " * 4 + "counts)", width=30)
     assert all(len(line) <= 30 and line == line.strip() for line in text.splitlines())
     assert " ".join(text.splitlines()).count("every pair of windows") == 4
+
+
+def test_breaking_lines_adds_no_space_behind_parentheses() -> None:
+    text = "Kept step 10 (margin 2). Consistency (95 % interval): +1.0"
+    assert break_lines(text, 80) == [text]
+    assert break_lines(text, 24) == ["Kept step 10", "(margin 2). Consistency", "(95 % interval): +1.0"]

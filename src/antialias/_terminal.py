@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 
 _GAP = "  "
-_UNBREAKABLE = re.compile(r"\([^)]*\)|\S+")
+_UNBREAKABLE = re.compile(r"\([^)]*\)\S*|\S+")
 _NUMBER = re.compile(r"[+\-−<>~]?\.?\d")
 
 

@@ -73,9 +73,9 @@ def retrofit(chosen: ValidationStep | None, stopped: str = "") -> Retrofit:
 def test_a_kept_state_prints_as_sentence_and_table() -> None:
     lines = str(retrofit(chosen=KEPT)).splitlines()
     assert lines[0] == "Kept step 10 of 20: consistency +10.0 points, agreement -1.0 points (margin 2)."
-    assert lines[2].split() == ["before", "after", "difference", "(95", "%", "interval)"]
-    assert lines[3].startswith("consistency               60.0    70.0   +10.0 (")
-    assert len(lines) == 7
+    assert lines[2].split() == ["score,", "%", "before", "after", "difference", "(95", "%", "interval)"]
+    assert lines[4].split()[:4] == ["consistency", "60.0", "70.0", "+10.0"]
+    assert len(lines) == 8
     assert retrofit(chosen=KEPT).changed
 
 
