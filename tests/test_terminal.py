@@ -85,4 +85,4 @@ def test_parentheses_that_fit_no_line_are_broken_between_words() -> None:
 def test_breaking_lines_adds_no_space_behind_parentheses() -> None:
     text = "Kept step 10 (margin 2). Consistency (95 % interval): +1.0"
     assert break_lines(text, 80) == [text]
-    assert break_lines(text, 24) == ["Kept step 10", "(margin 2). Consistency", "(95 % interval): +1.0"]
+    assert break_lines(text, 24) == ["Kept step 10 (margin 2).", "Consistency", "(95 % interval): +1.0"]
