@@ -1,19 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Images here are so small that waking a second thread takes longer than the work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def one_thread(single_thread: None) -> None:
+    """Images here are small."""
 
 
 class Sampler(nn.Module):

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,12 +8,8 @@ from antialias.metrics._adapter import Model
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Pictures here are so small that waking a second thread takes longer than the work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def one_thread(single_thread: None) -> None:
+    """Images here are small."""
 
 
 @pytest.fixture

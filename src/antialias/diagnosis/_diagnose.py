@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from antialias.metrics import (
     Images,
     ImageStream,
     Instances,
+    Measurement,
     Model,
     Normalize,
     SameInstance,
@@ -23,7 +25,7 @@ from antialias.metrics import (
     adapter_for,
     difference,
 )
-from antialias.surgery import Body, find_body
+from antialias.surgery import Body, Subsampling, find_body
 
 from ._around import aligned, measure_resizing, measure_suppression
 from ._checks import code_of, judge_network, judge_site, judge_sites
@@ -106,25 +108,10 @@ def diagnose(
         resizing, why_no_resizing = measure_resizing(remedies, window[0])
     with work.stage("suppression"):
         suppression, why_no_suppression = measure_suppression(remedies)
-    sites = []
-    for place, name in zip(body.places, names, strict=True):
-        values = dict(of_groups[place.group or (place.site.name,)])
-        values |= {f"{kind}_share": share(causes[name], kind) for kind in ("alias", "tangled")}
-        if values["alias_share"] is None:
-            why = f"its map keeps fewer than {FEWEST} positions along a side, is constant, or is none"
-            values["reasons"] = values["reasons"] | {"alias_share": why, "tangled_share": why}
-        site = SiteDiagnosis(
-            name=name,
-            code=code_of(place.site.kind).code,
-            kind=place.site.kind,
-            operation=place.site.operation,
-            stride=place.site.stride,
-            pixels=None if place.pixels is None else max(place.pixels),
-            group=tuple(map(body.full, place.group)),
-            **values,
-        )
-        result, reason = judge_site(site)
-        sites.append(replace(site, result=result, reason=reason))
+    sites = [
+        _site(body, place, name, of_groups[place.group or (place.site.name,)], causes[name])
+        for place, name in zip(body.places, names, strict=True)
+    ]
     ranked = _ranked(sites)
     checks = [
         *judge_sites(ranked),
@@ -144,6 +131,27 @@ def diagnose(
         images=work.count,
         seed=seed,
     )
+
+
+def _site(body: Body, place: Subsampling, name: str, effects: Mapping[str, Any], cause: Measurement) -> SiteDiagnosis:
+    """Return a site with what was measured there, and what that means."""
+    shares = {f"{kind}_share": share(cause, kind) for kind in ("alias", "tangled")}
+    values: dict[str, Any] = {**effects, **shares}
+    if values["alias_share"] is None:
+        why = f"its map keeps fewer than {FEWEST} positions along a side, is constant, or is none"
+        values["reasons"] = values["reasons"] | dict.fromkeys(shares, why)
+    site = SiteDiagnosis(
+        name=name,
+        code=code_of(place.site.kind).code,
+        kind=place.site.kind,
+        operation=place.site.operation,
+        stride=place.site.stride,
+        pixels=None if place.pixels is None else max(place.pixels),
+        group=tuple(map(body.full, place.group)),
+        **values,
+    )
+    result, reason = judge_site(site)
+    return replace(site, result=result, reason=reason)
 
 
 def _effects(remedies: Remedies, group: tuple[str, ...], body: Body, work: _Work) -> dict[str, Any]:
@@ -218,9 +226,22 @@ class _Work:
             self.left |= {("resizing",): 8, ("suppression",): 4}
         self.all, self.done = sum(self.left.values()), 0.0
 
-    def stage(self, name: str, group: tuple[str, ...] = ()) -> _Stage:
-        """Return a context in which the adapter counts the images of a stage."""
-        return _Stage(self, (name, *group))
+    @contextmanager
+    def stage(self, name: str, group: tuple[str, ...] = ()) -> Iterator[None]:
+        """Let the adapter count the images of a stage, which is done at the end, also by an error."""
+        weight, before = self.left.get((name, *group), 0.0), self.done
+
+        def told(done: int, total: int) -> None:
+            self.count = self.count or total
+            if total:
+                self.tell(before + weight * done / total)
+
+        self.remedies.adapter = replace(self.remedies.adapter, progress=told)
+        try:
+            yield
+        finally:
+            self.done += weight
+            self.tell(self.done)
 
     def tell(self, done: float) -> None:
         """Tell of the work that is done."""
@@ -230,24 +251,3 @@ class _Work:
     def finish(self) -> None:
         """Tell that nothing is left."""
         self.tell(self.all)
-
-
-class _Stage:
-    """Counts the images of one stage of a diagnosis."""
-
-    def __init__(self, work: _Work, key: tuple[str, ...]) -> None:
-        self.work, self.key = work, key
-
-    def __enter__(self) -> None:
-        weight, before = self.work.left.get(self.key, 0.0), self.work.done
-
-        def told(done: int, total: int) -> None:
-            self.work.count = self.work.count or total
-            if total:
-                self.work.tell(before + weight * done / total)
-
-        self.work.remedies.adapter = replace(self.work.remedies.adapter, progress=told)
-
-    def __exit__(self, *error: object) -> None:
-        self.work.done += self.work.left.get(self.key, 0.0)
-        self.work.tell(self.work.done)
