@@ -76,6 +76,11 @@ VARIANTS = {
     "least squares, ridge 0.1": Variant(ridge=0.1),
     "least squares, fixed filters": Variant(FIXED),
     "learned": Variant(fit=False, images=640, learning=LEARNING),
+    "learned, 4 views": Variant(fit=False, images=640, learning=replace(LEARNING, views=4)),
+    "learned, 4 views, 240 steps": Variant(
+        fit=False, images=1600, learning=replace(LEARNING, views=4, steps=240, evaluate_every=240)
+    ),
+    "least squares, learned, 4 views": Variant(images=640, learning=replace(LEARNING, views=4)),
     "learned, agreement 2": Variant(fit=False, images=640, learning=replace(LEARNING, agreement=2.0)),
     "learned, teacher over the image": Variant(
         fit=False, images=640, radius=None, learning=replace(LEARNING, radius=None)

@@ -341,3 +341,29 @@ def test_a_network_that_averages_phases_already_gets_no_more_of_them(network: Sa
     aa.convert_(network, aa.PhaseAverage(phases=2), example=torch.rand(1, 3, 28, 28))
     mending = mend_(network, noise(64, seed=3), budget=1.5, config=FAST)
     assert "averages phases already" in mending.left_out["phases averaged"]
+
+
+class Numbered(Sampler):
+    """Counts its images before its last stride, so that only its first can split."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv1(x)
+        place = torch.ones(len(x), 1, 1, 1)
+        return self.fc((self.conv2(x) * place).mean((2, 3)))
+
+
+def test_one_place_that_cannot_split_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    mending = mend_(Numbered().eval(), noise(64, seed=3), budget=4, config=FAST)
+    assert "2 phases at conv1" in {trial.name for trial in mending.table}
+    assert "does not run with several phases" in mending.left_out["2 phases at conv2"]
+    monkeypatch.setattr("antialias.mend._remedy.price", refuse_both)
+    mending = mend_(Sampler().eval(), noise(64, seed=3), budget=4, config=FAST)
+    assert mending.left_out["2 phases at conv1, 2 phases at conv2"] == "these do not split together"
+    assert {"2 phases at conv1", "2 phases at conv2"} <= {trial.name for trial in mending.table}
+
+
+def refuse_both(model: nn.Module, example: Tensor, phases: tuple[tuple[int, tuple[str, ...]], ...]) -> float:
+    """Price groups one by one, and refuse them together."""
+    if len(phases) > 1:
+        raise ValueError("these do not split together")
+    return 1.5

@@ -277,6 +277,27 @@ def test_networks_whose_phases_do_not_stay_apart_are_refused_and_left_alone() ->
         assert aa.surgery.conversion_of(model) is None
 
 
+class Numbered(nn.Module):
+    """Asks for the number of its images before its last stride and uses it behind, as positions of tokens do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 3, stride=2), nn.Conv2d(4, 4, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        place = torch.ones(len(x), 1, 1, 1)
+        return (self.last(x) * place).mean((2, 3))
+
+
+def test_a_network_that_counts_its_images_too_early_is_refused_by_one_image() -> None:
+    model, x = Numbered().eval(), noise(1, 3, 16, 16)
+    with pytest.raises(ValueError, match="does not run with several phases"):
+        convert_(model, aa.PhaseAverage(), example=x)
+    convert_(model, aa.PhaseAverage(), where="first", example=x)
+    assert model(noise(2, 3, 16, 16)).shape == (2, 4)
+
+
 def test_what_cannot_be_averaged_is_refused() -> None:
     model, x = small(), noise(2, 3, 32, 32)
     deep = nn.Sequential(*small()[:6], *small(1)[3:6], *small()[6:]).eval()

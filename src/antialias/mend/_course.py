@@ -55,15 +55,23 @@ class Course:
         learnt = list(self._learnt()) if evaluator.answers.learns else []
         if not evaluator.answers.learns:
             self.left_out["filters and learning"] = "of networks that are no classifiers, only phases are averaged"
-        phases: tuple[Remedy, ...] = ()
+        model, example, phases = evaluator.model, evaluator.example, list[Remedy]()
         try:
-            groups = phase_groups(evaluator.model, evaluator.example)
-            phases = phase_remedies(evaluator.model, evaluator.example, groups, config.phases, self.budget)
+            groups = phase_groups(model, example)
+            phases, refused = phase_remedies(model, example, groups, config.phases, self.budget)
+            self.left_out |= refused
             if not groups:
                 self.left_out["phases averaged"] = "no site was found whose phases could be averaged"
         except ValueError as error:
             self.left_out["phases averaged"] = str(error)
-        return [*spread(phases, max(1, config.most - len(learnt))), *learnt]
+        applied = []
+        for remedy in spread(phases, max(1, config.most - len(learnt))):
+            try:  # now, since a mending that learnt for an hour should not end at a network that mixes its batch
+                remedy.on_copy(model, example)
+                applied.append(remedy)
+            except ValueError as error:
+                self.left_out[remedy.name] = str(error)
+        return [*applied, *learnt]
 
     def _learnt(self) -> Iterator[Remedy]:
         """Yield what students learn."""

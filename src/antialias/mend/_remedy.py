@@ -147,10 +147,11 @@ def macs_of(model: nn.Module, example: Any) -> int:
 
 def phase_remedies(
     model: nn.Module, example: Any, groups: Sequence[Group], counts: Sequence[int], budget: float
-) -> tuple[Remedy, ...]:
-    """Return averages over phases at each group and at combinations of groups, those that fit the budget.
+) -> tuple[list[Remedy], dict[str, str]]:
+    """Return averages over phases at each group and at combinations of groups within the budget, and what cannot be.
 
-    A group is priced by its plan; combinations that fit by what follows each group are priced by theirs.
+    A group is priced by its plan; combinations that fit by what follows each group are priced by theirs. What cannot
+    be is returned by name, with the reason; no group that can split is an error.
 
     Args:
         model: The network.
@@ -158,21 +159,34 @@ def phase_remedies(
         groups: Sites that split together, from the input to the deepest.
         counts: Numbers of phases.
         budget: The most multiply-adds, relative to the network's.
+
+    Raises:
+        ValueError: No group can split.
     """
-    behind = [price(model, example, ((2, names),)) - 1 for names in groups]
-    choices = [((count, place),) for place in range(len(groups)) for count in counts]
-    for size in range(2, len(groups) + 1):
-        for places in combinations(range(len(groups)), size):
-            choices += [tuple((2, place) for place in places)]
-    remedies = []
+    behind, remedies, left_out = dict[int, float](), list[Remedy](), dict[str, str]()
+    for place, names in enumerate(groups):
+        try:
+            behind[place] = price(model, example, ((2, names),)) - 1
+        except ValueError as error:
+            left_out[f"phases at {group_name(names)}"] = str(error)
+    if groups and not behind:
+        raise ValueError(next(iter(left_out.values())))
+    choices = [((count, place),) for place in behind for count in counts]
+    for size in range(2, len(behind) + 1):
+        choices += [tuple((2, place) for place in places) for places in combinations(behind, size)]
     for choice in choices:
         phases = tuple((count, groups[place]) for count, place in choice)
         if math.prod(count for count, _ in phases) > MOST_RUNS or cost_of_phases(choice, behind) > 1.1 * budget:
             continue
-        if (cost := price(model, example, phases)) <= budget + 1e-9:
-            name = ", ".join(f"{count} phases at {group_name(groups[place])}" for count, place in choice)
+        name = ", ".join(f"{count} phases at {group_name(groups[place])}" for count, place in choice)
+        try:
+            cost = price(model, example, phases)
+        except ValueError as error:
+            left_out[name] = str(error)
+            continue
+        if cost <= budget + 1e-9:
             remedies.append(Remedy(name=name, cost=cost, phases=phases))
-    return tuple(remedies)
+    return remedies, left_out
 
 
 def price(model: nn.Module, example: Any, phases: Sequence[tuple[int, Group]]) -> float:
@@ -181,7 +195,7 @@ def price(model: nn.Module, example: Any, phases: Sequence[tuple[int, Group]]) -
     return 1 + sum(site.macs for site in plan.sites) / plan.macs
 
 
-def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float]) -> float:
+def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float] | Mapping[int, float]) -> float:
     """Return the multiply-adds of a network with averages over phases, relative to the network without.
 
     Args:

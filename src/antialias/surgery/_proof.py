@@ -35,7 +35,9 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
 
     Where phases are to be averaged, each of them is the phase that the network keeps, and so the average what it was.
 
-    The example is tried, and one of another size where the network takes it. Everything is undone before this returns.
+    The example is tried, and one of another size where the network takes it; phases with two images as well, since a
+    network that asks for the number of its images early finds more of them later. Everything is undone before this
+    returns.
     Outputs that hardly differ are enough; where they do, as after a detector's suppression, the maps at the filters
     decide.
 
@@ -54,14 +56,15 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
     owners = {edit.module: site for edit, site in filters}
     inputs: list[Input] = [(args, dict(kwargs))]
     before = [_run(model, inputs[0])]
-    for other in _other_sizes(*inputs[0]):
-        try:
-            before.append(_run(model, other))
-        except Exception:  # whatever a network says of a size that it does not take
-            continue
-        inputs.append(other)
-        break
     averages = isinstance(plan.filter, PhaseAverage)
+    for others in (_other_sizes(*inputs[0]), _two_images(*inputs[0]) if averages else ()):
+        for other in others:
+            try:
+                before.append(_run(model, other))
+            except Exception:  # whatever a network says of an input that it does not take
+                continue
+            inputs.append(other)
+            break
     same = _SamePhases(phases=plan.filter.phases) if isinstance(plan.filter, PhaseAverage) else Fixed(kernel_size=1)
     trial = ConversionStep(same, plan.placement, plan.sites, plan.edits)
     with _applied(model, trial):
@@ -114,6 +117,17 @@ def _other_sizes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Inpu
             return F.interpolate(tensor, size) if fits else tensor
 
         yield tree_map_only(Tensor, resized, (args, kwargs))
+
+
+def _two_images(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Input]:
+    """Yield an input of one image with another beside it, its mirror image."""
+    maps = [tensor for tensor in tensors_in((args, kwargs)) if tensor.ndim == 4]
+    if maps and all(len(tensor) == 1 for tensor in maps):
+
+        def doubled(tensor: Tensor) -> Tensor:
+            return torch.cat([tensor, tensor.flip(-1)]) if tensor.ndim == 4 else tensor
+
+        yield tree_map_only(Tensor, doubled, (args, kwargs))
 
 
 @contextmanager
