@@ -16,7 +16,12 @@ def test_a_network_is_diagnosed_and_written(capsys: pytest.CaptureFixture[str], 
     assert printed.startswith("TinyResNet changes its answer on")
     assert "AA010 suppression changes the answer: not applicable" in printed
     written = {file.name for file in out.iterdir()}
-    assert written == {"diagnosis.csv", "diagnosis.json", "diagnosis.svg", "diagnosis.png"}
+    files = {f"diagnosis.{ending}" for ending in ("csv", "json", "svg", "png")}
+    assert written == files | {"report.html", "report.json", "report-diagnosis-1.csv"}
+    page = (out / "report.html").read_text()
+    assert "<h1>TinyResNet changes its answer on" in page
+    assert '<section id="diagnosis">' in page
+    assert (out / "report-diagnosis-1.csv").read_text() == (out / "diagnosis.csv").read_text()
     values = json.loads((out / "diagnosis.json").read_text())
     assert values["images"] == 6
     assert len(values["sites"]) == 8

@@ -173,6 +173,7 @@ def test_every_code_has_a_section_in_the_docs() -> None:
     for code in CODES:
         assert f'<a id="{code.code.lower()}"></a>' in page
         assert f"{code.code} {code.title}" in page
+        assert code.explanation in " ".join(page.split())
         assert code.page == f"docs/diagnosis.md#{code.code.lower()}"
 
 

@@ -11,6 +11,7 @@ from skimage import data
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from antialias.diagnosis import CODES, Check, Diagnosis, SiteDiagnosis
 from antialias.metrics import Curve, Score
 from antialias.report import FilterMaps, Image, Mended, Prediction, Report, Reproduction, ShiftViewer, SiteMap, Trace
 from antialias.results import Cell, Column, KeyFigure, Line, Table, Verdict
@@ -134,6 +135,63 @@ def made_up_mending(network: str = "original") -> Mended:
     return Mended(network=network, table=table, front=front, chosen=front[-1], budget=2.0)
 
 
+def made_up_difference(value: float, half: float) -> Score:
+    return Score("difference in one-pixel flips", value, (value - half, value + half), 512, {"in_words": "made up"})
+
+
+def made_up_diagnosis(network: str = "original") -> Diagnosis:
+    """A fine stem, two sites of one phase whose mending helps, and a deep one where nothing was measured."""
+    costs = {"fixed": 1.02, "ideal": 1.05, "4 phases": 3.1}
+    block = ("layer2.0.conv2", "layer2.0.downsample.0")
+    shared = {"effect": made_up_difference(0.08, 0.03), "group": block, "rank": 1, "pixels": 2, "cost": costs}
+    kinds = {"operation": "Conv2d 3x3", "stride": (2, 2)}
+    stem = SiteDiagnosis(
+        name="conv1",
+        code="AA001",
+        kind="stem",
+        **kinds,
+        alias_share=made_up_score(0.05, "alias share"),
+        tangled_share=made_up_score(0.03, "tangled share"),
+        effect=made_up_difference(-0.01, 0.02),
+        ideal=made_up_difference(0.005, 0.04),
+        cost=costs,
+        group=("conv1",),
+        rank=3,
+        result="fine",
+        reason="averaging its phases does not measurably lower one-pixel flips",
+    )
+    branches = [
+        SiteDiagnosis(
+            name=name,
+            code=code,
+            kind=kind,
+            **kinds,
+            **shared,
+            alias_share=made_up_score(share, "alias share"),
+            result="problem",
+            reason="averaging its phases lowers one-pixel flips",
+        )
+        for name, code, kind, share in zip(
+            block, ("AA002", "AA003"), ("convolution", "shortcut"), (0.21, 0.31), strict=True
+        )
+    ]
+    reasons = {"alias_share": "its map keeps too few positions", "effect": "it moves by no whole number of pixels"}
+    deep = SiteDiagnosis(
+        name="layer4", code="AA002", kind="convolution", **kinds, pixels=None, group=("layer4",), reasons=reasons
+    )
+    return Diagnosis(
+        network=network,
+        sites=(stem, *branches, deep),
+        flips=made_up_score(0.195, "one-pixel flips"),
+        borders=made_up_difference(0.02, 0.01),
+        resizing=None,
+        suppression=None,
+        checks=tuple(Check(code, "fine", "made up") for code in CODES),
+        images=512,
+        seed=0,
+    )
+
+
 def make_sample() -> Report:
     rows = {
         n: {k: Cell.of(made_up_score(v, k)) for k, v in r.items()} | {"cost": Cell.of(COST[n])} for n, r in ROWS.items()
@@ -165,6 +223,7 @@ def make_sample() -> Report:
         curves=made_up_lines(),
         viewers=tuple(made_up_slider(name) for name in LABELS),
         filters=tuple(made_up_maps(name) for name in LABELS),
+        diagnoses=(made_up_diagnosis(),),
         mended=(made_up_mending(),),
         training=made_up_training(),
         reproduction=Reproduction(
@@ -193,5 +252,6 @@ def nasty(sample: Report) -> Report:
         viewers=(replace(viewer, traces=(Trace(network=NASTY, predictions=answers),), truth=NASTY),),
         filters=(replace(sample.filters[0], network=NASTY),),
         mended=(made_up_mending(NASTY),),
+        diagnoses=(made_up_diagnosis(NASTY),),
         reproduction=Reproduction(command=NASTY, versions={NASTY: NASTY}, caveats=(NASTY,)),
     )

@@ -15,7 +15,7 @@ from PIL import Image as Pictures
 from antialias.report import Report, write, write_figures
 from antialias.report._figures import data_of
 
-NAMES = ("table", "training", "mended-1", "curves", "move-1", "move-2", "filters-1", "filters-2")
+NAMES = ("table", "training", "mended-1", "curves", "move-1", "move-2", "diagnosis-1", "filters-1", "filters-2")
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from antialias._display import show
 from antialias.diagnosis import diagnose as diagnose_network
 from antialias.metrics import SameInstance
 from antialias.models import build
+from antialias.report import diagnosis_report, write
 
 from ._options import images_of, input_side, part_of
 from ._progress import progress_bar
@@ -29,7 +31,7 @@ def diagnose(
 ) -> None:
     """Find where a network aliases: cause and effect at each site, and which to mend first.
 
-    Prints a table and writes it as CSV and JSON, with a figure of the sites along the depth of the network.
+    Prints a table and writes it as CSV and JSON, a figure of the sites along the depth of the network, and a page.
 
     Args:
         model: A file saved by `antialias`, or a name such as timm:NAME or module:callable.
@@ -51,4 +53,5 @@ def diagnose(
     with progress_bar("Diagnosing") as progress:
         found = diagnose_network(network, images, progress=progress, seed=seed, same=same, batch_size=batch_size)
     show(found)
-    print("Wrote", *found.write(out))
+    page = write(diagnosis_report([found], " ".join(["antialias", *sys.argv[1:]])), out)
+    print("Wrote", *found.write(out), page)

@@ -27,12 +27,14 @@ class Code:
         title: What is wrong, in a few words.
         subject: What it is of, such as `"strided stem"`.
         kinds: The kinds of sites that it is of; none of the network as a whole.
+        explanation: The section in docs/diagnosis.md, without its heading.
     """
 
     code: str
     title: str
     subject: str
     kinds: tuple[str, ...] = ()
+    explanation: str = ""
 
     @property
     def page(self) -> str:
@@ -41,16 +43,95 @@ class Code:
 
 
 CODES = (
-    Code("AA001", "stem aliases", "strided stem", ("stem",)),
-    Code("AA002", "strided convolution aliases", "strided convolution", ("convolution",)),
-    Code("AA003", "strided shortcut aliases", "strided shortcut", ("shortcut",)),
-    Code("AA004", "max pool aliases", "max pool", ("max pool",)),
-    Code("AA005", "average pool aliases", "average pool", ("average pool",)),
-    Code("AA006", "filtered site still aliases", "filtered site", ("filter",)),
-    Code("AA007", "subsampling without a layer aliases", "subsampling by slices, views or sizes"),
-    Code("AA008", "borders change the answer", "borders"),
-    Code("AA009", "resizing changes the answer", "resizing"),
-    Code("AA010", "suppression changes the answer", "suppression"),
+    Code(
+        "AA001",
+        "stem aliases",
+        "strided stem",
+        ("stem",),
+        "The first strided convolution reads pixels and decides what the rest ever sees. Averaging its phases "
+        "is averaging the answers for shifted copies of the image, at as many times the cost. It is often the "
+        "dearest place to mend and seldom the best one: compare its row with those below it. A stem of "
+        "patches that do not overlap has no map to filter; its phases can be averaged.",
+    ),
+    Code(
+        "AA002",
+        "strided convolution aliases",
+        "strided convolution",
+        ("convolution",),
+        "The convolution keeps every s-th position of a map that holds more detail than the new grid can. "
+        "Average its phases (`aa.convert_(model, aa.PhaseAverage(), where=...)`), or filter (`aa.Fixed()`, "
+        "`aa.Adaptive()`) and let the network learn (`aa.retrofit_`). A large alias share without an effect "
+        "says that what follows does not listen to the detail.",
+    ),
+    Code(
+        "AA003",
+        "strided shortcut aliases",
+        "strided shortcut",
+        ("shortcut",),
+        "A 1x1 convolution with a stride does not look at what it skips: three quarters of the map are thrown "
+        "away unseen, so that its alias share is often larger than that of the branch beside it. Both meet in "
+        "a sum and share a phase, and so the effect.",
+    ),
+    Code(
+        "AA004",
+        "max pool aliases",
+        "max pool",
+        ("max pool",),
+        "Taking the maximum makes detail, which the stride then folds. The maximum at stride 1 followed by a "
+        "filter keeps the network's function and removes the fold: `aa.convert_` does so.",
+    ),
+    Code(
+        "AA005",
+        "average pool aliases",
+        "average pool",
+        ("average pool",),
+        "An average over a window is a poor low-pass filter: a 2x2 mean leaves half of the amplitude at the "
+        "limit. A wider filter behind the average at stride 1 helps where this does.",
+    ),
+    Code(
+        "AA006",
+        "filtered site still aliases",
+        "filtered site",
+        ("filter",),
+        "There is a filter of this package already, and what it lets through still aliases. A short filter "
+        "leaves some of it; an adaptive one starts as an identity and filters nothing until it has learned.",
+    ),
+    Code(
+        "AA007",
+        "subsampling without a layer aliases",
+        "subsampling by slices, views or sizes",
+        (),
+        "A slice with a step, a resize without antialiasing, a pool of a view or a function that no layer "
+        "owns. The row says which line of code; the remedy is a layer there, or `antialias=True` in "
+        "`interpolate`.",
+    ),
+    Code(
+        "AA008",
+        "borders change the answer",
+        "borders",
+        (),
+        "Flips that the move brings and the sites do not: content that enters and leaves, and zeros that "
+        "padding puts beside it. No filter mends them. Larger windows, circular or reflected padding, or less "
+        "weight on the border do.",
+    ),
+    Code(
+        "AA009",
+        "resizing changes the answer",
+        "resizing",
+        (),
+        "A detector resizes its images by a factor that is no whole number, so that a move by one pixel "
+        "samples them elsewhere. The share is flips as it is minus flips of moves made after resizing, by the "
+        "nearest whole number of the network's own pixels. Resize once, outside, with antialiasing.",
+    ),
+    Code(
+        "AA010",
+        "suppression changes the answer",
+        "suppression",
+        (),
+        "Non-maximum suppression keeps one of several overlapping instances, and after a move another one. "
+        "The share is flips as it is minus those that are left where an instance may be found again among the "
+        "suppressed ones. Fusing instead of suppressing mends it.",
+    ),
 )
 OF_NETWORK = {"borders": CODES[7], "resizing": CODES[8], "suppression": CODES[9]}
 

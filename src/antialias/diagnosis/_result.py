@@ -186,6 +186,10 @@ class Diagnosis(Displayed):
             **around,
         )
 
+    def to_csv(self) -> str:
+        """Return a line for each site as CSV, every score with its interval, shares without a unit."""
+        return sites_csv(self)
+
     def write(self, folder: str | Path) -> list[Path]:
         """Write `diagnosis.csv`, `diagnosis.json`, and where matplotlib is installed `diagnosis.svg` and `.png`.
 
@@ -198,7 +202,7 @@ class Diagnosis(Displayed):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / "diagnosis.csv", folder / "diagnosis.json"]
-        files[0].write_text(sites_csv(self))
+        files[0].write_text(self.to_csv())
         files[1].write_text(json.dumps(self.to_dict(), indent=1) + "\n")
         try:
             files += [self.draw(folder / f"diagnosis.{ending}") for ending in ("svg", "png")]

@@ -1,10 +1,10 @@
 """Turn results into one self-contained page, with its data beside it.
 
 Everything here is plain data: tables, curves and the verdict of `antialias.results`, predictions along a `ShiftViewer`,
-label maps in a `SegmentationView`, filters in `FilterMaps`, together a `Report`. `measure` fills one for any
-classifiers, `measure_segmenters` for segmenters, `comparison_report` for what was compared. `write` draws it as a page,
-`write_figures` as single figures for papers. Read `_report` first; `images` holds what is shown of single pictures,
-`page` the drawing.
+label maps in a `SegmentationView`, filters in `FilterMaps`, a `Diagnosis` of each network, together a `Report`.
+`measure` fills one for any classifiers, `measure_segmenters` for segmenters, `comparison_report` for what was compared,
+`diagnosis_report` for what `antialias.diagnose` found. `write` draws it as a page, `write_figures` as single figures
+for papers. Read `_report` first; `images` holds what is shown of single pictures, `page` the drawing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ._classifiers import compare_classifiers as compare_classifiers
 from ._classifiers import measure as measure
 from ._comparison import comparison_report as comparison_report
 from ._comparison import write_comparison as write_comparison
+from ._diagnoses import diagnosis_report as diagnosis_report
 from ._figures import write_figures as write_figures
 from ._report import Mended as Mended
 from ._report import Report as Report
@@ -48,6 +49,7 @@ __all__ = [
     "Trace",
     "compare_classifiers",
     "comparison_report",
+    "diagnosis_report",
     "filter_maps",
     "filter_variance",
     "measure",

@@ -40,6 +40,8 @@ def data_of(report: Report) -> dict[str, str]:
     for number, view in enumerate(report.segmentations, 1):
         shares = ((one.network, view.moves, one.share, one.ever) for one in view.maps)
         texts[f"labels-{number}"] = _csv(("network", "moves", "share_of_pixels_a_move", "share_ever"), shares)
+    for number, diagnosis in enumerate(report.diagnoses, 1):
+        texts[f"diagnosis-{number}"] = diagnosis.to_csv()
     for number, maps in enumerate(report.filters, 1):
         values = (
             (maps.network, one.site, i // one.width, i % one.width, value)
@@ -54,7 +56,7 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
     """Draw every figure of a report; return the files.
 
     Each is there as SVG, as PNG, and as CSV with its numbers: `table`, `training`, `mended-1`, `curves`, `move-1`,
-    `labels-1`, `filters-1`, ... Maps of one network share one colour scale, so that flat ones look flat.
+    `labels-1`, `diagnosis-1`, `filters-1`, ... Maps of one network share one colour scale, so that flat ones look flat.
 
     Args:
         report: The report.
@@ -92,6 +94,8 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
             for ending, options in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 200})):
                 written.append(folder / f"{name}.{ending}")
                 figure.savefig(written[-1], **options)
+    for number, diagnosis in enumerate(report.diagnoses, 1):
+        written += [diagnosis.draw(folder / f"diagnosis-{number}.{ending}") for ending in ("svg", "png")]
     return sorted(written)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from antialias.diagnosis import Diagnosis
 from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
 from .images import FilterMaps, SegmentationView, ShiftViewer
@@ -84,6 +85,7 @@ class Report:
         viewers: Pictures over which a window moves, with the networks' predictions.
         segmentations: Label maps of segmenters on pictures, and the pixels that flip.
         filters: Maps of the predicted filters' variance.
+        diagnoses: Where networks alias, and what mending each place brings.
         mended: What was tried to steady networks, at which cost.
         training: The small networks trained from scratch.
         reproduction: How to get the numbers again.
@@ -100,23 +102,25 @@ class Report:
     viewers: tuple[ShiftViewer, ...] = field(default=(), metadata={"formerly": "sliders"})
     segmentations: tuple[SegmentationView, ...] = ()
     filters: tuple[FilterMaps, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
     mended: tuple[Mended, ...] = ()
     training: Table | None = None
     reproduction: Reproduction = Reproduction()
 
     def __post_init__(self) -> None:
-        shown = (self.table, self.training, self.curves, self.viewers, self.segmentations, self.filters, self.mended)
-        if not any(shown):
-            raise ValueError(
-                f"The report {self.title!r} is empty. Give at least one of table, training, curves, viewers, "
-                "segmentations, filters, mended."
-            )
+        parts = ("table", "training", "curves", "viewers", "segmentations", "filters", "diagnoses", "mended")
+        if not any(getattr(self, part) for part in parts):
+            raise ValueError(f"The report {self.title!r} is empty. Give at least one of {', '.join(parts)}.")
 
     def cells(self) -> Iterator[Cell]:
-        """Go through every number of the tables and curves."""
+        """Go through every number of the tables, curves and diagnoses."""
         for table in (self.training, self.table, *(mended.table for mended in self.mended)):
             yield from (cell for row in (table.rows if table else ()) for cell in row.cells)
         yield from (cell for line in self.curves for cell in line.cells)
+        for diagnosis in self.diagnoses:
+            scores = [diagnosis.flips, diagnosis.borders, diagnosis.resizing, diagnosis.suppression]
+            scores += [one for s in diagnosis.sites for one in (s.alias_share, s.tangled_share, s.effect, s.ideal)]
+            yield from (Cell.of(score) for score in scores if score is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Turn the report into nested dictionaries and lists."""

@@ -25,13 +25,14 @@ def plain(value: Any) -> Any:
 
 
 def to_dict(record: Any) -> dict[str, Any]:
-    """Turn a dataclass into nested dictionaries and lists."""
+    """Turn a dataclass into nested dictionaries and lists; a field's value that has a `to_dict` says itself how."""
     return {field.name: _encode(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return to_dict(value)
+        own = getattr(value, "to_dict", None)
+        return to_dict(value) if own is None else own()
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     return plain(value)
@@ -58,7 +59,8 @@ def _decode(kind: Any, value: Any) -> Any:
     if value is None:
         return None
     if dataclasses.is_dataclass(kind):
-        return from_dict(kind, value)  # pyrefly: ignore
+        own = getattr(kind, "from_dict", None)
+        return from_dict(kind, value) if own is None else own(value)  # pyrefly: ignore
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         return _decode(next(a for a in arguments if a is not types.NoneType), value)

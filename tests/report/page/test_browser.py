@@ -251,6 +251,27 @@ def test_filters_that_are_all_alike_are_not_stretched_to_noise(
     assert [browser.find_element(By.CSS_SELECTOR, f".scale .{end}").text for end in ("low", "high")] == ["0.0", "0.099"]
 
 
+def test_a_diagnosis_says_in_words_what_its_bars_draw(page: webdriver.Chrome, sample: Report) -> None:
+    levels = page.find_elements(By.CSS_SELECTOR, "#diagnosis li.level")
+    texts = [" ".join(level.text.split()) for level in levels]
+    site = sample.diagnoses[0].sites[1]
+    assert site.alias_share is not None
+    assert f"Cause: {100 * site.alias_share.value:.1f} % aliases" in texts[1]
+    assert "+8.0 +5.0 to +11.0 first here" in texts[1]
+    assert [len(level.find_elements(By.CSS_SELECTOR, "rect.main")) for level in levels] == [2, 3, 0]
+    widths = [float(bar.get_attribute("width") or 0) for bar in levels[1].find_elements(By.CSS_SELECTOR, ".site .main")]
+    assert widths[1] / widths[0] == pytest.approx(0.31 / 0.21, abs=0.01)
+    assert texts[2].count("not measured") == 2
+
+
+def test_a_code_leads_to_what_it_means(page: webdriver.Chrome) -> None:
+    meaning = page.find_element(By.ID, "aa003")
+    assert not meaning.is_displayed()
+    page.find_element(By.CSS_SELECTOR, '#diagnosis li.level a[href="#aa003"]').send_keys(Keys.ENTER)
+    assert meaning.is_displayed()
+    assert "three quarters of the map are thrown away unseen" in meaning.text
+
+
 def test_the_verdict_is_one_sentence_and_intervals_unfold(page: webdriver.Chrome, sample: Report) -> None:
     assert sample.verdict is not None
     assert page.find_element(By.TAG_NAME, "h1").text == sample.verdict.headline

@@ -20,6 +20,7 @@ SECTIONS = {
     "curves": "curves",
     "viewers": "move",
     "filters": "filters",
+    "diagnoses": "diagnosis",
     "mended": "mended",
     "training": "training",
 }
@@ -122,6 +123,7 @@ def test_write_puts_the_data_beside_the_page(sample: Report, tmp_path: Path) -> 
     assert page == tmp_path / "new" / "folder" / "report.html"
     assert sorted(file.name for file in page.parent.iterdir()) == [
         "report-curves.csv",
+        "report-diagnosis-1.csv",
         "report-filters-1.csv",
         "report-filters-2.csv",
         "report-mended-1.csv",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from antialias._extras import require
+from antialias.diagnosis import CODES
 from antialias.report._figures import data_of, write_figures
 from antialias.report._report import Report, Reproduction
 from antialias.results import Column, KeyFigure, number
 
-from . import _layout
+from . import _depth, _layout
 
 
 def render(report: Report) -> str:
@@ -28,15 +29,18 @@ def render(report: Report) -> str:
     """
     jinja2 = require("jinja2", extra="report")
     blocks = {"trim_blocks": True, "lstrip_blocks": True}
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, **blocks)
+    assets = {file.name: file for file in files("antialias.report.page").iterdir()}
+    loader = jinja2.FunctionLoader(lambda name: assets[name].read_text(encoding="utf-8"))
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, **blocks)
     environment.filters["data_uri"] = lambda text: "data:text/csv;base64," + b64encode(text.encode()).decode()
-    assets = files("antialias.report.page")
-    template, css, script = (
-        assets.joinpath(name).read_text(encoding="utf-8") for name in ("page.html.j2", "page.css", "page.js")
-    )
-    return environment.from_string(template).render(
+    css = "\n".join(assets[name].read_text(encoding="utf-8") for name in ("page.css", "diagnosis.css"))
+    script = assets["page.js"].read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(
         report=report,
         figures=_layout,
+        depth=_depth,
+        codes={code.code: code for code in CODES},
+        remedies_of=lambda diagnosis: list(dict.fromkeys(name for site in diagnosis.sites for name in site.cost)),
         panels=_layout.panels(report.curves) if report.curves else (),
         bars=_layout.bars,
         number=shown,

@@ -340,6 +340,19 @@ class Curves {
   }
 }
 
+// ---- links into what is folded -----------------------------------------------------------------------------------------
+
+function unfoldTarget() {
+  const target = document.getElementById(location.hash.slice(1));
+  const folded = target?.closest("details:not([open])");
+  if (!folded) return;
+  folded.open = true;
+  target.scrollIntoView();
+}
+
+addEventListener("hashchange", unfoldTarget);
+unfoldTarget();
+
 // ---- light and dark ---------------------------------------------------------------------------------------------------
 
 const themeButton = document.querySelector(".theme");
