@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from antialias.clips import Clip, open_clips
+
+
+def save_frames(folder: Path, count: int, size: tuple[int, int] = (12, 8)) -> None:
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        Image.new("RGB", size, (10 * number, 0, 0)).save(folder / f"frame{number}.png")
+
+
+def test_a_real_video_is_read(real_clips: Path):
+    [clip] = open_clips(str(real_clips / "carphone_pristine.mp4"))
+    assert (len(clip), clip.size, clip.name) == (120, (144, 176), "carphone_pristine")
+    assert clip.fps == pytest.approx(30000 / 1001)
+    assert clip.frames.dtype == torch.uint8
+    # A man in a car: neither black nor upside down in its planes, and neighbours resemble each other.
+    pixels = clip.pixels(0, 2)
+    assert 0.2 < float(pixels.mean()) < 0.7
+    assert float((pixels[1] - pixels[0]).abs().mean()) < 0.03
+    [small] = open_clips(real_clips / "carphone_pristine.mp4", fps=10, size=32)
+    assert (small.size, small.fps) == ((32, 32), 10)
+
+
+def test_frames_of_a_folder_are_in_the_order_of_their_numbers(tmp_path: Path):
+    save_frames(tmp_path / "shot", 12)
+    (tmp_path / "shot" / "notes.txt").write_text("no frame")
+    [clip] = open_clips(tmp_path / "shot", fps=25)
+    assert clip.frames[:, 0, 0, 0].tolist() == [10 * number for number in range(12)]
+    assert (clip.name, clip.fps, clip.size) == ("shot", 25, (8, 12))
+
+
+def test_a_still_is_panned_over(tmp_path: Path):
+    Image.new("RGB", (90, 120), (5, 5, 5)).save(tmp_path / "wall.png")
+    [clip] = open_clips(f"pan:{tmp_path / 'wall.png'}", size=16)
+    assert (len(clip), clip.fps, clip.size, clip.name) == (121, 30, (16, 16), "pan_wall")
+    assert clip.motion == "exact motion"
+
+
+def test_several_clips_have_names_of_their_own(tmp_path: Path):
+    Image.new("RGB", (90, 90), (5, 5, 5)).save(tmp_path / "a.png")
+    first, second = open_clips([f"pan:{tmp_path / 'a.png'}"] * 2, size=16, motions=("fractional",))
+    assert (first.name, second.name) == ("pan_a_1", "pan_a_2")
+    assert not torch.equal(first.cameras, second.cameras)
+    clip = Clip(torch.zeros(2, 3, 4, 4), 30)
+    assert open_clips(clip) == [clip]
+    assert open_clips(torch.zeros(2, 3, 4, 4), fps=5)[0].fps == 5
+
+
+def refused(clip, message, **options):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        open_clips(clip, **options)
+
+
+def test_what_cannot_be_opened_says_why(tmp_path: Path):
+    refused(tmp_path / "never.mp4", "never.mp4 is not there. Use a video file, a folder of frames, or pan:IMAGE.")
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all")
+    refused(tmp_path / "broken.mp4", "broken.mp4 cannot be read as a video: ")
+    (tmp_path / "empty").mkdir()
+    refused(tmp_path / "empty", "empty holds no images. Use a folder of frames", fps=3)
+    save_frames(tmp_path / "shot", 2)
+    refused(tmp_path / "shot", "nothing says how fast the 2 frames of ")
+    Image.new("RGB", (9, 9)).save(tmp_path / "shot" / "frame7.png")
+    refused(tmp_path / "shot", "frame7.png is 9x9 and frame0.png is 8x12. Use frames of one size.", fps=3)
+    save_frames(tmp_path / "one", 1)
+    refused(tmp_path / "one", "one has 1 frames, and nothing changes in one", fps=3)
+    (tmp_path / "one" / "frame1.png").write_bytes(b"no image")
+    refused(tmp_path / "one", "frame1.png", fps=3)
+    refused([], "there are 0 clips")
+    refused(torch.zeros(2, 3, 4, 4), "nothing says how fast 2 frames follow each other. Pass fps=30.")
+    with pytest.raises(TypeError, match="clip is a int"):
+        open_clips(3)
+
+
+def test_sound_is_no_video(tmp_path: Path):
+    import av
+
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=800)
+        frame.sample_rate = 8000
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    refused(tmp_path / "sound.wav", "sound.wav holds no video. Use a video file.")
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "clip.mp4").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ImportError, match=re.escape("av is not installed. Run: pip install 'antialias[video]'")):
+        open_clips(tmp_path / "clip.mp4")
