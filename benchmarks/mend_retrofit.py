@@ -90,6 +90,9 @@ VARIANTS = {
     "learned, rate 2e-4": Variant(fit=False, images=640, learning=replace(LEARNING, learning_rate=2e-4)),
     "learned, fixed filters": Variant(FIXED, fit=False, images=640, learning=LEARNING),
     "learned, adaptive filters": Variant(ADAPTIVE, fit=False, images=640, learning=LEARNING),
+    "learned, bottleneck filters": Variant(
+        aa.Adaptive(predictor="bottleneck"), fit=False, images=640, learning=LEARNING
+    ),
     "least squares, learned": Variant(images=640, learning=LEARNING),
     "least squares, learned, fixed filters": Variant(FIXED, images=640, learning=LEARNING),
 }
