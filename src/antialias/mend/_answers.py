@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from antialias.metrics import (
     LabelMaps,
     Measurement,
     Score,
-    evaluating,
+    adapter_for,
     instance_agreement,
     instance_consistency,
     measure_classifier,
@@ -194,21 +193,17 @@ def answers_of(model: nn.Module, pixels: Tensor, config: MendConfig, seed: int) 
     Raises:
         ValueError: It is neither logits, nor maps of logits, nor instances.
     """
-    choices = (config, seed, normalization_of(model))
-    with evaluating(model), torch.no_grad():
-        answer = model(LabelMaps(model, normalize=choices[-1]).inputs(pixels))
-    if isinstance(answer, Tensor) and answer.dim() == 2:
-        return Answers(*choices)
-    if isinstance(answer, list) and all(isinstance(each, Mapping) for each in answer):
-        return InstanceAnswers(*choices, masks="masks" in answer[0])
-    maps = answer.get("out") if isinstance(answer, Mapping) else answer
-    if isinstance(maps, Tensor) and maps.dim() == 4 and maps.shape[1] > 1:
-        return MapAnswers(*choices)
-    given = str(tuple(answer.shape)) if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
-    raise ValueError(
-        f"{type(model).__name__} returns {given}; mend_ knows logits (N, K), maps of logits (N, K, H, W) and a list of "
-        "instances. Wrap it to return one of these."
-    )
+    normalize = normalization_of(model)
+    try:
+        adapter = adapter_for(model, pixels[0], normalize=normalize)
+    except TypeError as error:
+        raise ValueError(
+            f"{type(model).__name__} cannot be mended: {str(error).partition('. ')[0]}. Wrap it to return one of these."
+        ) from error
+    if isinstance(adapter, Instances):
+        return InstanceAnswers(config, seed, normalize, masks="masks" in adapter(pixels[:1])[0])
+    kind = MapAnswers if isinstance(adapter, LabelMaps) else Answers
+    return kind(config, seed, normalize)
 
 
 def _pixels(part: Part) -> list[Tensor]:
