@@ -1,7 +1,9 @@
 """A report as one HTML page, with nothing outside it.
 
-`_render` fills the template `page.html.j2`, to which `page.css` and `page.js` belong; `_layout` computes where the
-figures of the page draw what.
+`_render` fills the template `page.html.j2`, to which `page.css` and `page.js` belong: what all sections share. Each
+section has a template of its own in `sections`, named as its anchor, with the style and the script that only it needs
+beside it; the list of sections is at the head of `page.html.j2`. `_layout` computes where the figures draw what,
+`_depth` that for a diagnosis.
 """
 
 from __future__ import annotations

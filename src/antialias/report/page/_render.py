@@ -17,6 +17,8 @@ from antialias.results import Column, KeyFigure, number
 
 from . import _depth, _layout
 
+_PAGE = files("antialias.report.page")
+
 
 def render(report: Report) -> str:
     """Draw a report as one HTML page.
@@ -28,13 +30,14 @@ def render(report: Report) -> str:
         ImportError: jinja2 is missing; the message names the extra.
     """
     jinja2 = require("jinja2", extra="report")
-    blocks = {"trim_blocks": True, "lstrip_blocks": True}
-    assets = {file.name: file for file in files("antialias.report.page").iterdir()}
-    loader = jinja2.FunctionLoader(lambda name: assets[name].read_text(encoding="utf-8"))
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader, **blocks)
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(lambda name: _PAGE.joinpath(name).read_text(encoding="utf-8")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["data_uri"] = lambda text: "data:text/csv;base64," + b64encode(text.encode()).decode()
-    css = "\n".join(assets[name].read_text(encoding="utf-8") for name in ("page.css", "diagnosis.css"))
-    script = assets["page.js"].read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(
         report=report,
         figures=_layout,
@@ -52,8 +55,8 @@ def render(report: Report) -> str:
         protocols=protocols(report),
         reproducible=report.reproduction != Reproduction() or next(report.cells(), None) is not None,
         page_json=page_json(report),
-        css=css,
-        script=script,
+        css=joined(".css"),
+        script=joined(".js"),
     )
 
 
@@ -81,6 +84,13 @@ def write(report: Report, path: str | Path, *, figures: str | Path | None = None
     if figures is not None:
         write_figures(report, figures)
     return page
+
+
+def joined(ending: str) -> str:
+    """Return the page's own file of this ending, and the sections' behind it, by name."""
+    sections = sorted(_PAGE.joinpath("sections").iterdir(), key=lambda path: path.name)
+    paths = [_PAGE.joinpath(f"page{ending}"), *(path for path in sections if path.name.endswith(ending))]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def shown(value: float | None, column: Column | KeyFigure) -> str:
