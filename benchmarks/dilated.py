@@ -2,10 +2,10 @@
 
     python benchmarks/dilated.py      # about two minutes on an idle core; writes benchmarks/dilated.csv
 
-What four phases of a map go through can be one map of twice the sides, if every layer behind the stride is spread by 2
-(atrous, as in DeepLab). A row is an untrained network: the relative difference of its answers in the two forms, and the
-median of the processor's time of a forward pass over the network's as it is; passes take turns, on one thread. (Squeeze
-and excitation sees all four phases in the dilated form and one in the other: not the same function, and not here.)
+Four phases of a map can be one map of twice the sides, if every layer behind the stride is spread by two (atrous, as in
+DeepLab). A row is an untrained network: the relative difference of its answers in the two forms, and the median of the
+processor's time of a forward pass over the network's as it is; passes take turns, on one thread. Squeeze and excitation
+sees all phases in the dilated form and one in the other: that is another function, and not here.
 """
 
 from __future__ import annotations

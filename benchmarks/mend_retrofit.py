@@ -72,6 +72,7 @@ ADAPTIVE, FIXED = aa.Adaptive(), aa.Fixed(kernel_size=3)
 VARIANTS = {
     "as it is": Variant(fit=False),
     "least squares": Variant(shares=(0.7, 1.0)),
+    "least squares, 8 views": Variant(views=8, images=240),
     "least squares, photographs": Variant(learn="photos"),
     "least squares, ridge 0.1": Variant(ridge=0.1),
     "least squares, fixed filters": Variant(FIXED),
@@ -273,7 +274,7 @@ def main() -> None:
         seconds = time.perf_counter() - begun
         end = copy.deepcopy(network.state_dict())
         for share in arguments.shares or variant.shares:
-            if share < 1:
+            if share != 1:
                 network.load_state_dict(
                     {
                         key: torch.lerp(start[key], value, share)
