@@ -15,6 +15,8 @@ from . import models as models
 from . import nn as nn
 from . import ops as ops
 from ._version import __version__ as __version__
+from .clips import Flicker as Flicker
+from .clips import flicker as flicker
 from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import diagnose as diagnose
 from .mend import Mending as Mending
@@ -40,6 +42,7 @@ __all__ = [
     "Conversion",
     "Diagnosis",
     "Fixed",
+    "Flicker",
     "Mending",
     "PhaseAverage",
     "Plan",
@@ -51,6 +54,7 @@ __all__ = [
     "convert_",
     "diagnose",
     "filter_statistics",
+    "flicker",
     "inspect",
     "load",
     "mend_",

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
-from antialias.data.images import IMAGE_SUFFIXES, read_image
 
 from ._clip import Clip
 from ._pan import MOTIONS, Motion, pan
@@ -54,6 +53,8 @@ def open_clips(
             for i, one in enumerate(clips)
         ]
     if isinstance(clip, (str, Path)) and str(clip).startswith(PAN):
+        from antialias.data.images import read_image  # with all readers of data: not for `import antialias`
+
         file = Path(str(clip).removeprefix(PAN))
         still = {"size": size or 224, "fps": fps or 30, "motions": motions, "seed": seed}
         return [pan(read_image(file), name=f"pan_{file.stem}", **still)]
@@ -81,6 +82,8 @@ def read_folder(folder: Path, fps: float | None) -> Clip:
     Raises:
         ValueError: There are no images, sizes differ, one cannot be read, or `fps` is missing.
     """
+    from antialias.data.images import IMAGE_SUFFIXES, read_image
+
     numbered = [(re.split(r"(\d+)", file.name), file) for file in folder.iterdir()]
     ordered = sorted(numbered, key=lambda each: [(int(p), "") if p.isdigit() else (-1, p) for p in each[0]])
     files = [file for _, file in ordered if file.suffix.lower() in IMAGE_SUFFIXES]

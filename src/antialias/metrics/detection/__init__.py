@@ -12,5 +12,7 @@ from antialias.metrics.detection._consistency import instance_agreement as insta
 from antialias.metrics.detection._consistency import instance_consistency as instance_consistency
 from antialias.metrics.detection._consistency import instance_crops as instance_crops
 from antialias.metrics.detection._detector import measure_detector as measure_detector
+from antialias.metrics.detection._instances import checked_instances as checked_instances
+from antialias.metrics.detection._instances import pairwise_iou as pairwise_iou
 from antialias.metrics.detection._worst_shift import worst_shift_average_precision as worst_shift_average_precision
 from antialias.metrics.detection._worst_shift import worst_shift_windows as worst_shift_windows

@@ -1,0 +1,147 @@
+"""Measure how much a network's answers flicker on clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from antialias.metrics import Adapter, Instances, LabelMaps, Model, adapter_for
+from antialias.models import class_names
+
+from ._answers import Answers, answer_clip, tally_clip
+from ._clip import Clip
+from ._open import open_clips
+from ._result import Flicker, Row
+from ._smoothing import LAGS
+from ._tally import score_of
+
+
+def flicker(
+    model: Model | Mapping[str, Model],
+    clip: Any,
+    *,
+    fps: float | None = None,
+    truth: Any = None,
+    size: int | None = None,
+    seed: int = 0,
+    detection_score: float = 0.5,
+    progress: Callable[[int, int], None] | None = None,
+) -> Flicker:
+    """Measure how much the answers of a network, or of several, flicker on clips.
+
+    Beside each network as it is stands the usual remedy, its answers averaged over time, with what it gains for each
+    frame that answers come later. Scores are of one clip, with an interval over its windows (or true trajectories), or
+    means over several, with an interval over clips.
+
+    Args:
+        model: A classifier, segmenter, detector, or an adapter of one or of a network of dense values; or several of
+            one kind by name, such as `{"as it is": model, "mended": other}`.
+        clip: A video file, a folder of frames, `pan:IMAGE` (a camera's path over a still), frames `(F, 3, H, W)`, a
+            `Clip`, which can know its motion, or a sequence of these.
+        fps: Frames a second, where the clip does not say.
+        truth: True classes of pixels `(F, H, W)`, or of each frame its objects: `boxes`, `labels`, and `ids`, which
+            follow them through the clip. Of several clips one each.
+        size: Resample frames to this shorter side and cut the central square; the side of a pan's frames, 224 if none.
+        seed: Chooses where pans move to.
+        detection_score: What a detector finds with a lower score does not count.
+        progress: Called with the frames answered and in all.
+
+    Raises:
+        ValueError: A clip cannot be used, truth does not fit, or networks give answers of different kinds.
+        TypeError: The answer is of no known kind, or the clip is something else.
+
+    Example:
+        >>> import torch, antialias as aa
+        >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 0.5 - 0 * x.mean((1, 2, 3))], 1)
+        >>> blinking = (torch.arange(30) % 2).float().view(30, 1, 1, 1).expand(-1, 3, 8, 8)
+        >>> aa.flicker(brightness, blinking, fps=30).scores["answers changed per second"].value
+        30.0
+
+    Source: docs/flicker.md has the formulas with their sources.
+    """
+    clips = open_clips(clip, fps=fps, size=size, seed=seed)
+    several = isinstance(clip, Sequence) and not isinstance(clip, str)
+    truths = [None] * len(clips) if truth is None else list(truth) if several else [truth]
+    if len(truths) != len(clips):
+        raise ValueError(f"there are {len(clips)} clips and {len(truths)} truths. Pass one of each.")
+    networks = dict(model) if isinstance(model, Mapping) else {_name_of(model): model}
+    adapters = {name: adapter_for(network, clips[0].pixels(0, 1)[0]) for name, network in networks.items()}
+    kinds = {type(adapter).__name__ for adapter in adapters.values()}
+    if len(kinds) != 1:
+        raise ValueError(f"networks give {' and '.join(sorted(kinds)) or 'nothing'}. Compare those of one kind.")
+    for adapter in adapters.values():
+        if adapter.resize is not None:
+            raise ValueError(f"resize={adapter.resize} would move pixels that are followed. Pass flicker(size=).")
+    first = next(iter(adapters.values()))
+    for one, true in zip(clips, truths, strict=True):
+        check_truth(first, one, true)
+
+    done, total = 0, sum(map(len, clips)) * len(adapters)
+
+    def tick(frames: int) -> None:
+        nonlocal done
+        done += frames
+        if progress is not None:
+            progress(done, total)
+
+    rows, notes, answers = [], dict[str, None](), dict[str, list[Answers]]()
+    for name, adapter in adapters.items():
+        answers[name] = [answer_clip(adapter, one, detection_score, tick) for one in clips]
+        tallies = [
+            tally_clip(adapter, one, own, true) for one, own, true in zip(clips, answers[name], truths, strict=True)
+        ]
+        about = {
+            "clips": [one.name for one in clips],
+            "fps": [one.fps for one in clips],
+            "frames": [len(one) for one in clips],
+            "motion": [one.motion or "not known" for one in clips],
+            "normalisation": adapter.normalization.protocol,
+        }
+        for lag in (0, *LAGS):
+            scores = {}
+            for score in dict.fromkeys(key for of_clip in tallies for key in of_clip[lag]):
+                own = [of_clip[lag][score] for of_clip in tallies if score in of_clip[lag]]
+                seconds = [one.seconds for one, of_clip in zip(clips, tallies, strict=True) if score in of_clip[lag]]
+                try:
+                    scores[score] = score_of(own, seconds, about)
+                except ValueError as error:
+                    notes[f"{name}: {error}"] = None
+            rows.append(Row(network=name, lag=lag, scores=scores))
+    return Flicker(
+        kind=kinds.pop(),
+        clips=tuple(clips),
+        rows=tuple(rows),
+        notes=tuple(notes),
+        answers=answers,
+        classes={name: class_names(network) for name, network in networks.items()},  # pyrefly: ignore
+    )
+
+
+def check_truth(adapter: Adapter, clip: Clip, truth: Any) -> None:
+    """Refuse truth that a kind of answer or a clip has no use for.
+
+    Raises:
+        ValueError: It is of another kind or size.
+    """
+    if truth is None:
+        return
+    if isinstance(adapter, LabelMaps):
+        shape = tuple(truth.shape) if isinstance(truth, Tensor) else type(truth).__name__
+        if shape != (len(clip), *clip.size):
+            raise ValueError(f"the truth of {clip.name} is {shape}. Use classes {(len(clip), *clip.size)}.")
+    elif isinstance(adapter, Instances):
+        if not isinstance(truth, Sequence) or len(truth) != len(clip):
+            count = len(truth) if isinstance(truth, Sequence) else type(truth).__name__
+            raise ValueError(f"the truth of {clip.name} is of {count} frames. Pass the objects of {len(clip)}.")
+        for number, objects in enumerate(truth):
+            if missing := {"boxes", "labels", "ids"} - set(objects):
+                raise ValueError(f"frame {number} of the truth of {clip.name} has no {sorted(missing)[0]!r}.")
+    else:
+        raise ValueError(f"truth is of label maps and objects, and this network gives {type(adapter).__name__}.")
+
+
+def _name_of(model: Any) -> str:
+    network = model.model if isinstance(model, Adapter) else model
+    return getattr(network, "__name__", type(network).__name__)

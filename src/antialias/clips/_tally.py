@@ -1,0 +1,118 @@
+"""What a score counts of a clip, and the score of one clip or of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor
+
+from antialias.metrics import Score
+
+_WINDOWS = 10
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Count something of a clip, part by part; the value is all that was counted of all that counts.
+
+    Attributes:
+        name: Of the score.
+        counted: `(N,)`, or `(N, K)` for the mean over those of K classes that there is something of.
+        of: As large.
+        words: What is counted, in words.
+        unit: Of the score.
+        most: The largest that the value can be, if anything bounds it.
+        part: What the N are: steps from a frame to the next, which are put together to windows, or trajectories.
+
+    Example:
+        >>> Tally("changes", torch.tensor([1.0, 0, 1]), torch.ones(3), "").value
+        0.6666666666666666
+    """
+
+    name: str
+    counted: Tensor
+    of: Tensor
+    words: str
+    unit: str = "percent"
+    most: float | None = 1.0
+    part: Literal["window", "trajectory"] = "window"
+
+    @classmethod
+    def of_values(cls, name: str, values: Tensor, words: str, **others: Any) -> Self:
+        """Count values `(N,)` that count one each, or not at all where they are NaN.
+
+        Args:
+            name: Of the score.
+            values: Of each part.
+            words: What they are, in words.
+            **others: Other attributes.
+        """
+        return cls(name, values.nan_to_num(), (~values.isnan()).double(), words, **others)
+
+    @property
+    def value(self) -> float:
+        """The value on the clip; NaN where nothing counts."""
+        return float(ratio(self.counted.double().sum(0), self.of.double().sum(0)))
+
+    def parts(self, seconds: float) -> tuple[Tensor, Tensor]:
+        """Return what was counted of what in each part that is drawn for an interval, `(U, K)` both."""
+        both = (column.double().reshape(len(column), -1) for column in (self.counted, self.of))
+        if self.part == "trajectory":
+            return next(both), next(both)
+        windows = min(max(round(seconds), _WINDOWS), len(self.counted))
+        counted, of = (torch.stack([part.sum(0) for part in column.tensor_split(windows)]) for column in both)
+        return counted, of
+
+
+def ratio(counted: Tensor, of: Tensor) -> Tensor:
+    """Return the mean over classes `(..., K)`, or of the one number, of what was counted of what there is."""
+    shares = counted / of.where(of > 0, torch.nan)
+    return shares.nanmean(-1) if shares.ndim else shares
+
+
+def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str, Any]) -> Score:
+    """Return the score of one clip, its interval over its windows or trajectories; or the mean over several clips.
+
+    Where fewer than ten parts differ from the rest, the interval is Wilson's, if the value is bounded; of values that
+    are not, resampled.
+
+    Args:
+        tallies: One a clip, all of one score.
+        seconds: How long each clip is.
+        about: What else the protocol says.
+
+    Raises:
+        ValueError: Nothing counts, or only one part does of what nothing bounds.
+    """
+    first = tallies[0]
+    if len(tallies) == 1:
+        part = first.part
+        counted, of = first.parts(seconds[0])
+    else:
+        part = "clip"
+        counted = torch.tensor([[tally.value] for tally in tallies], dtype=torch.float64)
+        of = (~counted.isnan()).double()
+        counted = counted.nan_to_num()
+    used = (of > 0).any(1)
+    if not bool(used.any()):
+        raise ValueError(f"{first.name}: nothing of {len(used)} {part}s counts.")
+    if first.most is None and int(used.sum()) < 2:
+        raise ValueError(f"{first.name}: one {part} alone gives no interval of what nothing bounds.")
+    protocol = {"in_words": first.words, "unit": part, **about}
+
+    def statistic(draws: Tensor) -> Tensor:
+        draws = draws.double()
+        return ratio(draws @ counted, draws @ of)
+
+    score = Score.from_statistic(first.name, statistic, len(used), protocol, unit=first.unit)
+    if first.most is not None:
+        shares = (ratio(counted, of) / first.most).clamp(0, 1)
+        few = Score.from_images(first.name, shares, protocol)
+        if few.protocol["interval"]["method"] == "Wilson":
+            low, high = (first.most * bound for bound in few.interval)
+            bounds = min(low, score.value), max(high, score.value)
+            score = replace(score, interval=bounds, protocol={**score.protocol, "interval": few.protocol["interval"]})
+    return score
