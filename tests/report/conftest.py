@@ -13,7 +13,20 @@ from torch.nn.functional import interpolate
 
 from antialias.diagnosis import CODES, Check, Diagnosis, SiteDiagnosis
 from antialias.metrics import Curve, Score
-from antialias.report import FilterMaps, Image, Mended, Prediction, Report, Reproduction, ShiftViewer, SiteMap, Trace
+from antialias.report import (
+    FilterMaps,
+    Image,
+    InstanceTrace,
+    InstanceView,
+    Mended,
+    MovingObject,
+    Prediction,
+    Report,
+    Reproduction,
+    ShiftViewer,
+    SiteMap,
+    Trace,
+)
 from antialias.results import Cell, Column, KeyFigure, Line, Table, Verdict
 
 
@@ -192,6 +205,37 @@ def made_up_diagnosis(network: str = "original") -> Diagnosis:
     )
 
 
+def made_up_object(label: str, scores: tuple[float | None, ...], left: int) -> MovingObject:
+    box = (float(left), 60.0, left + 70.0, 150.0)
+    mask = f"M{left + 10} 70H{left + 60}V140H{left + 10}Z"
+    seen = [score is not None for score in scores]
+    return MovingObject(
+        label=label,
+        scores=scores,
+        boxes=tuple(box if one else None for one in seen),
+        outlines=tuple(mask if one else "" for one in seen),
+    )
+
+
+def made_up_detections(name: str, network: str = "original", label: str = "cup") -> InstanceView:
+    """A steady object, one that blinks out and comes back, and one that is found late."""
+    traces = [
+        made_up_object(label, (0.9, 0.92, 0.91, 0.9, 0.93), 30),
+        made_up_object("spoon", (0.7, 0.3, None, 0.6, 0.62), 110),
+        made_up_object("plate", (0.2, 0.3, 0.4, 0.45, 0.55), 170),
+    ]
+    return InstanceView(
+        image=Image.of(picture_pixels(name), name),
+        window=(224, 224),
+        path=tuple((16 + i, 16 + i) for i in range(5)),
+        least=0.5,
+        traces=(
+            InstanceTrace(network=network, objects=tuple(traces)),
+            InstanceTrace(network="retrofitted", objects=(traces[0],)),
+        ),
+    )
+
+
 def make_sample() -> Report:
     rows = {
         n: {k: Cell.of(made_up_score(v, k)) for k, v in r.items()} | {"cost": Cell.of(COST[n])} for n, r in ROWS.items()
@@ -223,6 +267,7 @@ def make_sample() -> Report:
         curves=made_up_lines(),
         viewers=tuple(made_up_slider(name) for name in LABELS),
         filters=tuple(made_up_maps(name) for name in LABELS),
+        detections=tuple(made_up_detections(name) for name in ("coffee", "chelsea")),
         diagnoses=(made_up_diagnosis(),),
         mended=(made_up_mending(),),
         training=made_up_training(),
@@ -252,6 +297,7 @@ def nasty(sample: Report) -> Report:
         viewers=(replace(viewer, traces=(Trace(network=NASTY, predictions=answers),), truth=NASTY),),
         filters=(replace(sample.filters[0], network=NASTY),),
         mended=(made_up_mending(NASTY),),
+        detections=(made_up_detections("coffee", NASTY, NASTY),),
         diagnoses=(made_up_diagnosis(NASTY),),
         reproduction=Reproduction(command=NASTY, versions={NASTY: NASTY}, caveats=(NASTY,)),
     )

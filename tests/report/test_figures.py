@@ -15,7 +15,19 @@ from PIL import Image as Pictures
 from antialias.report import Report, write, write_figures
 from antialias.report._figures import data_of
 
-NAMES = ("table", "training", "mended-1", "curves", "move-1", "move-2", "diagnosis-1", "filters-1", "filters-2")
+NAMES = (
+    "table",
+    "training",
+    "mended-1",
+    "curves",
+    "move-1",
+    "move-2",
+    "objects-1",
+    "objects-2",
+    "diagnosis-1",
+    "filters-1",
+    "filters-2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +67,15 @@ def test_maps_and_moves_are_whole_in_csv(sample: Report) -> None:
     first = [row for row in moves if row["network"] == "original" and row["rank"] == "1"]
     assert [row["class"] for row in first] == list(viewer.traces[0].labels)
     assert [(int(row["left"]), int(row["top"])) for row in first] == list(viewer.path)
+
+
+def test_objects_are_whole_in_csv(sample: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(data_of(sample)["objects-1"])))
+    view = sample.detections[0]
+    spoon = [row for row in rows if row["class"] == "spoon"]
+    assert [row["score"] for row in spoon] == ["0.7", "0.3", "", "0.6", "0.62"]
+    assert [(int(row["left"]), int(row["top"])) for row in spoon] == list(view.path)
+    assert (spoon[0]["x1"], spoon[2]["x1"], spoon[0]["outline"]) == ("110.0", "", "M120 70H170V140H120Z")
 
 
 def test_the_same_report_gives_the_same_drawing(folder: Path, sample: Report, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +12,16 @@ import torch
 from torch.utils.data import DataLoader
 
 from antialias.data import LabelledImages, open_data
+from antialias.diagnosis import diagnose as diagnose_network
+from antialias.metrics import ImageStream, SameInstance
 from antialias.models import build
-from antialias.report import measure, measure_segmenters, write
+from antialias.report import measure, measure_detectors, measure_segmenters, write
+from antialias.tasks import task_named
 
+from ._options import images_of
 from ._progress import progress_bar
+
+_DIAGNOSED = 100
 
 
 def report(
@@ -29,13 +37,16 @@ def report(
     pictures: int = 4,
     seed: int = 0,
     figures: Path | None = None,
-    task: Literal["classification", "semantic"] = "classification",
+    task: Literal["classification", "semantic", "instance"] = "classification",
+    detection_score: float = 0.5,
+    diagnose: bool = False,
 ) -> None:
     """Measure networks on pictures and write one page that compares them; the first is the baseline.
 
     Args:
         models: timm:NAME, torchvision:NAME, antialias:NAME, module:callable, or saved files.
-        data: images:DIR with one folder a class, or scenes; for segmenters voc:DIR, cityscapes:DIR, or scenes.
+        data: images:DIR with one folder a class, or scenes; for segmenters voc:DIR, cityscapes:DIR, or scenes; for
+            detectors coco:DIR, scenes, or images:DIR, which has no objects, so that there is no precision.
         out: Folder of the page and its data, or the page itself, such as report.html.
         weights: A file of weights, or `default` for the library's own, for every model.
         split: Which part of the data: train or test.
@@ -44,24 +55,43 @@ def report(
         pictures: How many of them the page shows.
         seed: Chooses the windows.
         figures: Folder for every figure as SVG and PNG, with its numbers as CSV.
-        task: What the networks do: classification, or semantic for segmenters.
+        task: What the networks do: classification, semantic for segmenters, or instance for detectors.
+        detection_score: What a detector finds with a lower score does not count.
+        diagnose: Find where each network aliases as well, on the first 100 of the pictures.
     """
     # Of saved files the folder and the name say enough, unless they say the same of two.
     short = [str(Path(*Path(name).with_suffix("").parts[-2:])) if Path(name).is_file() else name for name in models]
     names = short if len(set(short)) == len(models) else models
     networks = {name: build(model, weights=weights) for name, model in zip(names, models, strict=True)}
-    command = " ".join(["antialias", *sys.argv[1:]])
-    about: dict[str, Any] = {"pictures": pictures, "seed": seed, "command": command}
+    about: dict[str, Any] = {"pictures": pictures, "seed": seed, "command": " ".join(["antialias", *sys.argv[1:]])}
+    same = SameInstance(score=detection_score)
+    images: Any
     with progress_bar("Measuring") as progress:
         if task == "semantic":
             masks = open_data(data, split, want="semantic", size=size, seed=seed)
             chosen = range(0, len(masks), -(-len(masks) // limit))
-            masked = [(image[None].float() / 255, mask[None]) for image, mask in map(masks.segmented, chosen)]
-            page = measure_segmenters(networks, masked, class_names=masks.classes, progress=progress, **about)
+            images = [(image[None].float() / 255, mask[None]) for image, mask in map(masks.segmented, chosen)]
+            page = measure_segmenters(networks, images, class_names=masks.classes, progress=progress, **about)
+        elif task == "instance":
+            names = None
+            if data.startswith("images:"):
+                images = images_of(data, split, size or 224, limit)
+            else:
+                objects = open_data(data, split, want="instances", size=size, seed=seed)
+                chosen, names = range(0, len(objects), -(-len(objects) // limit)), objects.classes
+                images = task_named(task).test_batches.range(objects, chosen)  # pyrefly: ignore
+            page = measure_detectors(networks, images, class_names=names, same=same, progress=progress, **about)
         else:
             opened = open_data(data, split, size=size, seed=seed)
             some = torch.arange(0, len(opened), -(-len(opened) // limit))
-            loader = DataLoader(LabelledImages(*opened.labelled(some), opened.classes), batch_size=32)
-            page = measure(networks, loader, class_names=opened.classes, progress=progress, **about)
+            images = DataLoader(LabelledImages(*opened.labelled(some), opened.classes), batch_size=32)
+            page = measure(networks, images, class_names=opened.classes, progress=progress, **about)
+    diagnoses = []
+    for name, network in networks.items() if diagnose else ():
+        first = [one.pixels for one in islice(ImageStream(images), _DIAGNOSED)]
+        with progress_bar(f"Diagnosing {name}") as progress:
+            diagnosis = diagnose_network(network, first, progress=progress, seed=seed, same=same)
+        diagnoses.append(replace(diagnosis, network=name))
+    page = replace(page, diagnoses=tuple(diagnoses))
     print(page.verdict.headline if page.verdict else page.title)
     print(f"Wrote {write(page, out, figures=figures)}")

@@ -57,11 +57,13 @@ from antialias.metrics.classification import worst_of_grid as worst_of_grid
 from antialias.metrics.dense import dense_consistency as dense_consistency
 from antialias.metrics.detection import NothingDetected as NothingDetected
 from antialias.metrics.detection import SameInstance as SameInstance
+from antialias.metrics.detection import Track as Track
 from antialias.metrics.detection import average_precision as average_precision
 from antialias.metrics.detection import instance_agreement as instance_agreement
 from antialias.metrics.detection import instance_consistency as instance_consistency
 from antialias.metrics.detection import instance_crops as instance_crops
 from antialias.metrics.detection import measure_detector as measure_detector
+from antialias.metrics.detection import track_instances as track_instances
 from antialias.metrics.detection import worst_shift_average_precision as worst_shift_average_precision
 from antialias.metrics.detection import worst_shift_windows as worst_shift_windows
 from antialias.metrics.filters import FilterStatistics as FilterStatistics
@@ -127,6 +129,7 @@ __all__ = [
     "Score",
     "Show",
     "SiteStatistics",
+    "Track",
     "View",
     "Windows",
     "accuracy",
@@ -166,6 +169,7 @@ __all__ = [
     "shift_averaged_answers",
     "side_multiple_of",
     "top1_change",
+    "track_instances",
     "video_accuracy",
     "window_pairs",
     "windows",

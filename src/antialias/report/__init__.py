@@ -1,10 +1,11 @@
 """Turn results into one self-contained page, with its data beside it.
 
 Everything here is plain data: tables, curves and the verdict of `antialias.results`, predictions along a `ShiftViewer`,
-label maps in a `SegmentationView`, filters in `FilterMaps`, a `Diagnosis` of each network, together a `Report`.
-`measure` fills one for any classifiers, `measure_segmenters` for segmenters, `comparison_report` for what was compared,
-`diagnosis_report` for what `antialias.diagnose` found. `write` draws it as a page, `write_figures` as single figures
-for papers. Read `_report` first; `images` holds what is shown of single pictures, `page` the drawing.
+label maps in a `SegmentationView`, objects in an `InstanceView`, filters in `FilterMaps`, a `Diagnosis` a network,
+together a `Report`. `measure` fills one for any classifiers, `measure_segmenters` and `measure_detectors` for others,
+`comparison_report` for what was compared, `diagnosis_report` for what `antialias.diagnose` found. `write` draws it as a
+page, `write_figures` as single figures for papers. Read `_report` first; `images` holds what is shown of single
+pictures, `page` the drawing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ._classifiers import compare_classifiers as compare_classifiers
 from ._classifiers import measure as measure
 from ._comparison import comparison_report as comparison_report
 from ._comparison import write_comparison as write_comparison
+from ._detectors import measure_detectors as measure_detectors
 from ._diagnoses import diagnosis_report as diagnosis_report
 from ._figures import write_figures as write_figures
 from ._report import Mended as Mended
@@ -22,7 +24,10 @@ from ._report import versions as versions
 from ._segmenters import measure_segmenters as measure_segmenters
 from .images import FilterMaps as FilterMaps
 from .images import Image as Image
+from .images import InstanceTrace as InstanceTrace
+from .images import InstanceView as InstanceView
 from .images import LabelMap as LabelMap
+from .images import MovingObject as MovingObject
 from .images import Prediction as Prediction
 from .images import SegmentationView as SegmentationView
 from .images import ShiftViewer as ShiftViewer
@@ -30,6 +35,7 @@ from .images import SiteMap as SiteMap
 from .images import Trace as Trace
 from .images import filter_maps as filter_maps
 from .images import filter_variance as filter_variance
+from .images import instance_view as instance_view
 from .images import segmentation_view as segmentation_view
 from .images import shift_viewer as shift_viewer
 from .page import render as render
@@ -38,8 +44,11 @@ from .page import write as write
 __all__ = [
     "FilterMaps",
     "Image",
+    "InstanceTrace",
+    "InstanceView",
     "LabelMap",
     "Mended",
+    "MovingObject",
     "Prediction",
     "Report",
     "Reproduction",
@@ -52,7 +61,9 @@ __all__ = [
     "diagnosis_report",
     "filter_maps",
     "filter_variance",
+    "instance_view",
     "measure",
+    "measure_detectors",
     "measure_segmenters",
     "render",
     "segmentation_view",

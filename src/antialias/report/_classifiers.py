@@ -172,15 +172,26 @@ def compare_classifiers(
 
 
 class ImageCount:
-    """Count pictures over several passes, each of which begins anew."""
+    """Count pictures over several passes, each of which begins anew, and what is done beside them.
 
-    def __init__(self, progress: ProgressCallback, passes: int) -> None:
-        self.progress, self.passes = progress, passes
-        self.before = self.last = 0
+    Args:
+        progress: Called with (done, total).
+        passes: Over all pictures.
+        more: What `add` will be told of, in pictures of a pass.
+    """
+
+    def __init__(self, progress: ProgressCallback, passes: int, more: int = 0) -> None:
+        self.progress, self.passes, self.more = progress, passes, more
+        self.before = self.last = self.total = 0
 
     def __call__(self, done: int, total: int) -> None:
         """Report that `done` of `total` pictures of a pass are done."""
         if done <= self.last:
             self.before += self.last
-        self.last = done
-        self.progress(self.before + done, self.passes * total)
+        self.last, self.total = done, self.passes * total + self.more
+        self.progress(self.before + done, self.total)
+
+    def add(self, pictures: int = 1) -> None:
+        """Report what took as long as so many pictures."""
+        self.before, self.last = self.before + self.last + pictures, 0
+        self.progress(self.before, self.total)

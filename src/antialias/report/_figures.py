@@ -13,7 +13,7 @@ from antialias._extras import require
 from antialias.results import Line, Table, lines_csv, table_csv
 
 from ._report import Mended, Report
-from .images import FilterMaps, Image, SegmentationView, ShiftViewer
+from .images import FilterMaps, Image, InstanceView, SegmentationView, ShiftViewer
 
 # Text stays text, and the same numbers give the same file.
 _STYLE = {"svg.fonttype": "none", "svg.hashsalt": "antialias", "font.size": 9, "font.family": "sans-serif"}
@@ -40,6 +40,23 @@ def data_of(report: Report) -> dict[str, str]:
     for number, view in enumerate(report.segmentations, 1):
         shares = ((one.network, view.moves, one.share, one.ever) for one in view.maps)
         texts[f"labels-{number}"] = _csv(("network", "moves", "share_of_pixels_a_move", "share_ever"), shares)
+    for number, view in enumerate(report.detections, 1):
+        found = (
+            (
+                trace.network,
+                place,
+                one.label,
+                *view.path[i],
+                one.scores[i],
+                *(one.boxes[i] or [""] * 4),
+                one.outlines[i],
+            )
+            for trace in view.traces
+            for place, one in enumerate(trace.objects, 1)
+            for i in range(len(view.path))
+        )
+        heading = ("network", "object", "class", "left", "top", "score", "x1", "y1", "x2", "y2", "outline")
+        texts[f"objects-{number}"] = _csv(heading, found)
     for number, diagnosis in enumerate(report.diagnoses, 1):
         texts[f"diagnosis-{number}"] = diagnosis.to_csv()
     for number, maps in enumerate(report.filters, 1):
@@ -56,7 +73,8 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
     """Draw every figure of a report; return the files.
 
     Each is there as SVG, as PNG, and as CSV with its numbers: `table`, `training`, `mended-1`, `curves`, `move-1`,
-    `labels-1`, `diagnosis-1`, `filters-1`, ... Maps of one network share one colour scale, so that flat ones look flat.
+    `labels-1`, `objects-1`, `diagnosis-1`, `filters-1`, ... Maps of one network share one colour scale, so that flat
+    ones look flat.
 
     Args:
         report: The report.
@@ -80,6 +98,8 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
         drawings[f"move-{number}"] = lambda figure, viewer=viewer: draw_viewer(figure, viewer)
     for number, view in enumerate(report.segmentations, 1):
         drawings[f"labels-{number}"] = lambda figure, view=view: draw_labels(figure, view)
+    for number, view in enumerate(report.detections, 1):
+        drawings[f"objects-{number}"] = lambda figure, view=view: draw_objects(figure, view)
     for number, maps in enumerate(report.filters, 1):
         alike = [one for one in report.filters if one.network == maps.network]
         drawings[f"filters-{number}"] = lambda figure, maps=maps, alike=alike: draw_maps(figure, maps, alike)
@@ -222,6 +242,38 @@ def draw_labels(figure: Any, view: SegmentationView) -> None:
         _show(lower, one.flips)
         upper.set_title(one.network, loc="left", fontsize=8)
         lower.set_title(f"{100 * one.share:.2f} % of pixels flip a move", loc="left", fontsize=8)
+
+
+def draw_objects(figure: Any, view: InstanceView) -> None:
+    """Draw a picture with what counts at the first position, and how sure each detector is of each object."""
+    figure.set_size_inches(8.0, 0.4 + 2.4 * len(view.traces))
+    patches = require("matplotlib.patches", extra="report")
+    panels = figure.subplots(len(view.traces), 2, squeeze=False, width_ratios=(1, 1.9))
+    for (scene, axes), trace in zip(panels, view.traces, strict=True):
+        _show(scene, view.image)
+        (left, top), (height, width) = view.path[0], view.window
+        scene.add_patch(patches.Rectangle((left, top), width, height, fill=False, edgecolor="white", linewidth=1.5))
+        for place, one in enumerate(trace.objects):
+            colour = f"C{place % 10}"
+            values = [float("nan") if score is None else 100 * score for score in one.scores]
+            axes.plot(values, color=colour, label=f"{place + 1} {one.label}", marker=".", markersize=4)
+            counts = one.counts(view.least)
+            for step in (i for i in range(1, len(counts)) if counts[i] != counts[i - 1]):
+                value = 0.0 if one.scores[step] is None else values[step]
+                face = colour if counts[step] else "white"
+                axes.plot(step, value, "^" if counts[step] else "v", color=colour, markerfacecolor=face, zorder=9)
+            if counts[0] and (box := one.boxes[0]) is not None:
+                sides = (box[2] - box[0], box[3] - box[1])
+                scene.add_patch(patches.Rectangle(box[:2], *sides, fill=False, edgecolor=colour, linewidth=1.5))
+        axes.axhline(100 * view.least, color=_COLOURS[0], linestyle=":", linewidth=1)
+        come, go = (sum(change) for change in zip(*trace.changes(view.least), strict=True)) if trace.objects else (0, 0)
+        axes.set_title(
+            f"{trace.network}: {come} appear, {go} vanish in {len(view.path) - 1} moves", loc="left", fontsize=9
+        )
+        axes.set(ylim=(0, None), ylabel="sureness, %")
+        if trace.objects:
+            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=7)
+    panels[-1][1].set_xlabel("pixels along the path")
 
 
 def draw_maps(figure: Any, maps: FilterMaps, alike: Sequence[FilterMaps]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from antialias.diagnosis import Diagnosis
 from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
-from .images import FilterMaps, SegmentationView, ShiftViewer
+from .images import FilterMaps, InstanceView, SegmentationView, ShiftViewer
 
 PACKAGES = ("antialias", "torch", "torchvision", "timm", "lightning")
 
@@ -84,6 +84,7 @@ class Report:
         curves: Flip rate against shift distance: one line a network and direction.
         viewers: Pictures over which a window moves, with the networks' predictions.
         segmentations: Label maps of segmenters on pictures, and the pixels that flip.
+        detections: What detectors find in pictures over which a window moves.
         filters: Maps of the predicted filters' variance.
         diagnoses: Where networks alias, and what mending each place brings.
         mended: What was tried to steady networks, at which cost.
@@ -101,6 +102,7 @@ class Report:
     curves: tuple[Line, ...] = ()
     viewers: tuple[ShiftViewer, ...] = field(default=(), metadata={"formerly": "sliders"})
     segmentations: tuple[SegmentationView, ...] = ()
+    detections: tuple[InstanceView, ...] = ()
     filters: tuple[FilterMaps, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
     mended: tuple[Mended, ...] = ()
@@ -108,7 +110,17 @@ class Report:
     reproduction: Reproduction = Reproduction()
 
     def __post_init__(self) -> None:
-        parts = ("table", "training", "curves", "viewers", "segmentations", "filters", "diagnoses", "mended")
+        parts = (
+            "table",
+            "training",
+            "curves",
+            "viewers",
+            "segmentations",
+            "detections",
+            "filters",
+            "diagnoses",
+            "mended",
+        )
         if not any(getattr(self, part) for part in parts):
             raise ValueError(f"The report {self.title!r} is empty. Give at least one of {', '.join(parts)}.")
 

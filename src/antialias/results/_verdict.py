@@ -15,6 +15,7 @@ _STEADINESS = {
     "consistency": ("gives one answer on", "of pairs of windows"),
     "segmentation_consistency": ("gives one class to", "of the pixels of two crops"),
     "mask_consistency": ("has a mask consistency of", "in two crops"),
+    "box_consistency": ("has a box consistency of", "in two crops"),
 }
 """What a headline says of a network, around a share: the first score that all networks have."""
 

@@ -42,21 +42,27 @@ def match_as_coco(ious: Tensor, crowd: Tensor, thresholds: Tensor) -> Tensor:
     return outcomes
 
 
-def greedy(ious: Tensor, least: float) -> int:
-    """Return how many pairs `(A, B)` lie above `least` if pairs are taken in the order of falling IoU, each side once.
+def greedy_pairs(ious: Tensor, least: float) -> list[tuple[int, int]]:
+    """Return pairs of `(A, B)` above `least`, taken in the order of falling IoU, each side once.
 
     Example:
-        >>> greedy(torch.tensor([[0.97, 0.95], [0.95, 0.0]]), 0.9)
-        1
+        >>> greedy_pairs(torch.tensor([[0.97, 0.95], [0.95, 0.0]]), 0.9)
+        [(0, 0)]
     """
     pairs = (ious > least).nonzero()
     order = ious[pairs[:, 0], pairs[:, 1]].sort(descending=True, stable=True).indices
-    first, second = set[int](), set[int]()
+    first, second, taken = set[int](), set[int](), []
     for a, b in pairs[order].tolist():
         if a not in first and b not in second:
             first.add(a)
             second.add(b)
-    return len(first)
+            taken.append((a, b))
+    return taken
+
+
+def greedy(ious: Tensor, least: float) -> int:
+    """Return how many pairs `greedy_pairs` takes."""
+    return len(greedy_pairs(ious, least))
 
 
 def one_to_one(ious: Tensor, least: float) -> int:

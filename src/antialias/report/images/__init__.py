@@ -2,7 +2,7 @@
 
 `_image` holds a picture as the page embeds it, `_viewer` the networks' predictions while a window moves over one,
 `_filter_maps` the variance of the filters that a network predicts for one, `_label_maps` what segmenters answer
-and which pixels flip.
+and which pixels flip, `_instances` what detectors find and which objects appear and vanish.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from ._filter_maps import SiteMap as SiteMap
 from ._filter_maps import filter_maps as filter_maps
 from ._filter_maps import filter_variance as filter_variance
 from ._image import Image as Image
+from ._instances import InstanceTrace as InstanceTrace
+from ._instances import InstanceView as InstanceView
+from ._instances import MovingObject as MovingObject
+from ._instances import instance_view as instance_view
 from ._label_maps import LabelMap as LabelMap
 from ._label_maps import SegmentationView as SegmentationView
 from ._label_maps import segmentation_view as segmentation_view
@@ -26,7 +30,10 @@ __all__ = [
     "DIRECTIONS",
     "FilterMaps",
     "Image",
+    "InstanceTrace",
+    "InstanceView",
     "LabelMap",
+    "MovingObject",
     "Prediction",
     "SegmentationView",
     "ShiftViewer",
@@ -35,6 +42,7 @@ __all__ = [
     "class_probabilities",
     "filter_maps",
     "filter_variance",
+    "instance_view",
     "segmentation_view",
     "shift_viewer",
 ]

@@ -115,20 +115,8 @@ def shift_viewer(
     Raises:
         ValueError: The direction is unknown, the window leaves no room to move, or the names are not one a class.
     """
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r} is unknown. Use one of {', '.join(DIRECTIONS)}.")
     image = Image.of(pixels, name, credit=credit)
-    side = window or 7 * min(image.width, image.height) // 8
-    right, down = DIRECTIONS[direction]
-    room = (image.width - side, image.height - side)
-    moves = min([steps, *(space for space, used in zip(room, (right, down), strict=True) if used)])
-    if moves < 1 or min(room) < 0:
-        raise ValueError(
-            f"A window of {side} pixels has no room to move in {image.name!r}, which is "
-            f"{image.height}x{image.width}. Use a smaller window or a larger picture."
-        )
-    left, upper = (room[0] - right * moves) // 2, (room[1] - down * moves) // 2
-    path = tuple((left + right * i, upper + down * i) for i in range(moves + 1))
+    (side, _), path = window_path(image, window or 7 * min(image.width, image.height) // 8, steps, direction)
     floats = pixels.float() if pixels.is_floating_point() else pixels.float() / 255
     frames = torch.stack([floats[:, y : y + side, x : x + side] for x, y in path])
     traces = []
@@ -145,6 +133,36 @@ def shift_viewer(
         )
         traces.append(Trace(network=network, predictions=predictions))
     return ShiftViewer(image=image, window=(side, side), path=path, traces=tuple(traces), truth=truth)
+
+
+def window_path(
+    image: Image, window: int | None, steps: int, direction: Direction
+) -> tuple[tuple[int, int], tuple[tuple[int, int], ...]]:
+    """Return height and width of a window, and its left and top at each position of a central path.
+
+    Args:
+        image: Over which it moves.
+        window: Its side; seven eighths of the picture's sides if `None`.
+        steps: Number of one-pixel moves, fewer where the picture has no room.
+        direction: `"horizontal"`, `"vertical"` or `"diagonal"`.
+
+    Raises:
+        ValueError: The direction is unknown, or the window leaves no room to move.
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction!r} is unknown. Use one of {', '.join(DIRECTIONS)}.")
+    width, height = (window or 7 * side // 8 for side in (image.width, image.height))
+    right, down = DIRECTIONS[direction]
+    room = (image.width - width, image.height - height)
+    moves = min([steps, *(space for space, used in zip(room, (right, down), strict=True) if used)])
+    if moves < 1 or min(room) < 0:
+        sides = f"{width} pixels" if width == height else f"{height}x{width} pixels"
+        raise ValueError(
+            f"A window of {sides} has no room to move in {image.name!r}, which is "
+            f"{image.height}x{image.width}. Use a smaller window or a larger picture."
+        )
+    left, upper = (room[0] - right * moves) // 2, (room[1] - down * moves) // 2
+    return (height, width), tuple((left + right * i, upper + down * i) for i in range(moves + 1))
 
 
 def class_probabilities(model: Model, frames: Tensor, normalize: Normalize = "model") -> Tensor:

@@ -107,7 +107,8 @@ def colours(report: Report) -> dict[str, int]:
     """Give each network its colour's index, by order of appearance; the first of a table is the baseline."""
     trained = [row.network for row in report.training.rows] if report.training else []
     compared = [row.network for row in report.table.rows] if report.table else []
-    drawn = [line.network for line in report.curves] + [t.network for v in report.viewers for t in v.traces]
+    moving = (*report.viewers, *report.detections)
+    drawn = [line.network for line in report.curves] + [trace.network for view in moving for trace in view.traces]
     chosen = {name: i % len(_layout.SHAPES) for i, name in enumerate(dict.fromkeys(trained))}
     for mended in report.mended:
         chosen |= {row.network: i % len(_layout.SHAPES) for i, row in enumerate(mended.table.rows)}
@@ -132,12 +133,13 @@ def _in_words(value: Any) -> str:
 def page_json(report: Report) -> str:
     """Give the script its data, as JSON that no browser can read as markup; pictures are in the page already."""
     values = report.to_dict()
-    for record in (*values["viewers"], *values["filters"]):
+    for record in (*values["viewers"], *values["detections"], *values["filters"]):
         del record["image"]["data"]
     data = {
         "networks": colours(report),
         "shapes": _layout.SHAPES,
         "viewers": values["viewers"],
+        "detections": values["detections"],
         "filters": values["filters"],
         "ramp": _layout.ramp() if report.filters else [],
     }

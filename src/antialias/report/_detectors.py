@@ -1,0 +1,122 @@
+"""A whole report of anybody's detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Unpack
+
+import torch
+
+from antialias.metrics import (
+    Images,
+    ImageStream,
+    Instances,
+    Model,
+    Options,
+    SameInstance,
+    Score,
+    instance_consistency,
+    measure_detector,
+)
+from antialias.results import Comparison, Entry, Evaluation, verdict
+
+from ._classifiers import ImageCount
+from ._report import Report, Reproduction, versions
+from .images import InstanceView, instance_view
+
+_STEPS = 16
+
+
+def measure_detectors(
+    networks: Mapping[str, Model],
+    images: Images,
+    *,
+    class_names: Sequence[str] | None = None,
+    pictures: int = 4,
+    same: SameInstance | None = None,
+    seed: int = 0,
+    title: str = "How steady are the detections?",
+    command: str = "",
+    **options: Unpack[Options],
+) -> Report:
+    """Measure detectors on pictures and fill a report: scores, and the objects that appear and vanish.
+
+    Args:
+        networks: Detectors by the name the page shows; the first is the baseline.
+        images: Floats in [0, 1], of any sizes, or `(image, target)` as in `measure_detector`, that can be read again.
+            Without targets there is no precision.
+        class_names: Name of each class, the first that of label 1.
+        pictures: How many pictures the page shows, those first on which the baseline is the least consistent.
+        same: When instances of two crops are one, and from which score one counts.
+        seed: Chooses the crops.
+        title: The page's title.
+        command: The command line that reproduces the page.
+        **options: `normalize`, `batch_size`, `level`, `progress`: see `antialias.metrics`.
+
+    Raises:
+        ValueError: There is no network, or the images can be read only once.
+        NothingDetected: A network finds nothing that counts.
+    """
+    if not networks:
+        raise ValueError("networks is empty. Give at least one detector, by the name the page shows.")
+    if iter(images) is images:  # pyrefly: ignore
+        raise ValueError("images can be read only once, but a report reads them often. Give a list or a DataLoader.")
+    same = same or SameInstance()
+    first = next(iter(ImageStream(images)))
+    adapters = {
+        name: Instances.of(model, normalize=options.get("normalize", "model")) for name, model in networks.items()
+    }
+    masks = all("masks" in adapter(first.batch)[0] for adapter in adapters.values())
+    labelled = masks and isinstance(first.target, Mapping)
+    count = None
+    if (progress := options.get("progress")) is not None:
+        passes = (2 if labelled else 1 + masks) * len(networks)
+        options["progress"] = count = ImageCount(progress, passes, more=2 * pictures * len(networks))
+    entries = []
+    for name, model in networks.items():
+        scores: dict[str, Score] = {}
+        if labelled:
+            measured = measure_detector(model, images, same=same, seed=seed, **options)
+            scores = {key: one.score() for key, one in measured.items()}
+        else:
+            kinds: tuple[Any, ...] = ("mask", "box") if masks else ("box",)
+            for kind in kinds:
+                score = instance_consistency(model, images, kind, same=same, seed=seed, **options)
+                scores[f"{kind}_consistency"] = score
+        entries.append(Entry(name, (Evaluation(model=name, config=None, scores=scores),)))
+    comparison = Comparison(tuple(entries))
+    steadiness = comparison.baseline.score("mask_consistency" if masks else "box_consistency").per_image
+    worst = steadiness.nan_to_num(2).argsort(stable=True)[:pictures].tolist()
+    chosen = {one.index: one.pixels for one in ImageStream(images) if one.index in worst}
+    views: list[InstanceView] = []
+    for index in worst:
+        parts = []
+        for name, adapter in adapters.items():
+            how: Any = {"class_names": class_names, "same": replace(same, iou=0.5), "steps": _STEPS}
+            how |= {"normalize": adapter.normalize}
+            parts.append(instance_view({name: adapter.model}, chosen[index], f"picture {index + 1}", **how))
+            if count is not None:
+                count.add(2)
+        views.append(replace(parts[0], traces=tuple(trace for part in parts for trace in part.traces)))
+    caveats = [
+        "Intervals are over pictures; they say nothing about another training of the same network.",
+        f"The pictures shown are no sample: on them {comparison.baseline.name} is the least consistent.",
+    ]
+    if not labelled:
+        caveats.append("Without labels there is no precision, and a detector that finds little has little to change.")
+    shown = int(torch.isfinite(steadiness).sum())
+    return Report(
+        title=title,
+        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {shown:,} pictures that move.",
+        verdict=verdict(comparison),
+        table=comparison.table(caption=""),
+        detections=tuple(views),
+        reproduction=Reproduction(
+            command=command,
+            versions=versions(),
+            seeds={"crops": seed},
+            settings={"score from which an object counts": same.score},
+            caveats=tuple(caveats),
+        ),
+    )
