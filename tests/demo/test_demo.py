@@ -18,7 +18,8 @@ TINY = DemoConfig(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("demo"), TINY)
+    folder = tmp_path_factory.mktemp("demo")
+    return run(folder, TINY, figures=folder / "figures")
 
 
 def test_the_page_and_its_data_hold_both_parts(made):
@@ -29,6 +30,13 @@ def test_the_page_and_its_data_hold_both_parts(made):
     assert {column.key for column in report.training.columns} >= {"accuracy", "consistency", "top1_change", "macs"}
     assert all(len(row.cells[0].runs) == 2 for row in report.training.rows)
     assert any("trained on scenes" in maps.network for maps in report.filters)
+
+
+def test_every_figure_is_a_drawing_with_its_numbers(made):
+    files = sorted((made[1].parent / "figures").iterdir())
+    drawn = {file.stem for file in files if file.suffix == ".svg"}
+    assert drawn >= {"training", "mended-1", "mended-2", "move-1", "filters-1", "filter-groups-1"}
+    assert {file.name for file in files} >= {f"{name}.{ending}" for name in drawn for ending in ("png", "csv")}
 
 
 def test_both_real_networks_are_mended_and_shown_at_their_worst(made):

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from antialias.diagnosis import CODES, Check, Diagnosis, SiteDiagnosis
-from antialias.metrics import Curve, Score
+from antialias.metrics import Curve, PredictedFilters, Score
 from antialias.report import (
     FilterMaps,
     Image,
@@ -90,6 +90,16 @@ def made_up_slider(name: str) -> ShiftViewer:
     )
 
 
+def made_up_filters(detail: Tensor, sharpness: float) -> PredictedFilters:
+    """Four groups of 3x3 filters: boxes where there is detail, single taps where there is none, the last one moved."""
+    share = sharpness * (1 - 0.8 * detail / detail.max())
+    groups = []
+    for group, tap in enumerate((4, 4, 4, 5)):
+        single = torch.zeros(9).index_fill(0, torch.tensor(tap), 1.0)[:, None, None]
+        groups.append((1 - 0.2 * group) * share * single + (1 - (1 - 0.2 * group) * share) / 9)
+    return PredictedFilters(torch.stack(groups)[None], torch.zeros(1, 4, 1, 1), (2, 2))
+
+
 def made_up_maps(name: str) -> FilterMaps:
     pixels = picture_pixels(name).mean(0)
     edges = (pixels[1:, 1:] - pixels[:-1, 1:]).abs() + (pixels[1:, 1:] - pixels[1:, :-1]).abs()
@@ -103,7 +113,7 @@ def made_up_maps(name: str) -> FilterMaps:
     maps = []
     for i, (site, size) in enumerate(sites.items()):
         detail = interpolate(edges[None, None], size=(size, size), mode="area")[0, 0]
-        maps.append(SiteMap.of(site, 0.09 - 0.05 * detail / detail.max() - 0.004 * i, taps=9))
+        maps.append(SiteMap.of_filters(site, made_up_filters(detail, 0.9 - 0.1 * i)))
     return FilterMaps(image=Image.of(picture_pixels(name, 224), name), network="retrofitted", sites=tuple(maps))
 
 

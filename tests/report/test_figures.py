@@ -27,6 +27,8 @@ NAMES = (
     "diagnosis-1",
     "filters-1",
     "filters-2",
+    "filter-groups-1",
+    "filter-groups-2",
 )
 
 
@@ -76,6 +78,20 @@ def test_objects_are_whole_in_csv(sample: Report) -> None:
     assert [row["score"] for row in spoon] == ["0.7", "0.3", "", "0.6", "0.62"]
     assert [(int(row["left"]), int(row["top"])) for row in spoon] == list(view.path)
     assert (spoon[0]["x1"], spoon[2]["x1"], spoon[0]["outline"]) == ("110.0", "", "M120 70H170V140H120Z")
+
+
+def test_every_held_filter_is_in_csv(sample: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(data_of(sample)["filter-groups-1"])))
+    site = sample.filters[0].sites[3]
+    filters = site.filters()
+    mine = [row for row in rows if row["site"] == site.site]
+    assert len(mine) == site.groups * site.rows * site.columns
+    row = next(row for row in mine if (row["group"], row["row"], row["column"]) == ("4", "2", "5"))
+    assert float(row["entropy"]) == pytest.approx(filters.entropy()[0, 3, 2, 5].item(), rel=1e-3)
+    assert [float(weight) for weight in row["weights"].split()] == pytest.approx(
+        filters.weights[0, 3, :, 2, 5].tolist(), abs=1e-4
+    )
+    assert not any(name.startswith("filter") for name in data_of(sample, filters=False))
 
 
 def test_the_same_report_gives_the_same_drawing(folder: Path, sample: Report, tmp_path: Path) -> None:

@@ -12,14 +12,15 @@ from antialias.demo import FULL, QUICK, run
 from ._progress import progress_bar
 
 
-def demo(*, out: Path = Path("report"), quick: bool = False) -> None:
+def demo(*, out: Path = Path("report"), quick: bool = False, figures: Path | None = None) -> None:
     """Train small networks with and without filters, mend real ones, and write a page that shows the difference.
 
     Args:
         out: Folder of the page and its data.
         quick: Smaller in every way: about a minute.
+        figures: Folder for every figure as SVG and PNG, with its numbers as CSV.
     """
-    report, page = run(out, QUICK if quick else FULL, stage=progress_bar)
+    report, page = run(out, QUICK if quick else FULL, stage=progress_bar, figures=figures)
     for table in (report.training, *(mended.table for mended in report.mended)):
         if table is not None:
             show(table)

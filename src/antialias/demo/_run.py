@@ -14,13 +14,16 @@ from ._pretrained import headline, mend_real_networks
 from ._scratch import train_from_scratch
 
 
-def run(out: str | Path = "report", config: DemoConfig = FULL, *, stage: Stage = silent) -> tuple[Report, Path]:
+def run(
+    out: str | Path = "report", config: DemoConfig = FULL, *, stage: Stage = silent, figures: str | Path | None = None
+) -> tuple[Report, Path]:
     """Train, convert and measure, and write the page.
 
     Args:
         out: Folder of the page and its data, or the page itself.
         config: How large it is.
         stage: Opens a progress bar for a part that is named.
+        figures: Folder for every figure as SVG and PNG, with its numbers as CSV; none are drawn if not given.
 
     Returns:
         The report, and the path of its page.
@@ -56,4 +59,4 @@ def run(out: str | Path = "report", config: DemoConfig = FULL, *, stage: Stage =
             caveats=caveats,
         ),
     )
-    return report, write(report, out)
+    return report, write(report, out, figures=figures)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch.nn.functional import pad
 
 from antialias._extras import require
 from antialias.results import Line, Table, lines_csv, table_csv
@@ -22,8 +26,13 @@ _COLOURS = ("#6b7280", "#0067b5", "#c84a00", "#a33a78", "#00795a", "#8a6500")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
-def data_of(report: Report) -> dict[str, str]:
-    """Return the numbers of each table and figure as CSV text, by what its file is called."""
+def data_of(report: Report, *, filters: bool = True) -> dict[str, str]:
+    """Return the numbers of each table and figure as CSV text, by what its file is called.
+
+    Args:
+        report: The report.
+        filters: Include those of the filter maps, which are many.
+    """
     tables = {"table": report.table, "training": report.training}
     tables |= {f"mended-{number}": mended.table for number, mended in enumerate(report.mended, 1)}
     texts = {name: table_csv(table) for name, table in tables.items() if table}
@@ -59,14 +68,32 @@ def data_of(report: Report) -> dict[str, str]:
         texts[f"objects-{number}"] = _csv(heading, found)
     for number, diagnosis in enumerate(report.diagnoses, 1):
         texts[f"diagnosis-{number}"] = diagnosis.to_csv()
-    for number, maps in enumerate(report.filters, 1):
+    for number, maps in enumerate(report.filters if filters else (), 1):
         values = (
             (maps.network, one.site, i // one.width, i % one.width, value)
             for one in maps.sites
             for i, value in enumerate(one.values)
         )
         texts[f"filters-{number}"] = _csv(("network", "site", "row", "column", "variance"), values)
+        if any(one.weights for one in maps.sites):
+            columns = ("network", "site", "group", "row", "column", "variance", "entropy", "offset", "weights")
+            texts[f"filter-groups-{number}"] = _csv(columns, group_rows(maps))
     return texts
+
+
+def group_rows(maps: FilterMaps) -> Iterator[tuple[object, ...]]:
+    """Go through every held filter of a network on a picture: where it is, what it is, and its weights."""
+    for site in (site for site in maps.sites if site.weights):
+        filters = site.filters()
+        measures = (filters.variance(), filters.entropy(), filters.offset().norm(dim=2))
+        quantities = torch.stack([measure[0] for measure in measures], -1).tolist()
+        weights = filters.weights[0].movedim(1, -1).tolist()
+        for group, row, column in itertools.product(range(site.groups), range(site.rows), range(site.columns)):
+            yield (
+                *(maps.network, site.site, group + 1, row * site.step, column * site.step),
+                *(f"{value:.4g}" for value in quantities[group][row][column]),
+                " ".join(f"{weight:.4f}" for weight in weights[group][row][column]),
+            )
 
 
 def write_figures(report: Report, folder: str | Path) -> list[Path]:
@@ -103,6 +130,10 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
     for number, maps in enumerate(report.filters, 1):
         alike = [one for one in report.filters if one.network == maps.network]
         drawings[f"filters-{number}"] = lambda figure, maps=maps, alike=alike: draw_maps(figure, maps, alike)
+        if any(site.weights for site in maps.sites):
+            drawings[f"filter-groups-{number}"] = lambda figure, maps=maps, alike=alike: draw_groups(
+                figure, maps, alike
+            )
     written = []
     for name, text in data_of(report).items():
         written.append(folder / f"{name}.csv")
@@ -290,6 +321,28 @@ def draw_maps(figure: Any, maps: FilterMaps, alike: Sequence[FilterMaps]) -> Non
         axes.set(xticks=[], yticks=[])
         axes.set_title(site.site.removesuffix(".antialias"), loc="left", fontsize=7)
     figure.colorbar(drawn, ax=others, fraction=0.05, label="variance: low blurs, high lets pass")
+
+
+def draw_groups(figure: Any, maps: FilterMaps, alike: Sequence[FilterMaps]) -> None:
+    """Draw the variance map of every group, a row a site, on the one colour scale of the network's groups."""
+    variances = {
+        (one.image.name, site.site): site.filters().variance()[0] for one in alike for site in one.sites if site.weights
+    }
+    shown = [site for site in maps.sites if site.weights]
+    low, high = (
+        float(bound(torch.stack([bound(values) for values in variances.values()])))
+        for bound in (torch.amin, torch.amax)
+    )
+    figure.set_size_inches(1.0 * max(site.groups for site in shown) + 2.2, 1.15 * len(shown) + 0.4)
+    panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for axes, site in zip(panels, shown, strict=True):
+        # A blank column between groups.
+        padded = pad(variances[maps.image.name, site.site], (0, max(1, site.columns // 12)), value=float("nan"))
+        drawn = axes.imshow(padded.movedim(0, 1).flatten(1).tolist(), vmin=low, vmax=high)
+        axes.set(xticks=[], yticks=[])
+        axes.set_frame_on(False)
+        axes.set_title(site.site.removesuffix(".antialias"), loc="left", fontsize=7)
+    figure.colorbar(drawn, ax=list(panels), fraction=0.05, label="variance, group by group")
 
 
 def _columns_with_intervals(table: Table) -> list[int]:

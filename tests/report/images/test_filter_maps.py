@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from antialias.metrics import PredictedFilters, predicted_filters
 from antialias.nn import AdaptiveBlurPool2d
-from antialias.report import filter_maps, filter_variance
+from antialias.report import SiteMap, filter_maps, filter_variance
 
 
 def network(init: str, **options: object) -> nn.Sequential:
@@ -61,6 +64,32 @@ def test_maps_are_one_a_picture_and_site() -> None:
     made = filter_maps("adaptive", network("identity"), pictures, normalize=None)
     assert [(maps.image.name, maps.network) for maps in made] == [("one", "adaptive"), ("two", "adaptive")]
     assert [(site.site, site.taps, len(site.values)) for site in made[0].sites] == [("1", 9, 192), ("2.1", 25, 48)]
+
+
+def test_held_weights_are_those_predicted_as_near_as_a_byte_says() -> None:
+    model = network("paper")
+    made = filter_maps("adaptive", model, {"one": images()[0]}, normalize=None)[0]
+    for name, predicted in predicted_filters(model, images()[:1], normalize=None).items():
+        site = next(site for site in made.sites if site.site == name)
+        held = site.filters()
+        assert (held.groups, held.kernel_size, held.stride) == (predicted.groups, predicted.kernel_size, (2, 2))
+        assert held.weights.shape == predicted.weights.shape
+        half_a_step = (predicted.weights.max() - predicted.weights.min()).item() / 510
+        assert (held.weights - predicted.weights).abs().max() <= half_a_step * 1.001
+
+
+def test_large_maps_hold_every_few_positions() -> None:
+    weights = torch.rand(1, 8, 9, 112, 100, generator=torch.Generator().manual_seed(0))
+    predicted = PredictedFilters(weights / weights.sum(2, keepdim=True), weights[:, :, 0], (2, 1))
+    site = SiteMap.of_filters("stem", predicted)
+    assert (site.step, site.rows, site.columns, len(site.values)) == (4, 28, 25, 11200)
+    assert len(base64.b64decode(site.weights)) == 8 * 9 * 28 * 25 <= 1 << 16
+    assert torch.allclose(site.filters().weights, predicted.weights[..., ::4, ::4], atol=2e-3)
+
+
+def test_maps_without_weights_say_so() -> None:
+    with pytest.raises(ValueError, match="'stem' holds no weights. Make it of filters"):
+        SiteMap.of("stem", torch.zeros(2, 2), taps=9).filters()
 
 
 def test_network_without_adaptive_filters_is_refused() -> None:

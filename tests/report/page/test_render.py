@@ -125,6 +125,8 @@ def test_write_puts_the_data_beside_the_page(sample: Report, tmp_path: Path) -> 
     assert sorted(file.name for file in page.parent.iterdir()) == [
         "report-curves.csv",
         "report-diagnosis-1.csv",
+        "report-filter-groups-1.csv",
+        "report-filter-groups-2.csv",
         "report-filters-1.csv",
         "report-filters-2.csv",
         "report-mended-1.csv",

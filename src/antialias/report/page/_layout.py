@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from antialias.report._report import Mended
+from antialias.report.images import FilterMaps
 from antialias.results import Cell, Line, Table
 
 WIDTH, HEIGHT = 340, 264
@@ -257,6 +258,25 @@ def bars(table: Table) -> tuple[tuple[Bar | None, ...], ...]:
             ]
         )
     return tuple(zip(*columns, strict=True))
+
+
+def by_network(filters: Sequence[FilterMaps]) -> dict[str, list[tuple[int, FilterMaps]]]:
+    """Group filter maps by their network, each with its number in the report."""
+    numbered = list(enumerate(filters))
+    return {
+        name: [(number, maps) for number, maps in numbered if maps.network == name]
+        for name in dict.fromkeys(maps.network for maps in filters)
+    }
+
+
+def precision(filters: Sequence[FilterMaps]) -> str:
+    """Say how exact the weights are that the page holds, and of which positions."""
+    held = [site for maps in filters for site in maps.sites if site.weights]
+    off = max((100 * (site.high - site.low) / 510 for site in held), default=0.0)
+    return (
+        f"The page holds weights in one byte each: they are off by at most {off:.2g} points of a filter's hundred. "
+        "Under a map stands what it ranges over."
+    )
 
 
 def interval_note(cells: Sequence[Cell]) -> str:

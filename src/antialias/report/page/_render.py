@@ -51,7 +51,9 @@ def render(report: Report) -> str:
         curve_cells=[cell for line in report.curves for cell in line.cells],
         panel_networks=list(dict.fromkeys(line.network for line in report.curves)),
         colours=colours(report),
-        csv={name: text for name, text in data_of(report).items() if not name.startswith("filters-")},
+        filters_by_network=_layout.by_network(report.filters),
+        precision=_layout.precision(report.filters),
+        csv=data_of(report, filters=False),
         protocols=protocols(report),
         reproducible=report.reproduction != Reproduction() or next(report.cells(), None) is not None,
         page_json=page_json(report),
@@ -135,6 +137,8 @@ def page_json(report: Report) -> str:
     values = report.to_dict()
     for record in (*values["viewers"], *values["detections"], *values["filters"]):
         del record["image"]["data"]
+    for site in (site for maps in values["filters"] for site in maps["sites"] if site["weights"]):
+        del site["values"]
     data = {
         "networks": colours(report),
         "shapes": _layout.SHAPES,
