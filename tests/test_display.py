@@ -92,6 +92,7 @@ def results() -> dict[str, Displayed]:
         "score": score,
         "curve": flip_rate(network, images, distances=(1, 2)),
         "table": Table.of([Column(key="top1", title="Accuracy")], {"plain": {"top1": 0.848}}),
+        "flicker": aa.flicker({"tiny": network, "again": network}, images, fps=30),
         "comparison": Comparison((Entry("tiny", (run,)), Entry("the same", (run,)))),
     }
 
@@ -101,7 +102,7 @@ def shown() -> dict[str, Displayed]:
     return results()
 
 
-@pytest.mark.parametrize("name", ["plan", "conversion", "score", "curve", "table", "comparison"])
+@pytest.mark.parametrize("name", ["plan", "conversion", "score", "curve", "table", "comparison", "flicker"])
 def test_every_result_has_all_forms(shown: dict[str, Displayed], name: str) -> None:
     rich = pytest.importorskip("rich.console")
     result = shown[name]

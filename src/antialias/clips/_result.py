@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Score, difference
+from antialias.models import imagenet_labels
 from antialias.results import plain
 
 from ._answers import CHANGES, CONSISTENCY, CONTINUITY, DENSE, Answers
 from ._clip import Clip
+from ._film import Panels
 
 HIGHER_IS_BETTER = frozenset({CONSISTENCY, CONTINUITY, "VC_8", "VC_16", "recall"})
 MAIN = {"ClassScores": CHANGES, "LabelMaps": CONSISTENCY, "Instances": CONTINUITY, "DenseValues": DENSE}
@@ -166,7 +172,9 @@ class Flicker(Displayed):
         return buffer.getvalue()
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write `flicker.csv`.
+        """Write `flicker.csv`, and of each clip a video with the networks side by side and a contact sheet.
+
+        A video has the clip's name and ends in `.mp4`, a sheet in `.png`.
 
         Args:
             folder: Where to; it is made if it is not there.
@@ -178,7 +186,24 @@ class Flicker(Displayed):
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / "flicker.csv"]
         files[0].write_text(self.csv())
+        try:
+            for number, clip in enumerate(self.clips):
+                shown = {name: answers[number][0] for name, answers in self.answers.items()}
+                classes = {
+                    name: imagenet_labels() if names is None and is_of_imagenet(shown[name]) else names
+                    for name, names in self.classes.items()
+                }
+                panels = Panels(clip, self.kind, shown, classes)
+                stem = re.sub(r"[^\w.-]+", "_", clip.name)
+                files += [panels.film(folder / f"{stem}.mp4"), panels.sheet(folder / f"{stem}.png")]
+        except ImportError as error:
+            warnings.warn(f"no clip was drawn: {error}", stacklevel=2)
         return files
+
+
+def is_of_imagenet(answers: Any) -> bool:
+    """Say whether answers are probabilities of a thousand classes, which are ImageNet's if nobody says otherwise."""
+    return isinstance(answers, Tensor) and answers.ndim == 2 and answers.shape[1] == 1000
 
 
 def number(value: float, unit: str) -> str:
