@@ -24,6 +24,7 @@ import torch
 import antialias as aa
 from antialias.clips import Clip, open_clips, pan
 from antialias.data import photographs
+from antialias.metrics import ClassScores
 from antialias.models import build
 
 NETWORKS = {"MobileNetV2": "features.4.conv.1.0", "EfficientNetLite0": "blocks.2.0.conv_dw"}
@@ -70,7 +71,8 @@ def main() -> None:
         network = build(f"antialias:{name}", weights="default").eval()
         averaged = copy.deepcopy(network)
         aa.convert_(averaged, aa.PhaseAverage(phases=2), where=[where], example=torch.rand(1, 3, SIZE, SIZE))
-        pairs[name] = {name: network, f"{name}, 2 phases at {where}": averaged.eval()}
+        pair = {name: network, f"{name}, 2 phases at {where}": averaged.eval()}
+        pairs[name] = {key: ClassScores(each, batch_size=8) for key, each in pair.items()}
     lines: list[list[str]] = []
     for group, shown in clips(arguments.vtest):
         for pair in pairs.values():

@@ -35,11 +35,22 @@ def test_several_clips_are_averaged():
 
 
 def test_what_never_happened_could_have():
-    rate = Tally("rate", torch.zeros(60), torch.ones(60), "", unit="changes", most=30)
-    score = score_of([rate], [2.0], {})
-    assert score.value == 0
-    assert 0 < score.interval[1] < 30
-    assert score.protocol["interval"]["method"] == "Wilson"
+    """Three events in two seconds, and none: the exact bounds of a Poisson count are 0.62 to 8.77 and 0 to 3.69."""
+    for events, bounds in ((3, (0.62, 8.77)), (0, (0, 3.69))):
+        steps = torch.zeros(60)
+        steps[10 : 10 + 20 * events : 20] = 1
+        score = score_of([Tally("rate", steps, torch.full((60,), 1 / 30), "", "changes", True)], [2.0], {})
+        assert score.value == pytest.approx(events / 2)
+        assert score.interval[1] == pytest.approx(bounds[1] / 2, abs=0.02)
+        assert score.interval[0] <= bounds[0] / 2 + 0.01
+        assert "Byar" in score.protocol["interval"]["method"]
+    many = torch.ones(60)
+    many[::7] = 0
+    score = score_of([Tally("rate", many, torch.full((60,), 1 / 30), "", "changes", True)], [2.0], {})
+    assert score.protocol["interval"]["method"] == "percentile bootstrap"
+    share = score_of([Tally("share", torch.zeros(60), torch.ones(60), "")], [2.0], {})
+    assert 0.2 < share.interval[1] < 0.4
+    assert share.protocol["interval"]["method"] == "Wilson"
 
 
 def test_steps_of_one_window_are_drawn_together():
@@ -52,7 +63,7 @@ def test_steps_of_one_window_are_drawn_together():
 
 
 def test_trajectories_are_drawn_by_themselves():
-    tally = Tally("error", torch.rand(12, generator=GENERATOR), torch.ones(12), "", "sizes", None, "trajectory")
+    tally = Tally("error", torch.rand(12, generator=GENERATOR), torch.ones(12), "", "sizes", part="trajectory")
     score = score_of([tally], [1.0], {})
     assert (score.images, score.protocol["unit"], score.unit) == (12, "trajectory", "sizes")
 
@@ -61,4 +72,4 @@ def test_nothing_to_measure_is_said():
     with pytest.raises(ValueError, match="share: nothing of 2 windows counts"):
         score_of([Tally("share", torch.zeros(2), torch.zeros(2), "")], [1.0], {})
     with pytest.raises(ValueError, match="jitter: one trajectory alone gives no interval of what nothing bounds"):
-        score_of([Tally("jitter", torch.ones(1), torch.ones(1), "", "sizes", None, "trajectory")], [1.0], {})
+        score_of([Tally("jitter", torch.ones(1), torch.ones(1), "", "sizes", part="trajectory")], [1.0], {})

@@ -90,12 +90,13 @@ def tally_clip(adapter: Adapter, clip: Clip, answers: Answers, truth: Any = None
     tallies: list[list[Tally]] = [[] for _ in series]
     if isinstance(adapter, ClassScores):
         best = series.argmax(-1)
-        changed = (best[:, 1:] != best[:, :-1]).double() * clip.fps
+        changed = (best[:, 1:] != best[:, :-1]).double()
         before = best[:, :-1, None]
         jitter = (series[:, 1:].gather(2, before) - series[:, :-1].gather(2, before)).abs()[..., 0]
         for tally, change, shake in zip(tallies, changed, jitter, strict=True):
             words = "first classes of frames that follow each other"
-            tally.append(Tally.of_values(CHANGES, change, words, unit="changes", most=clip.fps))
+            seconds = torch.full_like(change, 1 / clip.fps)
+            tally.append(Tally(CHANGES, change, seconds, words, unit="changes", events=True))
             words = "absolute change of the probability of a frame's first class until the next"
             tally.append(Tally.of_values("confidence jitter", shake.double(), words))
     elif isinstance(adapter, LabelMaps):
@@ -103,7 +104,7 @@ def tally_clip(adapter: Adapter, clip: Clip, answers: Answers, truth: Any = None
         for number, tally in enumerate(tallies):
             words = f"share of pixels, {along}, times frames a second"
             rates = changes[:, number] * clip.fps
-            tally.append(Tally.of_values(CHANGES, rates, words, unit="changes", most=clip.fps))
+            tally.append(Tally.of_values(CHANGES, rates, words, unit="changes"))
             if clip.motion:
                 words = f"mean IoU with the next frame's classes, {along}, positions counted from pixels' edges"
                 tally.append(Tally(CONSISTENCY, both[:, number], either[:, number], words))
@@ -117,7 +118,7 @@ def tally_clip(adapter: Adapter, clip: Clip, answers: Answers, truth: Any = None
         words = f"mean absolute change, {along}, in standard deviations of the clip's values as they are"
         for number, tally in enumerate(tallies):
             changes = value_changes(series, clip)[:, number]
-            tally.append(Tally.of_values(DENSE, changes, words, unit="spreads", most=None))
+            tally.append(Tally.of_values(DENSE, changes, words, unit="spreads"))
     return {lag: {one.name: one for one in tally} for lag, tally in zip(answers, tallies, strict=True)}
 
 
@@ -125,22 +126,22 @@ def _of_objects(objects: Sequence[Mapping[str, Tensor]], clip: Clip, truth: Any)
     gap = round(clip.fps / 2)
     along = f"along the {clip.motion}" if clip.motion else "in place"
     expected = f"where the {clip.motion} takes it" if clip.motion else "where a steady speed does"
-    about: dict[str, tuple[str, str, float | None]] = {
-        CONTINUITY: (f"objects found in the next frame, too: IoU from 0.5, {along}", "percent", 1.0),
+    about: dict[str, tuple[str, str, bool]] = {
+        CONTINUITY: (f"objects found in the next frame, too: IoU from 0.5, {along}", "percent", False),
         "presence flicker": (
             f"per object and second: lost and found again within {gap} frames",
             "disappearances",
-            clip.fps,
+            True,
         ),
-        "position jitter": (f"distance of the centre from {expected}", "sizes", None),
-        "confidence jitter": ("absolute change of the score until the next frame", "percent", 1.0),
+        "position jitter": (f"distance of the centre from {expected}", "sizes", False),
+        "confidence jitter": ("absolute change of the score until the next frame", "percent", False),
     }
     tallies = {name: Tally(name, *both, *about[name]) for name, both in track_counts(objects, clip, gap).items()}
     if truth is not None:
         words = "mean over true trajectories that are found; matched at an IoU of 0.5, by falling IoU"
-        bounded = {"fragment error": ("percent", 1.0), "recall": ("percent", 1.0)}
+        units = {"centre error": "sizes", "ratio error": "ratios"}
         for name, both in detection_stability(objects, truth).items():
-            unit, most = bounded.get(name, ("sizes" if name == "centre error" else "ratios", None))
             counted = words if name != "recall" else "frames of true trajectories in which they are found"
-            tallies[name] = Tally(name, *both, counted, unit, most, "trajectory")
+            unit = units.get(name, "percent")
+            tallies[name] = Tally(name, *both, counted, unit, part="trajectory")
     return tallies

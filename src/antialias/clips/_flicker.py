@@ -56,7 +56,7 @@ def flicker(
         >>> import torch, antialias as aa
         >>> brightness = lambda x: torch.stack([x.mean((1, 2, 3)), 0.5 - 0 * x.mean((1, 2, 3))], 1)
         >>> blinking = (torch.arange(30) % 2).float().view(30, 1, 1, 1).expand(-1, 3, 8, 8)
-        >>> aa.flicker(brightness, blinking, fps=30).scores["answers changed per second"].value
+        >>> round(aa.flicker(brightness, blinking, fps=30).scores["answers changed per second"].value, 3)
         30.0
 
     Source: docs/flicker.md has the formulas with their sources.
@@ -66,7 +66,8 @@ def flicker(
     truths = [None] * len(clips) if truth is None else list(truth) if several else [truth]
     if len(truths) != len(clips):
         raise ValueError(f"there are {len(clips)} clips and {len(truths)} truths. Pass one of each.")
-    networks = dict(model) if isinstance(model, Mapping) else {_name_of(model): model}
+    bare: Any = model.model if isinstance(model, Adapter) else model
+    networks = dict(model) if isinstance(model, Mapping) else {getattr(bare, "__name__", type(bare).__name__): model}
     adapters = {name: adapter_for(network, clips[0].pixels(0, 1)[0]) for name, network in networks.items()}
     kinds = {type(adapter).__name__ for adapter in adapters.values()}
     if len(kinds) != 1:
@@ -140,8 +141,3 @@ def check_truth(adapter: Adapter, clip: Clip, truth: Any) -> None:
                 raise ValueError(f"frame {number} of the truth of {clip.name} has no {sorted(missing)[0]!r}.")
     else:
         raise ValueError(f"truth is of label maps and objects, and this network gives {type(adapter).__name__}.")
-
-
-def _name_of(model: Any) -> str:
-    network = model.model if isinstance(model, Adapter) else model
-    return getattr(network, "__name__", type(network).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any, Literal, Self
 
 import torch
@@ -11,6 +12,9 @@ from torch import Tensor
 
 from antialias.metrics import Score
 
+PERCENT = "percent"
+FEW = 10
+"""Below this many events, or parts off the extreme, resampling says nothing about the tail."""
 _WINDOWS = 10
 
 
@@ -23,8 +27,8 @@ class Tally:
         counted: `(N,)`, or `(N, K)` for the mean over those of K classes that there is something of.
         of: As large.
         words: What is counted, in words.
-        unit: Of the score.
-        most: The largest that the value can be, if anything bounds it.
+        unit: Of the score; a share's is percent.
+        events: Whether single events are counted, of seconds.
         part: What the N are: steps from a frame to the next, which are put together to windows, or trajectories.
 
     Example:
@@ -36,8 +40,8 @@ class Tally:
     counted: Tensor
     of: Tensor
     words: str
-    unit: str = "percent"
-    most: float | None = 1.0
+    unit: str = PERCENT
+    events: bool = False
     part: Literal["window", "trajectory"] = "window"
 
     @classmethod
@@ -76,8 +80,9 @@ def ratio(counted: Tensor, of: Tensor) -> Tensor:
 def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str, Any]) -> Score:
     """Return the score of one clip, its interval over its windows or trajectories; or the mean over several clips.
 
-    Where fewer than ten parts differ from the rest, the interval is Wilson's, if the value is bounded; of values that
-    are not, resampled.
+    The interval resamples these parts. Where that could not see what did not happen, it is wider: of shares of which
+    fewer than ten parts differ from the rest it is Wilson's, and of fewer than ten events it holds Byar's for a count
+    that is Poisson, so that a clip without any change is not known to have none for ever.
 
     Args:
         tallies: One a clip, all of one score.
@@ -85,7 +90,7 @@ def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str
         about: What else the protocol says.
 
     Raises:
-        ValueError: Nothing counts, or only one part does of what nothing bounds.
+        ValueError: Nothing counts, or only one part does of what is neither a share nor events.
     """
     first = tallies[0]
     if len(tallies) == 1:
@@ -99,7 +104,7 @@ def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str
     used = (of > 0).any(1)
     if not bool(used.any()):
         raise ValueError(f"{first.name}: nothing of {len(used)} {part}s counts.")
-    if first.most is None and int(used.sum()) < 2:
+    if first.unit != PERCENT and not first.events and int(used.sum()) < 2:
         raise ValueError(f"{first.name}: one {part} alone gives no interval of what nothing bounds.")
     protocol = {"in_words": first.words, "unit": part, **about}
 
@@ -108,11 +113,36 @@ def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str
         return ratio(draws @ counted, draws @ of)
 
     score = Score.from_statistic(first.name, statistic, len(used), protocol, unit=first.unit)
-    if first.most is not None:
-        shares = (ratio(counted, of) / first.most).clamp(0, 1)
-        few = Score.from_images(first.name, shares, protocol)
+    (low, high), method = score.interval, ""
+    if first.events:
+        events, time = (
+            float(sum(column.sum() for column in columns))
+            for columns in ([one.counted for one in tallies], [one.of for one in tallies])
+        )
+        if events < FEW:
+            poisson = byar(events, score.level)
+            low, high = min(low, poisson[0] / time), max(high, poisson[1] / time)
+            method = "the wider of percentile bootstrap and Byar's of a Poisson count"
+    elif first.unit == PERCENT:
+        few = Score.from_images(first.name, ratio(counted, of).clamp(0, 1), protocol)
         if few.protocol["interval"]["method"] == "Wilson":
-            low, high = (first.most * bound for bound in few.interval)
-            bounds = min(low, score.value), max(high, score.value)
-            score = replace(score, interval=bounds, protocol={**score.protocol, "interval": few.protocol["interval"]})
-    return score
+            low, high = min(few.interval[0], score.value), max(few.interval[1], score.value)
+            method = "Wilson"
+    if not method:
+        return score
+    said = {**score.protocol["interval"], "method": method}
+    return replace(score, interval=(low, high), protocol={**score.protocol, "interval": said})
+
+
+def byar(events: float, level: float) -> tuple[float, float]:
+    """Return bounds of the expectation of a Poisson count, by Byar's approximation of the exact ones.
+
+    Example:
+        >>> [round(bound, 2) for bound in byar(4, 0.95)], [round(bound, 2) for bound in byar(0, 0.95)]
+        ([1.08, 10.24], [0.0, 3.67])
+
+    Source: Breslow & Day, "Statistical Methods in Cancer Research" II, 1987, section 2.3.
+    """
+    z, more = NormalDist().inv_cdf((1 + level) / 2), events + 1
+    low = events * (1 - 1 / (9 * events) - z / (3 * events**0.5)) ** 3 if events > 0 else 0.0
+    return max(0.0, low), more * (1 - 1 / (9 * more) + z / (3 * more**0.5)) ** 3
