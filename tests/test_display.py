@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import antialias as aa
+from antialias._bars import bars_on_one_scale
 from antialias._display import Display, Displayed, TextTable, show
 from antialias.metrics import Score, flip_rate
+from antialias.report import Report, render
 from antialias.results import Column, Comparison, Entry, Evaluation, Table
 
 TABLE = TextTable(
@@ -118,6 +120,28 @@ def test_every_result_has_all_forms(shown: dict[str, Displayed], name: str) -> N
     rich.Console(file=plain, width=80).print(result)
     assert [line.rstrip() for line in plain.getvalue().splitlines()] == result.display().text(80).splitlines()
     assert "\x1b[1m" in terminal.getvalue()
+
+
+def test_a_comparison_in_a_notebook_has_the_bars_of_the_page(shown: dict[str, Displayed]) -> None:
+    comparison = shown["comparison"]
+    assert isinstance(comparison, Comparison)
+    html, page = comparison._repr_html_(), render(Report(title="Two", table=comparison.table()))
+    bars = [bar.svg() for row in comparison.table().bars() for bar in row if bar]
+    assert len(bars) == 2
+    assert all(bar in html and bar in page for bar in bars)
+    assert html.count('<svg class="bar') == 3  # and the difference from the first
+
+
+def test_a_bar_lies_where_its_numbers_lie_on_the_common_scale() -> None:
+    wide, narrow, none = bars_on_one_scale(
+        [(0.5, 0.0, 1.0, (0.25, 0.75)), (0.75, 0.7, 0.8, ()), (float("nan"), float("nan"), float("nan"), ())]
+    )
+    assert wide is not None
+    assert narrow is not None
+    assert (wide.low, wide.value, wide.high, wide.runs, wide.colour) == (4.0, 50.0, 96.0, (27.0, 73.0), 0)
+    assert (narrow.low, narrow.value, narrow.colour, none) == (68.4, 73.0, 1, None)
+    assert wide.svg().count('class="seed"') == 2
+    assert narrow.svg(5).startswith('<svg class="bar n5"')
 
 
 def test_a_score_prints_as_before_and_unfolds_its_protocol(shown: dict[str, Displayed]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ._bars import Bar
 from ._terminal import break_lines, is_number_column, table_text, terminal_width
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ _STYLE = """<style>
 .antialias caption{text-align:left;font-weight:600;padding:.2em 0}.antialias tr.strong>*{font-weight:700}
 .antialias :is(th,td){padding:.25em .8em .25em 0;text-align:left;vertical-align:top;white-space:pre-line}
 .antialias :is(th,td).number{text-align:right}.antialias thead th{border-bottom:1px solid currentColor}
-.antialias tbody th{font-weight:400}
+.antialias tbody th{font-weight:400}.antialias .bar{display:block;width:100%;min-width:110px;height:18px;margin-top:3px}
+.antialias .bar path{vector-effect:non-scaling-stroke;fill:none;stroke:var(--n)}
+.antialias .bar .track{stroke:currentColor;opacity:.2}.antialias .bar .whisker{stroke-width:5px;opacity:.45}
+.antialias .bar .middle{stroke-width:3px}.antialias .bar .seed{stroke-width:2px}
+.antialias .n0{--n:#868d99}.antialias .n1{--n:#2f8fd8}.antialias .n2{--n:#e06a1f}
+.antialias .n3{--n:#c9579b}.antialias .n4{--n:#1f9a78}.antialias .n5{--n:#a8831a}
 </style>"""
 
 
@@ -38,6 +44,7 @@ class TextTable:
         note: Below it.
         transpose: Set rows side by side in a terminal, with a line a heading, where that fits.
         strong: Numbers of the rows that stand out.
+        bars: For each row one a column behind the first, drawn under the text in HTML; none anywhere if empty.
     """
 
     headings: Sequence[str]
@@ -46,6 +53,7 @@ class TextTable:
     note: str = ""
     transpose: bool = False
     strong: tuple[int, ...] = ()
+    bars: Sequence[Sequence[Bar | None]] = ()
 
     def text(self, width: int | None = None) -> str:
         """Return the table in lines of at most `width` columns, as long as they are if `None`."""
@@ -75,7 +83,9 @@ class TextTable:
         heads = [f'<th scope="col"{kind}>{heading}</th>' for kind, heading in pairs]
         lines = [f"<table>{caption}<thead><tr>{''.join(heads)}</tr></thead>", "<tbody>"]
         for number, (name, *cells) in enumerate(self.rows):
-            values = [f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(classes[1:], cells, strict=True)]
+            bars = [bar.svg() if bar else "" for bar in self.bars[number]] if self.bars else [""] * len(cells)
+            trios = zip(classes[1:], cells, bars, strict=True)
+            values = [f"<td{kind}>{escape(cell)}{bar}</td>" for kind, cell, bar in trios]
             strong = ' class="strong"' if number in self.strong else ""
             lines.append(f'<tr{strong}><th scope="row">{escape(name)}</th>{"".join(values)}</tr>')
         return "\n".join([*lines, "</tbody></table>"])

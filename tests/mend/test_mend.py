@@ -90,6 +90,16 @@ def test_it_prints_as_a_table_of_eighty_columns(mended: tuple[nn.Module, Mending
     assert any(line.startswith("2 shifted copies") for line in lines)
 
 
+def test_a_notebook_shows_the_scores_of_the_trials_as_bars(mended: tuple[nn.Module, Mending]) -> None:
+    (table,) = mended[1].display().tables
+    flips = next(i for i, heading in enumerate(table.headings) if heading.startswith("flips")) - 1
+    values = [100 * trial.flips for trial in mended[1].table if trial.scores]
+    places = [bar.value for row in table.bars if (bar := row[flips])]
+    assert sorted(values) == [value for _, value in sorted(zip(places, values, strict=True))]
+    assert all(row[flips + 1] is None for row in table.bars)
+    assert '<svg class="bar n1"' in mended[1]._repr_html_()
+
+
 def test_it_is_plain_data_a_table_and_a_picture(mended: tuple[nn.Module, Mending], tmp_path: Path) -> None:
     _, mending = mended
     values = json.loads(json.dumps(mending.to_dict(), allow_nan=False))

@@ -111,3 +111,14 @@ def test_it_is_plain_data() -> None:
     assert data["history"] == [step]
     assert data["recipe"]["steps"] == 20
     assert data["after"]["consistency"]["value"] == pytest.approx(0.7)
+
+
+def test_a_notebook_shows_each_score_before_and_after_as_bars_on_one_scale() -> None:
+    (table,) = retrofit(KEPT).display().tables
+    assert retrofit(KEPT)._repr_html_().count('<svg class="bar') == 2 * len(table.rows)
+    before, after, none = table.bars[0]
+    assert none is None
+    assert before is not None
+    assert after is not None
+    assert (before.low, after.high, before.colour, after.colour) == (4.0, 96.0, 0, 1)
+    assert before.value < after.value

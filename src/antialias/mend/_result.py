@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from antialias._bars import bars_on_one_scale
 from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Score
 from antialias.results import Column, Table
@@ -164,13 +165,26 @@ class Mending(Displayed):
             cells = [_cell(values.get(column.key), column) for column in columns]
             cells.insert(places[0] + 1, points(trial.changes["flips"]) if trial.changes else "")
             rows.append([f"{'* ' if trial is self.chosen else ''}{trial.name}", *cells])
+        placed = [
+            bars_on_one_scale(
+                [
+                    (score.value, *score.interval, ())
+                    if (score := trial.scores.get(column.key))
+                    else (None,) * 3 + ((),)
+                    for trial in reported
+                ]
+            )
+            for column in columns
+        ]
+        placed.insert(places[0] + 1, (None,) * len(reported))
+        bars = tuple(zip(*placed, strict=True))
         strong = tuple(i for i, trial in enumerate(reported) if trial is self.chosen)
         ended = [f"  {trial.name} ({trial.cost:.2f} x): {trial.ended}" for trial in self.table if trial.ended]
         missing = [f"  {name}: {why}" for name, why in self.left_out.items()]
         notes = ["* applied"] * (self.chosen is not None)
         notes += ["Ended early:", *ended] if ended else []
         notes += ["Not tried:", *missing] if missing else []
-        return Display(self.verdict, (TextTable(headings=headings, rows=rows, strong=strong),), tuple(notes))
+        return Display(self.verdict, (TextTable(headings=headings, rows=rows, strong=strong, bars=bars),), tuple(notes))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from antialias._bars import bars_on_one_scale
 from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Score, agreement, consistency, difference, one_pixel_changes
 
@@ -133,14 +134,15 @@ class Retrofit(Displayed):
 
     def display(self) -> Display:
         """Show the verdict and the scores before and after."""
-        rows, after = [], self.after.rows()
+        rows, bars, after = [], [], self.after.rows()
         for name, before in self.before.rows().items():
             change = difference(after[name], before)
             low, high = (f"{100 * bound:+.1f}" for bound in change.interval)
             values = (f"{100 * score.value:.1f}" for score in (before, after[name]))
             rows.append((name, *values, f"{100 * change.value:+.1f} ({low} to {high})"))
+            bars.append((*bars_on_one_scale([(one.value, *one.interval, ()) for one in (before, after[name])]), None))
         headings = ("score, %", "before", "after", "difference (95 % interval)")
-        return Display(self.verdict, (TextTable(headings=headings, rows=rows),))
+        return Display(self.verdict, (TextTable(headings=headings, rows=rows, bars=bars),))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""

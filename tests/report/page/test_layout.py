@@ -10,7 +10,6 @@ from antialias.report.page._layout import (
     RIGHT,
     TOP,
     WIDTH,
-    bars,
     front_plot,
     interval_note,
     panels,
@@ -63,7 +62,7 @@ def test_bars_share_their_column_and_skip_bare_numbers() -> None:
     low, high = Cell(value=0.1, low=0.0, high=0.2), Cell(value=0.9, low=0.8, high=1.0)
     rows = (Row(network="a", cells=(low, Cell(value=3.0))), Row(network="b", cells=(high, Cell(value=4.0))))
     table = Table(columns=(Column(key="x", title="X"), Column(key="y", title="Y", unit="ms")), rows=rows)
-    (first, bare), (second, _) = bars(table)
+    (first, bare), (second, _) = table.bars()
     assert first is not None
     assert second is not None
     assert (first.low, second.high, bare) == (4.0, 96.0, None)

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
+from antialias._bars import Bar
 from antialias.diagnosis import Diagnosis, SiteDiagnosis
 from antialias.metrics import Score
 
-from ._layout import Bar, Scale, round_ticks
+from ._layout import Scale, round_ticks
 
 TRUNK = 60
 _WIDEST, _NARROWEST, _HALVING = 27.0, 4.0, 4.6
@@ -131,7 +132,7 @@ def _bar(score: Score | None, scale: Scale) -> Bar | None:
     if score is None:
         return None
     low, high = score.interval
-    return Bar(scale(score.value), scale(low), scale(high), ())
+    return Bar(scale(score.value), scale(low), scale(high))
 
 
 def _pixels_after(site: SiteDiagnosis) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from antialias.report._report import Mended
 from antialias.report.images import FilterMaps
-from antialias.results import Cell, Line, Table
+from antialias.results import Cell, Line
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
@@ -128,23 +128,6 @@ class Panel:
     y_ticks: tuple[tuple[float, str], ...]
 
 
-@dataclass(frozen=True)
-class Bar:
-    """Place a score in its column, in percent of the column's width.
-
-    Args:
-        value: The score.
-        low: Lower end of its interval.
-        high: Upper end of its interval.
-        runs: The seeds.
-    """
-
-    value: float
-    low: float
-    high: float
-    runs: tuple[float, ...]
-
-
 def panels(lines: Sequence[Line]) -> tuple[Panel, ...]:
     """Lay out one panel a direction, with the same axes in all."""
     shares = round_ticks(max(bound(cell) for line in lines for cell in line.cells))
@@ -240,24 +223,6 @@ def round_ticks(top: float) -> tuple[float, ...]:
     power = 10.0 ** math.floor(math.log10(top / INTERVALS))
     step = next(size * power for size in ROUND if top <= INTERVALS * size * power * (1 + 1e-9))
     return tuple(round(step * i, 12) for i in range(math.ceil(top / step - 1e-9) + 1))
-
-
-def bars(table: Table) -> tuple[tuple[Bar | None, ...], ...]:
-    """Lay out the intervals of every row, each column on a scale of its own; a number without an interval gets none."""
-    columns: list[list[Bar | None]] = []
-    for i in range(len(table.columns)):
-        cells = [row.cells[i] for row in table.rows]
-        numbers = [v for cell in cells for v in (cell.value, cell.low, cell.high, *cell.runs) if v is not None]
-        place = Scale(min(numbers, default=0.0), max(numbers, default=0.0), 4, 96)
-        columns.append(
-            [
-                None
-                if cell.value is None or cell.low is None or cell.high is None
-                else Bar(place(cell.value), place(cell.low), place(cell.high), tuple(map(place, cell.runs)))
-                for cell in cells
-            ]
-        )
-    return tuple(zip(*columns, strict=True))
 
 
 def by_network(filters: Sequence[FilterMaps]) -> dict[str, list[tuple[int, FilterMaps]]]:

@@ -45,7 +45,6 @@ def render(report: Report) -> str:
         codes={code.code: code for code in CODES},
         remedies_of=lambda diagnosis: list(dict.fromkeys(name for site in diagnosis.sites for name in site.cost)),
         panels=_layout.panels(report.curves) if report.curves else (),
-        bars=_layout.bars,
         number=shown,
         cells=lambda table: [cell for row in table.rows for cell in row.cells],
         curve_cells=[cell for line in report.curves for cell in line.cells],

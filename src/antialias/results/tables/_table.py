@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from antialias._bars import Bar, bars_on_one_scale
 from antialias._display import Display, Displayed, TextTable
 from antialias.metrics import Curve, Score, average
 from antialias.results._codec import plain
@@ -177,7 +178,14 @@ class Table(Displayed):
             title=self.caption,
             note=self.note,
             transpose=len(names) <= _SIDE_BY_SIDE,
+            bars=self.bars(),
         )
+
+    def bars(self) -> tuple[tuple[Bar | None, ...], ...]:
+        """Lay out the intervals of every row, each column on a scale of its own."""
+        columns = zip(*(row.cells for row in self.rows), strict=True)
+        placed = [bars_on_one_scale([(one.value, one.low, one.high, one.runs) for one in column]) for column in columns]
+        return tuple(zip(*placed, strict=True))
 
     def display(self) -> Display:
         """Show the table."""
