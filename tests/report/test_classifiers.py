@@ -141,3 +141,13 @@ def test_networks_of_other_classes_do_not_agree_and_it_is_said() -> None:
     assert {"accuracy", "agreement"}.isdisjoint(column.key for column in report.table.columns)
     assert report.reproduction.caveats[0].startswith("The networks have different classes, so that there is no agree")
     assert report.viewers[0].traces[0].labels[0] == "class 0"
+
+
+def test_progress_is_full_only_when_the_pictures_are_drawn() -> None:
+    seen: list[tuple[int, int]] = []
+    images = torch.rand(12, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    measure({"one": corner}, images, pictures=2, progress=lambda done, total: seen.append((done, total)))
+    assert seen == sorted(seen)
+    assert len({total for _, total in seen}) == 1
+    assert [call for call in seen if call[0] == call[1]] == [seen[-1]]
+    assert len([call for call in seen if call[0] > seen[-1][1] - 12]) >= 2

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -10,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from antialias.metrics import difference, measure_classifier
 from antialias.retrofit import Retrofit, RetrofitConfig, ValidationStep, retrofit_
+from antialias.retrofit._student import Student
 from antialias.surgery import unconverted_copy
 
 SHORT = RetrofitConfig(steps=6, evaluate_every=2, strength=0.5, learning_rate=1e-3, passes=1, margin=1.0, shares=())
@@ -22,6 +27,22 @@ def state_of(network: nn.Module) -> State:
 
 def equal(a: State, b: State) -> bool:
     return a.keys() == b.keys() and all(value.equal(b[name]) for name, value in a.items())
+
+
+@contextmanager
+def stopping_after(steps: float) -> Iterator[list[int]]:
+    """Interrupt a retrofit once so many steps are learnt; yields the numbers of those that were."""
+    learnt, learn = [], Student.learn
+
+    def interrupted(self: Student, step: int, *batch: Tensor) -> float:
+        loss = learn(self, step, *batch)
+        learnt.append(step)
+        if step + 1 == steps:
+            raise KeyboardInterrupt
+        return loss
+
+    with mock.patch.object(Student, "learn", interrupted):
+        yield learnt
 
 
 def test_filters_make_an_aliasing_network_steadier_and_keep_its_answers(
@@ -74,16 +95,32 @@ def test_local_answers_are_not_asked_of_whole_pictures(
     whole, stopped, path = plain, copy.deepcopy(plain), tmp_path / "run.pt"
     expected = retrofit_(whole, pictures, held_out=held_out, config=config)
 
-    def interrupt(done: int, _: int) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        retrofit_(stopped, pictures, held_out=held_out, config=config, checkpoint=path, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt), stopping_after(3):
+        retrofit_(stopped, pictures, held_out=held_out, config=config, checkpoint=path)
     resumed = retrofit_(stopped, pictures, held_out=held_out, config=config, checkpoint=path)
     assert equal(state_of(stopped), state_of(whole))
     assert repr(resumed.history) == repr(expected.history)
     assert len(torch.load(path)["prepared"][0]) == 1
+
+
+def test_progress_counts_from_the_first_question_to_the_last_score(
+    converted: nn.Module, pictures: Tensor, held_out: Tensor
+) -> None:
+    calls: list[tuple[int, int]] = []
+    with stopping_after(math.inf) as steps:
+
+        def progress(done: int, total: int) -> None:
+            calls.append((done, total))
+            moments.append(len(steps))
+
+        moments: list[int] = []
+        retrofit_(converted, pictures, held_out=held_out, config=SHORT, progress=progress)
+    assert calls == sorted(calls)
+    assert len({total for _, total in calls}) == 1
+    # The bar moves while the original is asked and while measurements are taken, and is full only at the end.
+    assert moments.count(0) > len(pictures)
+    assert moments.count(SHORT.steps) > len(held_out)
+    assert [done for done, total in calls if done == total] == [calls[-1][0]]
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 6])
@@ -93,20 +130,23 @@ def test_an_interrupted_run_ends_where_one_never_stopped_does(
     whole, stopped = converted, copy.deepcopy(converted)
     start, path = state_of(converted), tmp_path / "run.pt"
 
-    def interrupt(done: int, total: int) -> None:
-        assert total == 6
-        if done == stop_at:
-            raise KeyboardInterrupt
-
     expected = retrofit_(whole, pictures, held_out=held_out, config=SHORT)
-    with pytest.raises(KeyboardInterrupt):
-        retrofit_(stopped, pictures, held_out=held_out, config=SHORT, checkpoint=path, progress=interrupt)
+    with pytest.raises(KeyboardInterrupt), stopping_after(stop_at):
+        retrofit_(stopped, pictures, held_out=held_out, config=SHORT, checkpoint=path)
     assert equal(state_of(stopped), start)
-    steps: list[int] = []
-    resumed = retrofit_(
-        stopped, pictures, held_out=held_out, config=SHORT, checkpoint=path, progress=lambda done, _: steps.append(done)
-    )
-    assert steps[:1] == [(stop_at - 1) // 2 * 2 + 1]
+    calls: list[tuple[int, int]] = []
+    with stopping_after(math.inf) as steps:
+        resumed = retrofit_(
+            stopped,
+            pictures,
+            held_out=held_out,
+            config=SHORT,
+            checkpoint=path,
+            progress=lambda *call: calls.append(call),
+        )
+    assert steps[:1] == [(stop_at - 1) // 2 * 2]
+    assert calls == sorted(calls)
+    assert calls[-1][0] == calls[-1][1]
     assert equal(state_of(stopped), state_of(whole))
     assert not equal(state_of(stopped), start)
     assert repr(resumed.history) == repr(expected.history)

@@ -356,7 +356,8 @@ def test_parts_are_those_of_the_whole(scenes: AnnotatedImages, split: str, tmp_p
         whole = task.evaluate(model, scenes, config)
     with pytest.raises(KeyboardInterrupt):
         evaluate_data(model, task, scenes, config, partial=tmp_path / "partial", progress=crash)
-    assert seen == [(3, 10), (6, 10)]
+    assert seen == sorted(seen)
+    assert {(1, 10), (3, 10), (4, 10), (6, 10)} <= set(seen)
     with pytest.warns(UserWarning, match="nothing was detected"):
         scores = evaluate_data(model, task, scenes, config, partial=tmp_path / "partial")
     assert scores == whole

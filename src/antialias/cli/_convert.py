@@ -9,6 +9,7 @@ from antialias._display import show
 from antialias.models import build
 
 from ._options import FilterOptions, SurgeryOptions
+from ._progress import progress_bar
 
 
 def convert(
@@ -31,7 +32,8 @@ def convert(
     """
     options, surgery = options or FilterOptions(), surgery or SurgeryOptions()
     network = build(model, weights=weights)
-    done = aa.convert_(network, options.config(), example=surgery.example(network), **surgery.keywords())
+    with progress_bar("Converting"):
+        done = aa.convert_(network, options.config(), example=surgery.example(network), **surgery.keywords())
     show(done)
     aa.save(network, out)
     print(f"Wrote {out}")

@@ -98,12 +98,16 @@ def evaluate(
             if flips:
                 with progress_bar(f"Moving pictures for {name}") as progress:
                     curves.append(measure_flips(network, measured_on, progress=progress))
+            costs = None
+            if cost:
+                with progress_bar(f"Timing {name}"):
+                    costs = cost_of(network, measured_on.window)
             evaluation = Evaluation(
                 model=name,
                 config=measured_on,
                 scores=scores,
                 curves=tuple(curves),
-                cost=cost_of(network, measured_on.window) if cost else None,
+                cost=costs,
             )
             evaluations.append(evaluation)
             network.cpu()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias.mend import MendConfig, Mending, mend_
-from antialias.metrics import ClassScores, accuracy
+from antialias.metrics import ClassScores, ImageCount, accuracy, watched
 from antialias.models import build, imagenet_labels
 from antialias.nn import Adaptive
 from antialias.report import Mended, ShiftViewer, shift_viewer
@@ -112,9 +112,10 @@ def mend_real_networks(config: DemoConfig, stage: Stage) -> list[Real]:
         with stage(f"Mending {name}") as progress:
             mending = mend_(mended, learn, budget=BUDGET, held_out=held_out, config=how, progress=progress)
         images, labels = labelled_crops()
-        before, after = (round(accuracy(one, images, labels).value * len(labels)) for one in (original, mended))
         shown = {"as it is": original} | ({"mended": mended} if mending.changed else {})
-        viewer = least_stable(shown, held_out.images, mending)
+        with stage(f"Looking at {name}") as progress, watched(ImageCount(progress, 2 + len(shown))):
+            before, after = (round(accuracy(one, images, labels).value * len(labels)) for one in (original, mended))
+            viewer = least_stable(shown, held_out.images, mending)
         networks.append(Real(name, mending, change, same, sites, (before, after, len(labels)), viewer))
     return networks
 

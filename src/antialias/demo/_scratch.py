@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from antialias.data import LabelledImages, in_memory, open_data
+from antialias.metrics import ImageCount, watched
 from antialias.nn import Adaptive, Filter, Fixed
 from antialias.report import FilterMaps, filter_maps
 from antialias.results import Comparison, Cost, Entry, Evaluation, KeyFigure, Table, difference_sentence, key_figures
@@ -71,7 +72,8 @@ def train_from_scratch(config: DemoConfig, stage: Stage) -> Scratch:
     side = base.image_side
     with stage("Drawing scenes") as progress:
         train = in_memory(open_data("scenes", "train", size=side, length=base.train_length), progress=progress)
-        test = in_memory(open_data("scenes", "test", size=side, length=base.test_length))
+    with stage("Drawing scenes to measure on") as progress:
+        test = in_memory(open_data("scenes", "test", size=side, length=base.test_length), progress=progress)
     runs: dict[str, list[Evaluation]] = {name: [] for name in FILTERS}
     models: dict[str, nn.Module] = {}
     for seed in config.seeds:
@@ -80,8 +82,10 @@ def train_from_scratch(config: DemoConfig, stage: Stage) -> Scratch:
             model = network(settings, len(train.classes))
             with stage(f"Training: {name}, seed {seed}") as progress:
                 train_(model, train, settings, progress=progress)
-            with stage(f"Measuring: {name}, seed {seed}"):
-                scores = task_named(settings.task).evaluate(model, test, settings)
+            with stage(f"Measuring: {name}, seed {seed}") as progress:
+                task = task_named(settings.task)
+                with watched(ImageCount(progress, task.passes)):
+                    scores = task.evaluate(model, test, settings)
             evaluation = Evaluation(
                 model=name,
                 config=settings.evaluation,

@@ -32,6 +32,8 @@ from antialias.metrics._moves import View as View
 from antialias.metrics._moves import Windows as Windows
 from antialias.metrics._moves import adapter_for as adapter_for
 from antialias.metrics._moves import measure_changes as measure_changes
+from antialias.metrics._progress import ImageCount as ImageCount
+from antialias.metrics._progress import watched as watched
 from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
@@ -113,6 +115,7 @@ __all__ = [
     "DenseValues",
     "Direction",
     "FilterStatistics",
+    "ImageCount",
     "ImageStream",
     "Images",
     "Instances",
@@ -171,6 +174,7 @@ __all__ = [
     "top1_change",
     "track_instances",
     "video_accuracy",
+    "watched",
     "window_pairs",
     "windows",
     "worst_of_grid",

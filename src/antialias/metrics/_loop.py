@@ -12,6 +12,7 @@ from torch import Tensor
 
 from antialias.metrics._adapter import Adapter, Frames, evaluating
 from antialias.metrics._measurement import Measurement
+from antialias.metrics._progress import watcher
 from antialias.metrics._score import PERCENT
 from antialias.metrics.inputs._images import Images, ImageStream, Sample
 
@@ -45,8 +46,9 @@ def measure(
             stack.enter_context(evaluating(show.adapter.model))
         for sample, answers in _answered(stream, shows):
             rows.append(row(sample, *answers).cpu())
-            if first.progress is not None:
-                first.progress(len(rows), stream.total)
+            for progress in (first.progress, watcher()):
+                if progress is not None:
+                    progress(len(rows), stream.total)
     protocol = {"pictures": stream.protocol(), "normalisation": first.normalization.protocol}
     return Measurement("", torch.cat(rows), protocol, first.level)
 

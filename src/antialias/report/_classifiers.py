@@ -8,8 +8,7 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
-from antialias._conventions import ProgressCallback
-from antialias.metrics import Images, ImageStream, Model, Options, flip_rate
+from antialias.metrics import ImageCount, Images, ImageStream, Model, Options, flip_rate
 from antialias.models import imagenet_labels
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.results import (
@@ -23,9 +22,12 @@ from antialias.results import (
 )
 
 from ._report import Report, Reproduction, versions
-from .images import DIRECTIONS, class_probabilities, filter_maps, shift_viewer
+from .images import DIRECTIONS, FilterMaps, class_probabilities, filter_maps, shift_viewer
 
 IMAGENET_CLASSES = 1000
+_VIEW = 3
+"""What the positions of a picture that is shown take, in pictures of a pass."""
+
 SCORES: tuple[ClassifierScore, ...] = ("accuracy", "consistency", "top1_change", "mean_absolute_change")
 
 
@@ -82,6 +84,15 @@ def measure(
     if not fits or class_names is None:
         class_names = imagenet_labels() if counts == {IMAGENET_CLASSES} else None
     labelled = fits and first[0].label is not None
+    adaptive = {
+        name: model
+        for name, model in networks.items()
+        if isinstance(model, nn.Module) and any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
+    }
+    work = None
+    if (progress := options.get("progress")) is not None:
+        several = pictures if isinstance(pictures, int) else len(pictures)
+        options["progress"] = work = ImageCount(progress, 1, more=_VIEW * several * (len(networks) + len(adaptive)))
     comparison = compare_classifiers(
         networks, images, labels=labels, labelled=labelled, agreement=same, seed=seed, **options
     )
@@ -99,6 +110,16 @@ def measure(
         truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
         viewer = shift_viewer(networks, picture.pixels, name, class_names=class_names, truth=truth, normalize=normalize)
         viewers.append(viewer)
+        if work is not None:
+            work.add(_VIEW * len(networks))
+    filters: list[FilterMaps] = []
+    for network, model in adaptive.items():
+        for name, picture in shown.items():
+            filters += filter_maps(network, model, {name: picture.pixels}, normalize=normalize)
+            if work is not None:
+                work.add(_VIEW)
+    if work is not None:
+        work.finish()
     caveats = [] if same else ["The networks have different classes, so that there is no agreement between them."]
     caveats += ["Intervals are over pictures; they say nothing about another training of the same network."]
     if not labelled:
@@ -114,12 +135,7 @@ def measure(
         table=comparison.table(caption=""),
         curves=comparison.curves(),
         viewers=tuple(viewers),
-        filters=tuple(
-            maps
-            for name, model in networks.items()
-            if isinstance(model, nn.Module) and any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
-            for maps in filter_maps(name, model, {name: p.pixels for name, p in shown.items()}, normalize=normalize)
-        ),
+        filters=tuple(filters),
         reproduction=Reproduction(
             command=command, versions=versions(), seeds={"windows": seed}, caveats=tuple(caveats)
         ),
@@ -157,7 +173,9 @@ def compare_classifiers(
     names = SCORES if labelled else SCORES[1:]
     baseline = next(iter(networks.values()))
     passes = len(networks) * (len(names) - 1 + len(DIRECTIONS)) + (len(networks) - 1) * agreement
-    if (progress := options.get("progress")) is not None:
+    if isinstance(progress := options.get("progress"), ImageCount):
+        progress.passes = passes
+    elif progress is not None:
         options["progress"] = ImageCount(progress, passes)
     square = next(iter(ImageStream(images, labels, options.get("resize")))).batch
     entries = []
@@ -169,29 +187,3 @@ def compare_classifiers(
         run = Evaluation(model=name, config=None, scores=scores, curves=tuple(curves), cost=cost)
         entries.append(Entry(name, (run,)))
     return Comparison(tuple(entries))
-
-
-class ImageCount:
-    """Count pictures over several passes, each of which begins anew, and what is done beside them.
-
-    Args:
-        progress: Called with (done, total).
-        passes: Over all pictures.
-        more: What `add` will be told of, in pictures of a pass.
-    """
-
-    def __init__(self, progress: ProgressCallback, passes: int, more: int = 0) -> None:
-        self.progress, self.passes, self.more = progress, passes, more
-        self.before = self.last = self.total = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        """Report that `done` of `total` pictures of a pass are done."""
-        if done <= self.last:
-            self.before += self.last
-        self.last, self.total = done, self.passes * total + self.more
-        self.progress(self.before + done, self.total)
-
-    def add(self, pictures: int = 1) -> None:
-        """Report what took as long as so many pictures."""
-        self.before, self.last = self.before + self.last + pictures, 0
-        self.progress(self.before, self.total)

@@ -9,6 +9,7 @@ from typing import Any, Unpack
 import torch
 
 from antialias.metrics import (
+    ImageCount,
     Images,
     ImageStream,
     Instances,
@@ -21,7 +22,6 @@ from antialias.metrics import (
 )
 from antialias.results import Comparison, Entry, Evaluation, verdict
 
-from ._classifiers import ImageCount
 from ._report import Report, Reproduction, versions
 from .images import InstanceView, instance_view
 
@@ -99,6 +99,8 @@ def measure_detectors(
             if count is not None:
                 count.add(2)
         views.append(replace(parts[0], traces=tuple(trace for part in parts for trace in part.traces)))
+    if count is not None:
+        count.finish()
     caveats = [
         "Intervals are over pictures; they say nothing about another training of the same network.",
         f"The pictures shown are no sample: on them {comparison.baseline.name} is the least consistent.",

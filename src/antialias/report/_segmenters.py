@@ -8,12 +8,14 @@ from typing import Unpack
 
 from torch import Tensor
 
-from antialias.metrics import ImageStream, Model, Options, measure_segmenter
+from antialias.metrics import ImageCount, ImageStream, Model, Options, measure_segmenter
 from antialias.results import Comparison, Entry, Evaluation, verdict
 
-from ._classifiers import ImageCount
 from ._report import Report, Reproduction, versions
 from .images import segmentation_view
+
+_VIEW = 2
+"""What a picture that is shown takes, in pictures of a pass."""
 
 
 def measure_segmenters(
@@ -46,8 +48,9 @@ def measure_segmenters(
         raise ValueError("networks is empty. Give at least one segmenter, by the name the page shows.")
     if iter(images) is images:
         raise ValueError("images can be read only once, but a report reads them often. Give a list or a DataLoader.")
+    count = None
     if (progress := options.get("progress")) is not None:
-        options["progress"] = ImageCount(progress, 2 * len(networks))
+        options["progress"] = count = ImageCount(progress, 2 * len(networks), more=_VIEW * pictures * len(networks))
     entries = []
     for name, model in networks.items():
         measured = measure_segmenter(model, images, seed=seed, **options)
@@ -56,14 +59,18 @@ def measure_segmenters(
     comparison = Comparison(tuple(entries))
     shown = islice(ImageStream(images), pictures)
     how = {key: options[key] for key in ("normalize", "multiple") if key in options}
-    views = [
-        segmentation_view(networks, one.pixels, f"picture {number}", class_names=class_names, **how)  # pyrefly: ignore
-        for number, one in enumerate(shown, 1)
-    ]
-    count = comparison.baseline.score("segmentation_consistency").images
+    views = []
+    for number, one in enumerate(shown, 1):
+        view = segmentation_view(networks, one.pixels, f"picture {number}", class_names=class_names, **how)  # pyrefly: ignore
+        views.append(view)
+        if count is not None:
+            count.add(_VIEW * len(networks))
+    if count is not None:
+        count.finish()
+    measured_on = comparison.baseline.score("segmentation_consistency").images
     return Report(
         title=title,
-        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {count:,} pictures that move.",
+        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {measured_on:,} pictures that move.",
         verdict=verdict(comparison),
         table=comparison.table(caption=""),
         segmentations=tuple(views),

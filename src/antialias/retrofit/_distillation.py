@@ -18,8 +18,8 @@ from ._config import RetrofitConfig
 from ._interpolation import State, interpolate
 from ._result import Retrofit, Scores, ValidationStep, choose
 from ._student import Student
+from ._work import Work
 
-Progress = Callable[[int, int], None]
 _LOWER = "use a lower learning_rate or filter_rate"
 
 
@@ -30,6 +30,7 @@ class Validation:
     images: Tensor
     targets: Tensor
     config: RetrofitConfig
+    work: Work
 
     def measure(self, network: nn.Module, step: int, loss: float = math.nan, share: float = 1.0) -> ValidationStep:
         """Measure a network by what states are chosen by.
@@ -41,17 +42,21 @@ class Validation:
             share: How far the network's state lies on the way from the start to the end.
         """
         passes, window, seed = self.config.passes, self.config.window, self.config.seed
-        kept = agreement(network, self.targets, self.images, window=window)
-        if self.config.choose_by == "flips":
-            measured = measure_classifier(network, self.images, passes=passes, window=window, seed=seed)
-            steady, flips = measured["consistency"].value(), measured["flips"].value()
-            return ValidationStep(step, loss, steady, kept.value, share, flips)
-        steady = consistency(network, self.images, passes=passes, window=window, seed=seed).value
-        return ValidationStep(step, loss, steady, kept.value, share)
+        views = {"passes": passes, "window": window, "seed": seed}
+        with self.work.part(self.work.measurement / (1 + 2 * passes)) as progress:
+            kept = agreement(network, self.targets, self.images, window=window, progress=progress)
+        with self.work.part(self.work.measurement * 2 * passes / (1 + 2 * passes)) as progress:
+            if self.config.choose_by == "flips":
+                measured = measure_classifier(network, self.images, **views, progress=progress)
+                steady, flips = measured["consistency"].value(), measured["flips"].value()
+                return ValidationStep(step, loss, steady, kept.value, share, flips)
+            steady = consistency(network, self.images, **views, progress=progress).value
+            return ValidationStep(step, loss, steady, kept.value, share)
 
     def scores(self, network: nn.Module) -> Scores:
         """Measure a network by everything that is reported."""
-        return Scores.of(network, self.images, self.targets, self.config)
+        with self.work.part(self.work.measurement):
+            return Scores.of(network, self.images, self.targets, self.config)
 
 
 @dataclass
@@ -92,19 +97,18 @@ class Distillation:
         """The step that would be kept now."""
         return choose(self.start, tuple(self.history), self.config.margin)
 
-    def learn(self, save: Callable[[dict[str, Any]], None], progress: Progress | None) -> None:
+    def learn(self, save: Callable[[dict[str, Any]], None]) -> None:
         """Take the steps that are left, measuring and saving on the way, and then look back along the way."""
         if not self.history:
             self._validate(save)
         while self.step < self.config.steps and not self.stopped:
-            loss = self.student.learn(self.step, *self.batches.batch(self.step))
+            with self.validation.work.part(self.validation.work.step):
+                loss = self.student.learn(self.step, *self.batches.batch(self.step))
             if math.isfinite(loss):
                 self.losses.append(loss)
                 self.step += 1
             else:
                 self.stopped = f"the loss was {loss} at step {self.step + 1}; {_LOWER}"
-            if progress is not None:
-                progress(self.step, self.config.steps)
             due = self.step == self.config.steps or self.step % self.config.evaluate_every == 0
             if due and not self.stopped:
                 self._validate(save)
@@ -145,6 +149,7 @@ class Distillation:
             for name, value in self.best.items():
                 own[name].copy_(value)
             after = self.validation.scores(self.model)
+        self.validation.work.finish()
         return Retrofit(
             config=self.config,
             start=self.start,

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from antialias.metrics import ClassScores, Images, shift_averaged_answers, windows
 from antialias.surgery import unconverted_copy
@@ -14,11 +14,12 @@ from antialias.surgery import unconverted_copy
 from ._batches import Batches, check_enough, digest, digest_of, hold_out, stack_images
 from ._checkpoint import Checkpoint
 from ._config import RetrofitConfig
-from ._distillation import Distillation, Progress, Validation
+from ._distillation import Distillation, Validation
 from ._least_squares import fit_batches_
 from ._result import Retrofit, ValidationStep
 from ._start import match_statistics_, start_filters_
 from ._student import Student, full_precision_copy
+from ._work import Progress, Work
 
 _SHOWN = 128
 
@@ -52,7 +53,8 @@ def retrofit_(
         config: Every choice; `RetrofitConfig()` if `None`.
         checkpoint: File that holds the state of the run, written at each measurement. If it is there, the run goes on
             from it, and ends with the same weights as one that was never stopped.
-        progress: Called with (steps done, steps in all).
+        progress: Called with (work done, work in all), in forward passes of one image: asking the original, learning
+            and measuring.
         recipe: The former name of `config`.
 
     Raises:
@@ -77,27 +79,35 @@ def retrofit_(
     }
     file = Checkpoint(None if checkpoint is None else Path(checkpoint), fingerprints)
     state = file.read(next(model.parameters()).device)
+    work = Work(progress, config, len(train), len(held))
     if state is None:
         # Where the teacher is asked at every step, its answers to whole images would be for nothing.
-        targets, held_out_targets = (
-            shift_averaged_answers(teacher, some, shifts=config.shifts, window=config.window, seed=config.seed).cpu()
-            for some in (train if config.radius is None else held[:1], held)
-        )
-        validation = Validation(held, held_out_targets, config)
+        asked = ((train if config.radius is None else held[:1], work.asking), (held, work.asking_held_out))
+        targets, held_out_targets = (_answers(teacher, some, config, work, amount) for some, amount in asked)
+        validation = Validation(held, held_out_targets, config, work)
         start = validation.measure(model, 0)
     else:
         targets, held_out_targets, step = state["prepared"]
-        validation, start = Validation(held, held_out_targets.cpu(), config), ValidationStep(*step)
+        validation, start = Validation(held, held_out_targets.cpu(), config, work), ValidationStep(*step)
     student = Student(model, config)
     batches = Batches(train, targets.cpu(), config, None if config.radius is None else ClassScores(teacher))
     distillation = Distillation(model, student, batches, validation, start)
     if state is None:
-        _start_(student, teacher, batches)
+        with work.part(work.fit):
+            _start_(student, teacher, batches)
     else:
         distillation.load_state_dict(state)
+        work.skip(distillation.step)
     prepared = (targets, held_out_targets, tuple(start))
-    distillation.learn(lambda state: file.write({**state, "prepared": prepared}), progress)
+    distillation.learn(lambda state: file.write({**state, "prepared": prepared}))
     return distillation.finish()
+
+
+def _answers(teacher: nn.Module, images: Tensor, config: RetrofitConfig, work: Work, amount: int) -> Tensor:
+    """Return the teacher's shift-averaged answers `(N, K)`."""
+    how = {"shifts": config.shifts, "window": config.window, "seed": config.seed}
+    with work.part(amount) as progress:
+        return shift_averaged_answers(teacher, images, **how, progress=progress).cpu()  # pyrefly: ignore
 
 
 def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:

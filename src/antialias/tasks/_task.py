@@ -61,6 +61,7 @@ class Task:
             stability; parts can be joined, so several processes share them.
         derive: `(joined measurements) -> scores`, with those that follow from them.
         part: Images in a part.
+        passes: How often `evaluate_part` goes through its images, for a bar that says how much is left.
         measure_flips: `(model, data, config, progress) -> Curve`, the flip rate against the distance, where answers
             can flip.
     """
@@ -78,6 +79,7 @@ class Task:
     evaluate_part: Callable[[nn.Module, Any, EvaluationConfig, range], Mapping[str, Measurement]]
     derive: Callable[[dict[str, Measurement]], dict[str, Score]]
     part: int = 512
+    passes: int = 1
     measure_flips: Callable[[nn.Module, Any, EvaluationConfig, ProgressCallback | None], Curve] | None = None
 
     def training_loss(self, model: nn.Module, images: Any, targets: Any, config: TrainConfig) -> Tensor:

@@ -55,5 +55,8 @@ class ImageRange:
     def __init__(self, batches: type[WholeBatches], data: Any, indices: range) -> None:
         self.batches, self.data, self.indices = batches, data, indices
 
+    def __len__(self) -> int:
+        return len(self.indices)
+
     def __iter__(self) -> Iterator[tuple[Tensor, Any]]:
         return (self.batches.sample(self.data, index) for index in self.indices)

@@ -83,6 +83,7 @@ register_task(
         metric=metric,
         evaluate_part=evaluate_part,
         derive=derive,
+        passes=4,
         measure_flips=measure_flips,
     )
 )

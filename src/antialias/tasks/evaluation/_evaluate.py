@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from antialias._conventions import ProgressCallback
-from antialias.metrics import Curve, Measurement, Score
+from antialias.metrics import Curve, ImageCount, Measurement, Score, watched
 from antialias.results import EvaluationConfig
 
 from .._process_group import all_gather, is_main_process, rank, world_size
@@ -74,7 +74,8 @@ def evaluate_data(
     own: dict[int, Mapping[str, Measurement]] = {}
     for number in range(rank(), len(parts), world_size()):
         scores = None if store is None else store.read(number)
-        own[number] = scores or task.evaluate_part(model, data, config, parts[number])
+        with watched(ImageCount(partly(progress, parts[number], len(data)), task.passes)):
+            own[number] = scores or task.evaluate_part(model, data, config, parts[number])
         if store is not None and scores is None:
             store.write(number, own[number])
         if progress is not None and is_main_process():
@@ -83,6 +84,27 @@ def evaluate_data(
     if store is not None and is_main_process():
         store.remove()
     return task.derive({name: Measurement.join([part[name] for part in every.values()]) for name in every[0]})
+
+
+def partly(progress: ProgressCallback | None, part: range, images: int) -> ProgressCallback:
+    """Return what a part is to tell its progress, which tells how many of all images are as good as done.
+
+    Args:
+        progress: Called with `(done, total)` images by the main process.
+        part: Which images the part measures.
+        images: How many there are in all.
+
+    Example:
+        >>> partly(lambda *call: print(call), range(100, 200), 500)(1, 4)
+        (125, 500)
+    """
+
+    def tell(done: int, total: int) -> None:
+        if progress is not None and is_main_process() and total:
+            # A last pass that nobody counted on is not told of.
+            progress(part.start + min(len(part) - 1, len(part) * done // total), images)
+
+    return tell
 
 
 def measure_flips(model: nn.Module, config: EvaluationConfig, *, progress: ProgressCallback | None = None) -> Curve:

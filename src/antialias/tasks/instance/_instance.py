@@ -125,6 +125,7 @@ register_task(
         metric=metric,
         evaluate_part=evaluate_part,
         derive=derive,
+        passes=2,
         part=32,
     )
 )
