@@ -1,4 +1,4 @@
-"""Pointwise convolutions, fitted in closed form: each to the mean of the original's maps over nearby windows."""
+"""Pointwise convolutions, fitted in closed form: each to the mean of the original's maps over other, nearby windows."""
 
 from __future__ import annotations
 
@@ -48,19 +48,20 @@ def fit_pointwise_(
     radius: int = 1,
     ridge: float = 0.01,
 ) -> list[str]:
-    """Fit the pointwise convolutions of a network to the original's mean maps over the views of an image.
+    """Fit the pointwise convolutions of a network, in each view, to the original's mean maps over the other views.
 
     What differs between views that lie a few pixels apart is mostly aliasing; their mean has little of it. The best
-    linear map from one view to the mean leans on the directions that are the same in all views and turns away from
-    those that are not. It has a closed form, so that there is no noise of gradients, no rate and no step to choose, and
-    it takes back what filters ahead of it have changed. Each layer is fitted behind the fitted ones before it: all
-    fitted at once, they would take out the same aliasing again and again.
+    linear map from one view to the mean of the others leans on the directions that are the same in all views and turns
+    away from those that are not. (A mean with the view itself in it would keep a share of these.) It has a closed form,
+    so that there is no noise of gradients, no rate and no step to choose, and it takes back what filters ahead of it
+    have changed. Each layer is fitted behind the fitted ones before it: all fitted at once, they would take out the
+    same aliasing again and again.
 
     Args:
         network: What is fitted, in place, in evaluation mode.
         original: Where the maps come from; its layers have the same names.
         batches: Gives the batches, views of an image one after the other; called twice for the same ones.
-        views: Windows of each image.
+        views: Windows of each image; of one alone, its own map is the target.
         radius: Pixels within which they lie. Layers are left whose map has more than one sample every `2 * radius`
             pixels: the views would not lie on one another.
         ridge: How strongly weights are drawn to what they were, relative to the mean power of their inputs.
@@ -86,16 +87,16 @@ def fit_pointwise_(
             for handle in handles:
                 handle.remove()
         fine = images.shape[-1] / (2 * radius) if radius else images.shape[-1]
-        targets.append({name: y.unflatten(0, (-1, views)).mean(1) for name, y in maps.items() if y.shape[-1] <= fine})
+        targets.append({name: _mean_of_others(y, views) for name, y in maps.items() if y.shape[-1] <= fine})
     fitted = [name for name in layers if all(name in maps for maps in targets)]
-    _Relay(network, {layers[name]: name for name in fitted}, targets, views, ridge).run(batches())
+    _Relay(network, {layers[name]: name for name in fitted}, targets, ridge).run(batches())
     return fitted
 
 
 def fit_batches_(
     network: nn.Module, original: nn.Module, batches: Batches, inputs: Callable[[Tensor], Tensor]
 ) -> list[str]:
-    """Fit a network to the original's mean maps over the views of `batches`: `fit_pointwise_` as their config says.
+    """Fit a network to the original's mean maps over other views: `fit_pointwise_` on `batches`, as their config says.
 
     Args:
         network: What is fitted, in place, in evaluation mode.
@@ -118,6 +119,14 @@ def fit_batches_(
     )
 
 
+def _mean_of_others(maps: Tensor, views: int) -> Tensor:
+    """Return for each view the mean of the other views' maps, views standing together: `(N * views, C, H, W)`."""
+    if views == 1:
+        return maps
+    maps = maps.unflatten(0, (-1, views))
+    return ((maps.sum(1, keepdim=True) - maps) / (views - 1)).flatten(0, 1)
+
+
 @dataclass
 class _Relay:
     """Forward passes on all batches that wait for one another at each layer, so that it is fitted to all of them.
@@ -129,7 +138,6 @@ class _Relay:
     network: nn.Module
     layers: dict[nn.Conv2d, str]
     targets: list[dict[str, Tensor]]
-    views: int
     ridge: float
     turn: int = 0
     error: BaseException | None = None
@@ -184,7 +192,7 @@ class _Relay:
         moments = self.moments.setdefault(name, Moments.of(layer))
         if x.shape[-2:] == target.shape[-2:]:
             y = target if layer.bias is None else target - layer.bias[:, None, None]
-            moments.add(x, y.repeat_interleave(self.views, 0))
+            moments.add(x, y)
         last = self.own.number == len(self.targets) - 1
         if last and bool(self.moments.pop(name).inputs.any()):
             layer.weight.copy_(moments.solve(layer.weight.flatten(1), self.ridge).view_as(layer.weight))
