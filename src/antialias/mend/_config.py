@@ -37,7 +37,7 @@ class MendConfig:
 
     retrofit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(steps=100))
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
-    fit_shares: tuple[float, ...] = (0.6, 1.0)
+    fit_shares: tuple[float, ...] = (0.75, 1.0)
     phases: tuple[int, ...] = (2, 4)
     most: int = 10
     keep: int = 4

@@ -77,10 +77,8 @@ class Batches:
         """Return windows `(B * views, C, w, w)` of the images of a step, and the probabilities to learn, a row each."""
         shown, views = self.shown(step), self.config.views
         if self.teacher is None:
-            targets = self.targets[self._images_of(step)]
-        else:
-            targets = self.teacher(shown).float().softmax(-1).cpu().unflatten(0, (-1, views)).mean(1)
-        return shown, targets.repeat_interleave(views, 0)
+            return shown, self.targets[self._images_of(step)].repeat_interleave(views, 0)
+        return shown, mean_of_others(self.teacher(shown).float().softmax(-1).cpu(), views)
 
     def shown(self, step: int) -> Tensor:
         """Return windows `(B * views, C, w, w)` of the images of a step; the views of an image stand together."""
@@ -108,6 +106,23 @@ class Batches:
             for epoch in {epoch for epoch, _ in numbers}
         }
         return torch.stack([orders[epoch][place] for epoch, place in numbers])
+
+
+def mean_of_others(values: Tensor, views: int) -> Tensor:
+    """Return for each view of an image the mean of what its other views have; of one view alone, what it has itself.
+
+    Args:
+        values: Of every view, `(N * views, ...)`; the views of an image stand together.
+        views: How many there are of each image.
+
+    Example:
+        >>> mean_of_others(torch.tensor([1.0, 2.0, 6.0]), 3)
+        tensor([4.0000, 3.5000, 1.5000])
+    """
+    if views == 1:
+        return values
+    values = values.unflatten(0, (-1, views))
+    return ((values.sum(1, keepdim=True) - values) / (views - 1)).flatten(0, 1)
 
 
 def digest(*tensors: Tensor) -> str:

@@ -30,8 +30,8 @@ class RetrofitConfig:
             learn wherever they are. Early layers cost the most time and are the least to blame for large shifts.
         views: Windows of each image in an update.
         radius: `None`: what is taught is the mean over `shifts` windows of the whole image, computed once. A number:
-            the views of an update lie within so many pixels of one another, and what is taught is the teacher's mean
-            over these very windows, which is nearer to its answer to each.
+            the views of an update lie within so many pixels of one another, and what is taught in each is the teacher's
+            mean over the others, which is nearer to its answer there.
         agreement: Weight of the Jensen-Shannon divergence between the network's own answers to the views of an image.
             It softens answers more than it steadies them.
         hflip: Mirror every other image, at random.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ._batches import Batches
+from ._batches import Batches, mean_of_others
 
 
 @dataclass
@@ -87,7 +87,7 @@ def fit_pointwise_(
             for handle in handles:
                 handle.remove()
         fine = images.shape[-1] / (2 * radius) if radius else images.shape[-1]
-        targets.append({name: _mean_of_others(y, views) for name, y in maps.items() if y.shape[-1] <= fine})
+        targets.append({name: mean_of_others(y, views) for name, y in maps.items() if y.shape[-1] <= fine})
     fitted = [name for name in layers if all(name in maps for maps in targets)]
     _Relay(network, {layers[name]: name for name in fitted}, targets, ridge).run(batches())
     return fitted
@@ -117,14 +117,6 @@ def fit_batches_(
         radius=config.radius or 1,
         ridge=config.ridge,
     )
-
-
-def _mean_of_others(maps: Tensor, views: int) -> Tensor:
-    """Return for each view the mean of the other views' maps, views standing together: `(N * views, C, H, W)`."""
-    if views == 1:
-        return maps
-    maps = maps.unflatten(0, (-1, views))
-    return ((maps.sum(1, keepdim=True) - maps) / (views - 1)).flatten(0, 1)
 
 
 @dataclass
