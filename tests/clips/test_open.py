@@ -80,6 +80,29 @@ def test_what_cannot_be_opened_says_why(tmp_path: Path):
         open_clips(3)
 
 
+def test_a_phone_held_upright_is_read_upright(tmp_path: Path):
+    """A file that says to turn by a quarter clockwise, as telephones do: what is left on the sensor is on top."""
+    import av
+
+    file = tmp_path / "upright.mp4"
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        image = Image.new("RGB", (64, 32), (0, 0, 0))
+        image.paste((255, 255, 255), (0, 0, 32, 32))
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode(None))
+    content = file.read_bytes()
+    one, zero, minus = (number.to_bytes(4, "big", signed=True) for number in (1 << 16, 0, -1 << 16))
+    place = content.index(one + 3 * zero + one, content.index(b"tkhd"))
+    file.write_bytes(content[:place] + zero + one + zero + minus + zero + content[place + 20 :])
+    [clip] = open_clips(file)
+    assert clip.size == (64, 32)
+    assert float(clip.pixels(0, 1)[..., :30, :].mean()) > 0.95
+    assert float(clip.pixels(0, 1)[..., 34:, :].mean()) < 0.05
+
+
 def test_sound_is_no_video(tmp_path: Path):
     import av
 

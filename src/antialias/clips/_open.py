@@ -121,7 +121,9 @@ def read_video(file: Path, fps: float | None = None) -> Clip:
             rate = fps or (float(stream.average_rate) if stream.average_rate else None)
             frames: list[Tensor] = []
             for frame in container.decode(stream):
-                pixels = torch.from_numpy(frame.to_ndarray(format="rgb24")).movedim(-1, 0).contiguous()
+                pixels = torch.from_numpy(frame.to_ndarray(format="rgb24")).movedim(-1, 0)
+                # Phones write what the sensor saw, and by how many degrees to turn it, counterclockwise.
+                pixels = pixels.rot90(round(frame.rotation / 90), (1, 2)).contiguous()
                 if frames and pixels.shape != frames[0].shape:
                     sizes = ["x".join(map(str, one.shape[1:])) for one in (frames[0], pixels)]
                     raise ValueError(
