@@ -15,7 +15,7 @@ from antialias.data import LabelledImages, open_data
 from antialias.diagnosis import diagnose as diagnose_network
 from antialias.metrics import ImageStream, SameInstance
 from antialias.models import build
-from antialias.report import measure, measure_detectors, measure_segmenters, write
+from antialias.report import measure, measure_detectors, measure_segmenters, read_result, report_of, write
 from antialias.tasks import task_named
 
 from ._options import images_of
@@ -28,7 +28,7 @@ def report(
     models: tuple[str, ...],
     /,
     *,
-    data: str,
+    data: str | None = None,
     out: Path = Path("report"),
     weights: str | None = None,
     split: str = "test",
@@ -43,10 +43,14 @@ def report(
 ) -> None:
     """Measure networks on pictures and write one page that compares them; the first is the baseline.
 
+    What was measured before can stand beside them or alone: diagnoses, runs and reports.
+
     Args:
-        models: timm:NAME, torchvision:NAME, antialias:NAME, module:callable, or saved files.
-        data: images:DIR with one folder a class, or scenes; for segmenters voc:DIR, cityscapes:DIR, or scenes; for
-            detectors coco:DIR, scenes, or images:DIR, which has no objects, so that there is no precision.
+        models: timm:NAME, torchvision:NAME, antialias:NAME, module:callable, or saved files; or folders and JSON files
+            of antialias diagnose, train, evaluate and report.
+        data: What networks are measured on: images:DIR with one folder a class, or scenes; for segmenters voc:DIR,
+            cityscapes:DIR, or scenes; for detectors coco:DIR, scenes, or images:DIR, which has no objects, so that
+            there is no precision.
         out: Folder of the page and its data, or the page itself, such as report.html.
         weights: A file of weights, or `default` for the library's own, for every model.
         split: Which part of the data: train or test.
@@ -58,12 +62,25 @@ def report(
         task: What the networks do: classification, semantic for segmenters, or instance for detectors.
         detection_score: What a detector finds with a lower score does not count.
         diagnose: Find where each network aliases as well, on the first 100 of the pictures.
+
+    Raises:
+        ValueError: There are networks and no data.
     """
+    command = " ".join(["antialias", *sys.argv[1:]])
+    earlier = {name: result for name in models if (result := read_result(name)) is not None}
+    models = tuple(name for name in models if name not in earlier)
+    if not models:
+        page = report_of(list(earlier.values()), command)
+        print(page.verdict.headline if page.verdict else page.title)
+        print(f"Wrote {write(page, out, figures=figures)}")
+        return
+    if data is None:
+        raise ValueError(f"{', '.join(models)} must be measured on something. Use --data images:DIR, or --data scenes.")
     # Of saved files the folder and the name say enough, unless they say the same of two.
     short = [str(Path(*Path(name).with_suffix("").parts[-2:])) if Path(name).is_file() else name for name in models]
     names = short if len(set(short)) == len(models) else models
     networks = {name: build(model, weights=weights) for name, model in zip(names, models, strict=True)}
-    about: dict[str, Any] = {"pictures": pictures, "seed": seed, "command": " ".join(["antialias", *sys.argv[1:]])}
+    about: dict[str, Any] = {"pictures": pictures, "seed": seed, "command": command}
     same = SameInstance(score=detection_score)
     images: Any
     with progress_bar("Measuring") as progress:
@@ -92,6 +109,6 @@ def report(
         with progress_bar(f"Diagnosing {name}") as progress:
             diagnosis = diagnose_network(network, first, progress=progress, seed=seed, same=same)
         diagnoses.append(replace(diagnosis, network=name))
-    page = replace(page, diagnoses=tuple(diagnoses))
+    page = report_of([replace(page, diagnoses=tuple(diagnoses)), *earlier.values()], command)
     print(page.verdict.headline if page.verdict else page.title)
     print(f"Wrote {write(page, out, figures=figures)}")

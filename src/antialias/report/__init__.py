@@ -3,9 +3,9 @@
 Everything here is plain data: tables, curves and the verdict of `antialias.results`, predictions along a `ShiftViewer`,
 label maps in a `SegmentationView`, objects in an `InstanceView`, filters in `FilterMaps`, a `Diagnosis` a network,
 together a `Report`. `measure` fills one for any classifiers, `measure_segmenters` and `measure_detectors` for others,
-`comparison_report` for what was compared, `diagnosis_report` for what `antialias.diagnose` found. `write` draws it as a
-page, `write_figures` as single figures for papers. Read `_report` first; `images` holds what is shown of single
-pictures, `page` the drawing.
+`comparison_report` for what was compared, `diagnosis_report` for what `antialias.diagnose` found; `report_of` and
+`join_reports` put any of them on one page. `write` draws it, `write_figures` single figures for papers. Read `_report`
+first; `images` holds what is shown of single pictures, `page` the drawing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from ._comparison import write_comparison as write_comparison
 from ._detectors import measure_detectors as measure_detectors
 from ._diagnoses import diagnosis_report as diagnosis_report
 from ._figures import write_figures as write_figures
+from ._join import join_reports as join_reports
+from ._join import read_result as read_result
+from ._join import report_of as report_of
 from ._report import Mended as Mended
 from ._report import Report as Report
 from ._report import Reproduction as Reproduction
@@ -62,10 +65,13 @@ __all__ = [
     "filter_maps",
     "filter_variance",
     "instance_view",
+    "join_reports",
     "measure",
     "measure_detectors",
     "measure_segmenters",
+    "read_result",
     "render",
+    "report_of",
     "segmentation_view",
     "shift_viewer",
     "versions",
