@@ -176,6 +176,13 @@ def test_classes_of_imagenet_have_their_names(tmp_path: Path, monkeypatch: pytes
     assert "0 changes   espresso 100 %" in said
 
 
+def test_classes_are_named_as_the_network_does():
+    network = aa.models.TinyResNet(num_classes=2)
+    network.classes = ["dark", "light"]
+    for model in (network, aa.metrics.ClassScores(network, batch_size=2)):
+        assert aa.flicker({"a": model}, torch.zeros(2, 3, 40, 40), fps=10).classes == {"a": ("dark", "light")}
+
+
 def test_without_pyav_the_table_is_written_all_the_same(
     blinking: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -30,6 +30,7 @@ def test_several_clips_are_averaged():
     score = score_of(tallies, [1.0] * 4, {})
     assert score.value == pytest.approx(1 / 4)
     assert (score.images, score.protocol["unit"]) == (4, "clip")
+    assert score.per_image.tolist() == [1, 0, 0, 0]
     nothing = Tally("share", torch.zeros(3), torch.zeros(3), "")
     assert score_of([*tallies, nothing], [1.0] * 5, {}).value == pytest.approx(1 / 4)
 

@@ -116,7 +116,7 @@ def flicker(
         rows=tuple(rows),
         notes=tuple(notes),
         answers=answers,
-        classes={name: class_names(network) for name, network in networks.items()},  # pyrefly: ignore
+        classes={name: class_names(adapter.model) for name, adapter in adapters.items()},  # pyrefly: ignore
     )
 
 
