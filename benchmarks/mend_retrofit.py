@@ -47,7 +47,7 @@ class Variant:
     images: int = 480
     views: int = 4
     radius: int | None = 8
-    ridge: float = 0.01
+    ridge: float | None = None
     fit: bool = True
     learning: RetrofitConfig | None = None
     shares: tuple[float, ...] = (1.0,)
@@ -74,7 +74,7 @@ VARIANTS = {
     "least squares": Variant(shares=(0.7, 1.0)),
     "least squares, 8 views": Variant(views=8, images=240),
     "least squares, photographs": Variant(learn="photos"),
-    "least squares, ridge 0.1": Variant(ridge=0.1),
+    "least squares, ridge 0.01": Variant(ridge=0.01),
     "least squares, fixed filters": Variant(FIXED),
     "learned": Variant(fit=False, images=640, learning=LEARNING),
     "learned, 4 views": Variant(fit=False, images=640, learning=replace(LEARNING, views=4)),

@@ -100,6 +100,26 @@ def test_what_views_do_not_share_is_turned_away_from() -> None:
     torch.testing.assert_close(after[:, 3:], torch.zeros_like(after[:, 3:]), rtol=0, atol=0.05)
 
 
+def test_few_images_are_held_to_what_the_weights_were_and_many_are_not() -> None:
+    def noisy(count: int) -> Tensor:
+        generator = torch.Generator().manual_seed(2)
+        steady = torch.randn(count, 1, 20, 2, 2, generator=generator).expand(-1, 4, -1, -1, -1)
+        return torch.cat([steady, torch.randn(count, 4, 20, 2, 2, generator=generator)], 2).flatten(0, 1)
+
+    def error(count: int, ridge: float | None) -> float:
+        """Return the mean squared error to the mean of the other views, on images that were not seen."""
+        original, generator = layers(40, 2), torch.Generator().manual_seed(3)
+        steady, aliased = torch.randn(2, 500, 20, 2, 2, generator=generator)
+        network = copy.deepcopy(original)
+        fit_pointwise_(network, original, lambda: noisy(count).split(16), views=4, radius=0, ridge=ridge)
+        with torch.no_grad():
+            answer, wanted = network(torch.cat([steady, aliased], 1)), original(torch.cat([steady, 0 * aliased], 1))
+            return float((answer - wanted).square().mean())
+
+    for count in (16, 400):
+        assert error(count, None) <= 1.05 * min(error(count, ridge) for ridge in (1.0, 0.1, 0.003))
+
+
 def test_layers_finer_than_the_views_lie_apart_are_left() -> None:
     original = nn.Sequential(nn.Conv2d(6, 5, 1), nn.AvgPool2d(4), nn.Conv2d(5, 4, 1)).eval()
     views = torch.randn(16, 6, 8, 8, generator=GENERATOR)

@@ -43,7 +43,8 @@ class RetrofitConfig:
         least_squares: Before learning, fit the pointwise convolutions that narrow a map in closed form: each to the
             mean of the original's maps over the views of an image (set `views` and `radius`). `steps=0` does no more.
         fit_images: Images of that fit, in whole batches.
-        ridge: How strongly it draws weights to what they were.
+        ridge: How strongly it draws weights to what they were; `None` lets images that are left out decide, layer by
+            layer.
         average: Decay of the exponential average of the weights; the average is what is kept.
         choose_by: The state kept has the highest `"consistency"` or the fewest `"flips"`, the mean over distances of
             one to three pixels and three directions (`metrics.measure_classifier`).
@@ -75,7 +76,7 @@ class RetrofitConfig:
     match_statistics: bool = True
     least_squares: bool = False
     fit_images: int = 256
-    ridge: float = 0.01
+    ridge: float | None = None
     average: float = 0.98
     choose_by: ChooseBy = "consistency"
     margin: float = 0.02
@@ -94,7 +95,7 @@ class RetrofitConfig:
             if getattr(self, name) and self.views < 2:
                 raise ValueError(f"{name}={getattr(self, name)} needs several views of an image. Use views=2 or more.")
         for name in ("learning_rate", "filter_rate", "temperature", "ridge"):
-            if not getattr(self, name) > 0:
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)} is not positive. Use a number above 0.")
         for name in ("strength", "margin", "frozen"):
             if not 0 <= getattr(self, name) <= 1:
