@@ -24,6 +24,7 @@ from antialias.report import (
     Report,
     Reproduction,
     ShiftViewer,
+    Similarity,
     SiteMap,
     Trace,
 )
@@ -115,6 +116,30 @@ def made_up_maps(name: str) -> FilterMaps:
         detail = interpolate(edges[None, None], size=(size, size), mode="area")[0, 0]
         maps.append(SiteMap.of_filters(site, made_up_filters(detail, 0.9 - 0.1 * i)))
     return FilterMaps(image=Image.of(picture_pixels(name, 224), name), network="retrofitted", sites=tuple(maps))
+
+
+def made_up_similarity(network: str = "retrofitted") -> Similarity:
+    """Maps that resemble each other by group, by chance alone, less, and where there is one group."""
+    columns = [Column(key=key, title=key, unit="", digits=3) for key in ("within", "between", "contrast", "edges")]
+    columns.append(Column(key="stopband", title="stopband"))
+    values = {"maxpool": (0.30, 0.12), "layer2.0.conv3": (0.16, 0.14), "layer3.0.conv3": (0.10, 0.14)}
+    rows: dict[str, dict[str, Any]] = {
+        site: {
+            "within": made_up_difference(within, 0.02),
+            "between": made_up_difference(between, 0.02),
+            "contrast": made_up_difference(within - between, 0.01),
+            "edges": made_up_difference(-0.2, 0.1),
+            "stopband": made_up_score(0.12, "stopband"),
+        }
+        for site, (within, between) in values.items()
+    }
+    rows["layer4"] = {"stopband": made_up_score(0.2, "stopband")}
+    return Similarity(
+        network=network,
+        verdict="Maps of a group resemble each other more than those of different groups at 1 of 3, over 64 images.",
+        table=Table.of(columns, rows),
+        chance=((-0.03, 0.03), (-0.04, 0.04), (-0.03, 0.03), None),
+    )
 
 
 def made_up_lines() -> tuple[Line, ...]:
@@ -277,6 +302,7 @@ def make_sample() -> Report:
         curves=made_up_lines(),
         viewers=tuple(made_up_slider(name) for name in LABELS),
         filters=tuple(made_up_maps(name) for name in LABELS),
+        similarities=(made_up_similarity(),),
         detections=tuple(made_up_detections(name) for name in ("coffee", "chelsea")),
         diagnoses=(made_up_diagnosis(),),
         mended=(made_up_mending(),),
@@ -306,6 +332,7 @@ def nasty(sample: Report) -> Report:
         table=Table.of([Column(key="a", title=NASTY, note=NASTY)], {NASTY: {"a": NASTY}}, notes={NASTY: NASTY}),
         viewers=(replace(viewer, traces=(Trace(network=NASTY, predictions=answers),), truth=NASTY),),
         filters=(replace(sample.filters[0], network=NASTY),),
+        similarities=(made_up_similarity(NASTY),),
         mended=(made_up_mending(NASTY),),
         detections=(made_up_detections("coffee", NASTY, NASTY),),
         diagnoses=(made_up_diagnosis(NASTY),),

@@ -29,6 +29,7 @@ NAMES = (
     "filters-2",
     "filter-groups-1",
     "filter-groups-2",
+    "similarity-1",
 )
 
 

@@ -50,6 +50,7 @@ def run(
         viewers=tuple(network.viewer for network in networks),
         mended=tuple(network.section for network in networks),
         filters=scratch.filter_maps(),
+        similarities=scratch.similarities(),
         training=scratch.table(config),
         reproduction=Reproduction(
             command="antialias demo" if config == FULL else "antialias demo --quick",

@@ -9,7 +9,7 @@ from torch import nn
 from antialias.data import LabelledImages, in_memory, open_data
 from antialias.metrics import ImageCount, watched
 from antialias.nn import Adaptive, Filter, Fixed
-from antialias.report import FilterMaps, filter_maps
+from antialias.report import FilterMaps, Similarity, filter_maps, similarities
 from antialias.results import Comparison, Cost, Entry, Evaluation, KeyFigure, Table, difference_sentence, key_figures
 from antialias.surgery import inspect
 from antialias.tasks import TrainConfig, network, task_named, train_
@@ -57,6 +57,11 @@ class Scratch:
         """Map the trained adaptive network's filters on the first test scenes."""
         images = {f"scene {index + 1}": self.test.images[index] for index in range(count)}
         return filter_maps(f"{ADAPTIVE}, trained on scenes", self.models[ADAPTIVE], images)
+
+    def similarities(self, count: int = 64) -> tuple[Similarity, ...]:
+        """Say how much the maps of the trained adaptive network's groups resemble each other on test scenes."""
+        networks = {f"{ADAPTIVE}, trained on scenes": self.models[ADAPTIVE]}
+        return similarities(networks, [self.test.images[:count].float() / 255])
 
 
 def train_from_scratch(config: DemoConfig, stage: Stage) -> Scratch:

@@ -25,6 +25,8 @@ from ._report import Report as Report
 from ._report import Reproduction as Reproduction
 from ._report import versions as versions
 from ._segmenters import measure_segmenters as measure_segmenters
+from ._similarity import Similarity as Similarity
+from ._similarity import similarities as similarities
 from .images import FilterMaps as FilterMaps
 from .images import Image as Image
 from .images import InstanceTrace as InstanceTrace
@@ -57,6 +59,7 @@ __all__ = [
     "Reproduction",
     "SegmentationView",
     "ShiftViewer",
+    "Similarity",
     "SiteMap",
     "Trace",
     "compare_classifiers",
@@ -74,6 +77,7 @@ __all__ = [
     "report_of",
     "segmentation_view",
     "shift_viewer",
+    "similarities",
     "versions",
     "write",
     "write_comparison",

@@ -22,9 +22,11 @@ from antialias.results import (
 )
 
 from ._report import Report, Reproduction, versions
+from ._similarity import Similarity, similarities
 from .images import DIRECTIONS, FilterMaps, class_probabilities, filter_maps, shift_viewer
 
 IMAGENET_CLASSES = 1000
+SIMILARITY_IMAGES = 64
 _VIEW = 3
 """What the positions of a picture that is shown take, in pictures of a pass."""
 
@@ -89,10 +91,12 @@ def measure(
         for name, model in networks.items()
         if isinstance(model, nn.Module) and any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
     }
+    some = [one.batch for one in islice(ImageStream(images, labels, options.get("resize")), SIMILARITY_IMAGES)]
     work = None
     if (progress := options.get("progress")) is not None:
         several = pictures if isinstance(pictures, int) else len(pictures)
-        options["progress"] = work = ImageCount(progress, 1, more=_VIEW * several * (len(networks) + len(adaptive)))
+        more = _VIEW * several * (len(networks) + len(adaptive)) + _VIEW * len(some) * len(adaptive)
+        options["progress"] = work = ImageCount(progress, 1, more=more)
     comparison = compare_classifiers(
         networks, images, labels=labels, labelled=labelled, agreement=same, seed=seed, **options
     )
@@ -113,11 +117,16 @@ def measure(
         if work is not None:
             work.add(_VIEW * len(networks))
     filters: list[FilterMaps] = []
+    similar: list[Similarity] = []
     for network, model in adaptive.items():
         for name, picture in shown.items():
             filters += filter_maps(network, model, {name: picture.pixels}, normalize=normalize)
             if work is not None:
                 work.add(_VIEW)
+        if len(some) > 1:
+            similar += similarities({network: model}, some, normalize=normalize)
+        if work is not None:
+            work.add(_VIEW * len(some))
     if work is not None:
         work.finish()
     caveats = [] if same else ["The networks have different classes, so that there is no agreement between them."]
@@ -136,6 +145,7 @@ def measure(
         curves=comparison.curves(),
         viewers=tuple(viewers),
         filters=tuple(filters),
+        similarities=tuple(similar),
         reproduction=Reproduction(
             command=command, versions=versions(), seeds={"windows": seed}, caveats=tuple(caveats)
         ),

@@ -17,6 +17,7 @@ from antialias._extras import require
 from antialias.results import Line, Table, lines_csv, table_csv
 
 from ._report import Mended, Report
+from ._similarity import Similarity
 from .images import FilterMaps, Image, InstanceView, SegmentationView, ShiftViewer
 
 # Text stays text, and the same numbers give the same file.
@@ -35,6 +36,7 @@ def data_of(report: Report, *, filters: bool = True) -> dict[str, str]:
     """
     tables = {"table": report.table, "training": report.training}
     tables |= {f"mended-{number}": mended.table for number, mended in enumerate(report.mended, 1)}
+    tables |= {f"similarity-{number}": one.table for number, one in enumerate(report.similarities, 1)}
     texts = {name: table_csv(table) for name, table in tables.items() if table}
     if report.curves:
         texts["curves"] = lines_csv(report.curves)
@@ -100,7 +102,8 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
     """Draw every figure of a report; return the files.
 
     Each is there as SVG, as PNG, and as CSV with its numbers: `table`, `training`, `mended-1`, `curves`, `move-1`,
-    `labels-1`, `objects-1`, `diagnosis-1`, `filters-1`, ... Maps of one network share one colour scale, so that flat
+    `labels-1`, `objects-1`, `diagnosis-1`, `filters-1`, `filter-groups-1`,
+    `similarity-1`, ... Maps of one network share one colour scale, so that flat
     ones look flat.
 
     Args:
@@ -134,6 +137,8 @@ def write_figures(report: Report, folder: str | Path) -> list[Path]:
             drawings[f"filter-groups-{number}"] = lambda figure, maps=maps, alike=alike: draw_groups(
                 figure, maps, alike
             )
+    for number, one in enumerate(report.similarities, 1):
+        drawings[f"similarity-{number}"] = lambda figure, one=one: draw_similarity(figure, one)
     written = []
     for name, text in data_of(report).items():
         written.append(folder / f"{name}.csv")
@@ -173,6 +178,25 @@ def draw_table(figure: Any, table: Table) -> None:
         axes.set_xlabel(f"{column.unit}{better}", fontsize=8)
         axes.set_ylim(len(names) - 0.5, -0.5)
     panels[0].set_yticks(range(len(names)), names)
+
+
+def draw_similarity(figure: Any, similarity: Similarity) -> None:
+    """Draw the difference in similarity of each site with its interval, over where chance puts it."""
+    names = [row.network.removesuffix(".antialias") for row in similarity.table.rows]
+    figure.set_size_inches(6.4, 0.36 * len(names) + 1.1)
+    axes = figure.subplots()
+    for y, (row, bounds) in enumerate(zip(similarity.table.rows, similarity.chance, strict=True)):
+        cell = similarity.table.cell(row.network, "contrast")
+        if cell.value is None or bounds is None:
+            continue
+        axes.plot(bounds, (y, y), color=_COLOURS[0], alpha=0.35, linewidth=9, solid_capstyle="butt")
+        axes.plot((cell.low, cell.high), (y, y), color=_COLOURS[1], linewidth=2)
+        axes.plot(cell.value, y, _MARKERS[0], color=_COLOURS[1])
+    axes.axvline(0, color=_COLOURS[0], linewidth=1)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xlabel("similarity within groups minus between; grey: groups dealt at random")
+    axes.set_title(similarity.network, loc="left", fontsize=9)
 
 
 def draw_front(figure: Any, mended: Mended) -> None:

@@ -90,6 +90,7 @@ def join_reports(reports: Sequence[Report], command: str = "") -> Report:
         segmentations=tuple(view for report in reports for view in report.segmentations),
         detections=tuple(view for report in reports for view in report.detections),
         filters=tuple(maps for report in reports for maps in report.filters),
+        similarities=tuple(similarity for report in reports for similarity in report.similarities),
         diagnoses=tuple(diagnosis for report in reports for diagnosis in report.diagnoses),
         mended=tuple(mended for report in reports for mended in report.mended),
         reproduction=replace(

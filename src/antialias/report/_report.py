@@ -12,6 +12,7 @@ from typing import Any
 from antialias.diagnosis import Diagnosis
 from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
+from ._similarity import Similarity
 from .images import FilterMaps, InstanceView, SegmentationView, ShiftViewer
 
 PACKAGES = ("antialias", "torch", "torchvision", "timm", "lightning")
@@ -85,7 +86,8 @@ class Report:
         viewers: Pictures over which a window moves, with the networks' predictions.
         segmentations: Label maps of segmenters on pictures, and the pixels that flip.
         detections: What detectors find in pictures over which a window moves.
-        filters: Maps of the predicted filters' variance.
+        filters: Maps of the predicted filters.
+        similarities: How much the maps of channel groups resemble each other.
         diagnoses: Where networks alias, and what mending each place brings.
         mended: What was tried to steady networks, at which cost.
         training: The small networks trained from scratch.
@@ -104,6 +106,7 @@ class Report:
     segmentations: tuple[SegmentationView, ...] = ()
     detections: tuple[InstanceView, ...] = ()
     filters: tuple[FilterMaps, ...] = ()
+    similarities: tuple[Similarity, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
     mended: tuple[Mended, ...] = ()
     training: Table | None = None
@@ -118,6 +121,7 @@ class Report:
             "segmentations",
             "detections",
             "filters",
+            "similarities",
             "diagnoses",
             "mended",
         )
@@ -126,7 +130,8 @@ class Report:
 
     def cells(self) -> Iterator[Cell]:
         """Go through every number of the tables, curves and diagnoses."""
-        for table in (self.training, self.table, *(mended.table for mended in self.mended)):
+        tables = (self.training, self.table, *(one.table for one in (*self.mended, *self.similarities)))
+        for table in tables:
             yield from (cell for row in (table.rows if table else ()) for cell in row.cells)
         yield from (cell for line in self.curves for cell in line.cells)
         for diagnosis in self.diagnoses:

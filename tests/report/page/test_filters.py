@@ -204,3 +204,14 @@ def test_filters_that_are_all_alike_are_not_stretched_to_noise(
     browser.get(write(replace(sample, filters=(replace(sample.filters[0], sites=(identity,)),)), tmp_path).as_uri())
     assert min(reds_of(browser)) > 240
     assert [browser.find_element(By.CSS_SELECTOR, f".scale .{end}").text for end in ("low", "high")] == ["0.0", "0.099"]
+
+
+def test_similarity_says_no_as_plainly_as_yes(page: webdriver.Chrome, sample: Report) -> None:
+    rows = page.find_elements(By.CSS_SELECTOR, "#similarity tbody tr")
+    assert len(rows) == len(sample.similarities[0].table.rows)
+    said = [row.find_element(By.CSS_SELECTOR, "td:nth-of-type(4)").text.split("\n") for row in rows]
+    assert said == [["yes"], ["no", "within chance"], ["no", "rather less"], ["nothing to compare"]]
+    assert "0.180\n0.170 to 0.190" in rows[0].text
+    assert rows[0].find_element(By.CSS_SELECTOR, ".wide .unseen").text == "By chance -0.030 to 0.030."
+    assert [len(row.find_elements(By.CSS_SELECTOR, ".chance")) for row in rows] == [1, 1, 1, 0]
+    assert page.find_element(By.CSS_SELECTOR, "#similarity p b").text == sample.similarities[0].verdict

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from antialias._bars import Bar
 from antialias.report._report import Mended
+from antialias.report._similarity import Similarity
 from antialias.report.images import FilterMaps
-from antialias.results import Cell, Line
+from antialias.results import Cell, Line, Row
 
 WIDTH, HEIGHT = 340, 264
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 14, 52
@@ -223,6 +225,43 @@ def round_ticks(top: float) -> tuple[float, ...]:
     power = 10.0 ** math.floor(math.log10(top / INTERVALS))
     step = next(size * power for size in ROUND if top <= INTERVALS * size * power * (1 + 1e-9))
     return tuple(round(step * i, 12) for i in range(math.ceil(top / step - 1e-9) + 1))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Place one site's difference in similarity, in percent of the drawing's width.
+
+    Args:
+        row: The site's row of the table.
+        bar: The difference with its interval, where measured.
+        chance: Where 95 % of the differences of groups dealt at random lie.
+        by_chance: The same in words.
+        resembles: Whether it is beyond images and chance; `None` where there is nothing to compare.
+    """
+
+    row: Row
+    bar: Bar | None
+    chance: tuple[float, float] | None
+    by_chance: str
+    resembles: bool | None
+
+
+def contrasts(similarity: Similarity) -> tuple[float, tuple[Contrast, ...]]:
+    """Lay out a network's differences in similarity on one scale; return where zero lies, and a site each."""
+    cells = [similarity.table.cell(row.network, "contrast") for row in similarity.table.rows]
+    numbers = [bound for cell in cells for bound in (cell.low, cell.high) if bound is not None]
+    numbers += [bound for bounds in similarity.chance if bounds for bound in bounds if math.isfinite(bound)]
+    x = Scale(min((*numbers, 0.0)), max((*numbers, 0.0)), 4, 96)
+    sites = []
+    for row, cell, bounds, resembles in zip(
+        similarity.table.rows, cells, similarity.chance, similarity.resembles, strict=True
+    ):
+        low, value, high = cell.low, cell.value, cell.high
+        bar = None if low is None or value is None or high is None else Bar(x(value), x(low), x(high))
+        places = None if bounds is None else (x(bounds[0]), x(bounds[1]))
+        words = "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+        sites.append(Contrast(row, bar, places, words, resembles))
+    return x(0.0), tuple(sites)
 
 
 def by_network(filters: Sequence[FilterMaps]) -> dict[str, list[tuple[int, FilterMaps]]]:
