@@ -148,7 +148,11 @@ def test_lightning_takes_the_very_same_steps(pictures: LabelledImages, tmp_path:
         before, seen = torch.get_rng_state(), []
         run = fit(config, progress=lambda done, total, seen=seen: seen.append((done, total)))
         assert _same(plain, run.model)
-        assert seen[-1] == ((8, 8) if config.max_steps is None else (3, 3))
+        steps, total = 8 if config.max_steps is None else 3, seen[-1][1]
+        assert seen == sorted(seen)
+        assert {total} == {each for _, each in seen}
+        assert set(range(1, steps + 1)) <= {done for done, _ in seen}
+        assert steps < seen[-1][0] == total
         assert torch.equal(before, torch.get_rng_state())
 
 

@@ -78,12 +78,13 @@ class ReportProgress(Callback):
 
     Args:
         progress: Takes `(done, total)` steps.
+        more: Steps that what comes after the training counts as.
     """
 
-    def __init__(self, progress: ProgressCallback) -> None:
-        self.progress = progress
+    def __init__(self, progress: ProgressCallback, more: int = 0) -> None:
+        self.progress, self.more = progress, more
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
         """Report the step that ended."""
         if trainer.is_global_zero:
-            self.progress(trainer.global_step, int(trainer.estimated_stepping_batches))
+            self.progress(trainer.global_step, int(trainer.estimated_stepping_batches) + self.more)

@@ -54,6 +54,10 @@ class TrainingRun:
         return tuple(self.out / name for name in names if (self.out / name).exists())
 
 
+_VIEWS, _BACKWARD = 20, 3
+"""Windows that a measurement shows of an image, about, and what a step takes in passes forward."""
+
+
 def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback | None = None) -> TrainingRun:
     """Train a network on Lightning, measure it on the test split and save both.
 
@@ -64,7 +68,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     Args:
         config: What to do.
         resume: Go on from `last.ckpt` in `config.out`.
-        progress: Called with `(done, total)` steps.
+        progress: Called with `(done, total)` steps; the measurement at the end counts as about as many as it takes.
 
     Returns:
         The network, its scores and the folder.
@@ -95,8 +99,9 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     for each in mismatches:
         warnings.warn(str(each), stacklevel=2)
     outputs = task.outputs(train)
+    measuring = -(-len(test) * _VIEWS // (_BACKWARD * config.batch_size * config.views))
     with _without_remarks(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        trainer = _build_trainer(config, task, progress)
+        trainer = _build_trainer(config, task, progress, measuring)
         if trainer.is_global_zero:
             config.write(out / "config.toml")
         module = TrainingModule(network(config, outputs), task, outputs, config)
@@ -112,7 +117,13 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
         save(model.eval(), out / "model.safetensors")
     model = model.eval().to(device)
     tested = WithoutClasses(test) if tests is not None and tests.unknown else test
-    scores = evaluate_data(model, task, tested, config, partial=out / "partial")
+    steps = trainer.global_step
+
+    def measured(done: int, images: int) -> None:
+        if progress is not None:
+            progress(steps + measuring * done // images, steps + measuring)
+
+    scores = evaluate_data(model, task, tested, config, partial=out / "partial", progress=measured)
     if is_main_process():
         name, cost = f"{model_name}, {filter_words(config.filter)}", cost_of(model, config.window)
         training = config.to_dict()
@@ -148,7 +159,7 @@ def _without_remarks() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback | None) -> Trainer:
+def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback | None, measuring: int) -> Trainer:
     """Return Lightning's trainer as the config says, with our checkpoints, log and progress."""
     lightning = require("lightning", extra="tasks")
     from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
@@ -159,7 +170,7 @@ def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback |
     monitor, out = f"test_{task.monitor}", Path(config.out)
     callbacks = [
         *([] if config.ema is None else [EMAWeightAveraging(decay=config.ema)]),
-        *([] if progress is None else [ReportProgress(progress)]),
+        *([] if progress is None else [ReportProgress(progress, measuring)]),
         LearningRateMonitor("step"),
         EpochLog(out / "metrics.csv", monitor),
         ModelCheckpoint(out, "best", monitor, mode="max", save_on_train_epoch_end=False, enable_version_counter=False),
