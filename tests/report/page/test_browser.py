@@ -152,6 +152,22 @@ def test_pointing_at_a_curve_reads_its_numbers(page: webdriver.Chrome, sample: R
     assert read.startswith(f"Horizontal, 3 px: original {100 * value:.1f} % (")
 
 
+def test_arrow_keys_read_a_curve(page: webdriver.Chrome, sample: Report) -> None:
+    svg, readout = (page.find_element(By.CSS_SELECTOR, f"#curves {name}") for name in (".panel svg", ".readout"))
+    resting = readout.text
+    page.execute_script("arguments[0].focus()", svg)
+    for distance in (1, 2, 3):
+        value = sample.curves[0].cells[distance - 1].value or 0
+        assert readout.text.startswith(f"Horizontal, {distance} px: original {100 * value:.1f} % (")
+        webdriver.ActionChains(page).send_keys(Keys.ARROW_RIGHT).perform()
+    webdriver.ActionChains(page).send_keys(*[Keys.ARROW_RIGHT] * 9).perform()
+    assert readout.text.startswith("Horizontal, 8 px: ")
+    webdriver.ActionChains(page).send_keys(*[Keys.ARROW_LEFT] * 9).perform()
+    assert readout.text.startswith("Horizontal, 1 px: ")
+    page.execute_script("arguments[0].blur()", svg)
+    assert readout.text == resting
+
+
 def test_a_diagnosis_says_in_words_what_its_bars_draw(page: webdriver.Chrome, sample: Report) -> None:
     levels = page.find_elements(By.CSS_SELECTOR, "#diagnosis li.level")
     texts = [" ".join(level.text.split()) for level in levels]
