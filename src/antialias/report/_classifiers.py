@@ -8,7 +8,7 @@ from typing import Unpack
 
 from torch import Tensor, nn
 
-from antialias.metrics import ImageCount, Images, ImageStream, Model, Options, flip_rate
+from antialias.metrics import ImageCount, Images, ImageStream, Model, Normalize, Options, Sample, flip_rate
 from antialias.models import imagenet_labels
 from antialias.nn import AdaptiveBlurPool2d
 from antialias.results import (
@@ -86,10 +86,11 @@ def measure(
     if not fits or class_names is None:
         class_names = imagenet_labels() if counts == {IMAGENET_CLASSES} else None
     labelled = fits and first[0].label is not None
+    modules = {name: model for name, model in networks.items() if isinstance(model, nn.Module)}
     adaptive = {
         name: model
-        for name, model in networks.items()
-        if isinstance(model, nn.Module) and any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
+        for name, model in modules.items()
+        if any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
     }
     some = [one.batch for one in islice(ImageStream(images, labels, options.get("resize")), SIMILARITY_IMAGES)]
     work = None
@@ -100,15 +101,11 @@ def measure(
     comparison = compare_classifiers(
         networks, images, labels=labels, labelled=labelled, agreement=same, seed=seed, **options
     )
-    count = comparison.baseline.score("top1_change").images
-    shown, least_stable = dict(zip(named, first, strict=False)), []
+    changes = comparison.baseline.score("top1_change")
+    shown = dict(zip(named, first, strict=False))
     if isinstance(pictures, int) and pictures:
-        changes = comparison.baseline.score("top1_change").per_image.nan_to_num(-1)
-        least_stable = changes.argsort(descending=True, stable=True)[:pictures].tolist()
-        every = {
-            one.index: one for one in ImageStream(images, labels, options.get("resize")) if one.index in least_stable
-        }
-        shown = {f"picture {i + 1}": every[i] for i in least_stable}
+        stream = ImageStream(images, labels, options.get("resize"))
+        shown = least_stable_of(stream, changes.per_image, pictures)
     viewers = []
     for name, picture in shown.items():
         truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
@@ -116,9 +113,64 @@ def measure(
         viewers.append(viewer)
         if work is not None:
             work.add(_VIEW * len(networks))
+    filters, similar = filters_of(adaptive, shown, some, normalize, work)
+    if work is not None:
+        work.finish()
+    caveats = [] if same else ["The networks have different classes, so that there is no agreement between them."]
+    caveats += ["Intervals are over pictures; they say nothing about another training of the same network."]
+    if not labelled:
+        caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
+    if shown and not named:
+        caveats.append(
+            f"The pictures shown are no sample: on them {comparison.baseline.name} changes its answer most often."
+        )
+    return Report(
+        title=title,
+        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {changes.images:,} pictures that move.",
+        verdict=verdict(comparison),
+        table=comparison.table(caption=""),
+        curves=comparison.curves(),
+        viewers=tuple(viewers),
+        filters=filters,
+        similarities=similar,
+        reproduction=Reproduction(
+            command=command, versions=versions(), seeds={"windows": seed}, caveats=tuple(caveats)
+        ),
+    )
+
+
+def least_stable_of(stream: ImageStream, changes: Tensor, count: int) -> dict[str, Sample]:
+    """Return the images on which answers change most often, the worst first, by the name the page shows.
+
+    Args:
+        stream: The images.
+        changes: Share of moves that change the answer, an image, NaN where it does not count.
+        count: How many images.
+    """
+    order = changes.nan_to_num(-1).argsort(descending=True, stable=True)[:count].tolist()
+    every = {one.index: one for one in stream if one.index in order}
+    return {f"picture {index + 1}": every[index] for index in order}
+
+
+def filters_of(
+    networks: Mapping[str, nn.Module],
+    shown: Mapping[str, Sample],
+    some: Sequence[Tensor],
+    normalize: Normalize,
+    work: ImageCount | None,
+) -> tuple[tuple[FilterMaps, ...], tuple[Similarity, ...]]:
+    """Return the predicted filters on each image that is shown, and how alike the maps of channel groups are.
+
+    Args:
+        networks: Those with adaptive filters, by name.
+        shown: Images by name.
+        some: Batches of one image, over which similarity is measured.
+        normalize: What the networks expect of pixels.
+        work: Is told of what is done.
+    """
     filters: list[FilterMaps] = []
     similar: list[Similarity] = []
-    for network, model in adaptive.items():
+    for network, model in networks.items():
         for name, picture in shown.items():
             filters += filter_maps(network, model, {name: picture.pixels}, normalize=normalize)
             if work is not None:
@@ -127,29 +179,7 @@ def measure(
             similar += similarities({network: model}, some, normalize=normalize)
         if work is not None:
             work.add(_VIEW * len(some))
-    if work is not None:
-        work.finish()
-    caveats = [] if same else ["The networks have different classes, so that there is no agreement between them."]
-    caveats += ["Intervals are over pictures; they say nothing about another training of the same network."]
-    if not labelled:
-        caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
-    if least_stable:
-        caveats.append(
-            f"The pictures shown are no sample: on them {comparison.baseline.name} changes its answer most often."
-        )
-    return Report(
-        title=title,
-        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {count:,} pictures that move.",
-        verdict=verdict(comparison),
-        table=comparison.table(caption=""),
-        curves=comparison.curves(),
-        viewers=tuple(viewers),
-        filters=tuple(filters),
-        similarities=tuple(similar),
-        reproduction=Reproduction(
-            command=command, versions=versions(), seeds={"windows": seed}, caveats=tuple(caveats)
-        ),
-    )
+    return tuple(filters), tuple(similar)
 
 
 def compare_classifiers(

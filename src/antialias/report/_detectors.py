@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 import torch
+from torch import Tensor
 
 from antialias.metrics import (
     ImageCount,
@@ -16,7 +17,6 @@ from antialias.metrics import (
     Model,
     Options,
     SameInstance,
-    Score,
     instance_consistency,
     measure_detector,
 )
@@ -25,7 +25,9 @@ from antialias.results import Comparison, Entry, Evaluation, verdict
 from ._report import Report, Reproduction, versions
 from .images import InstanceView, instance_view
 
-_STEPS = 16
+_TRACKED = 0.5
+_VIEW = 2
+"""What a picture that is shown takes, in pictures of a pass."""
 
 
 def measure_detectors(
@@ -72,33 +74,23 @@ def measure_detectors(
     count = None
     if (progress := options.get("progress")) is not None:
         passes = (2 if labelled else 1 + masks) * len(networks)
-        options["progress"] = count = ImageCount(progress, passes, more=2 * pictures * len(networks))
+        options["progress"] = count = ImageCount(progress, passes, more=_VIEW * pictures * len(networks))
+    kinds: tuple[Any, ...] = ("mask", "box") if masks else ("box",)
     entries = []
     for name, model in networks.items():
-        scores: dict[str, Score] = {}
         if labelled:
             measured = measure_detector(model, images, same=same, seed=seed, **options)
             scores = {key: one.score() for key, one in measured.items()}
         else:
-            kinds: tuple[Any, ...] = ("mask", "box") if masks else ("box",)
-            for kind in kinds:
-                score = instance_consistency(model, images, kind, same=same, seed=seed, **options)
-                scores[f"{kind}_consistency"] = score
+            how: Any = {"same": same, "seed": seed, **options}
+            scores = {f"{kind}_consistency": instance_consistency(model, images, kind, **how) for kind in kinds}
         entries.append(Entry(name, (Evaluation(model=name, config=None, scores=scores),)))
     comparison = Comparison(tuple(entries))
-    steadiness = comparison.baseline.score("mask_consistency" if masks else "box_consistency").per_image
+    steadiness = comparison.baseline.score(f"{kinds[0]}_consistency").per_image
     worst = steadiness.nan_to_num(2).argsort(stable=True)[:pictures].tolist()
     chosen = {one.index: one.pixels for one in ImageStream(images) if one.index in worst}
-    views: list[InstanceView] = []
-    for index in worst:
-        parts = []
-        for name, adapter in adapters.items():
-            how: Any = {"class_names": class_names, "same": replace(same, iou=0.5), "steps": _STEPS}
-            how |= {"normalize": adapter.normalize}
-            parts.append(instance_view({name: adapter.model}, chosen[index], f"picture {index + 1}", **how))
-            if count is not None:
-                count.add(2)
-        views.append(replace(parts[0], traces=tuple(trace for part in parts for trace in part.traces)))
+    shown = {f"picture {index + 1}": chosen[index] for index in worst}
+    views = views_of(adapters, shown, replace(same, iou=_TRACKED), class_names, count)
     if count is not None:
         count.finish()
     caveats = [
@@ -107,13 +99,13 @@ def measure_detectors(
     ]
     if not labelled:
         caveats.append("Without labels there is no precision, and a detector that finds little has little to change.")
-    shown = int(torch.isfinite(steadiness).sum())
+    measured_on = int(torch.isfinite(steadiness).sum())
     return Report(
         title=title,
-        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {shown:,} pictures that move.",
+        subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {measured_on:,} pictures that move.",
         verdict=verdict(comparison),
         table=comparison.table(caption=""),
-        detections=tuple(views),
+        detections=views,
         reproduction=Reproduction(
             command=command,
             versions=versions(),
@@ -122,3 +114,31 @@ def measure_detectors(
             caveats=tuple(caveats),
         ),
     )
+
+
+def views_of(
+    adapters: Mapping[str, Instances],
+    pictures: Mapping[str, Tensor],
+    same: SameInstance,
+    class_names: Sequence[str] | None,
+    count: ImageCount | None,
+) -> tuple[InstanceView, ...]:
+    """Let each detector look along a path over each picture.
+
+    Args:
+        adapters: The detectors, by name.
+        pictures: Pixels by the name the page shows.
+        same: When instances of neighbouring positions are one, and from which score one counts.
+        class_names: Name of each class, the first that of label 1.
+        count: Is told of each detector that has looked.
+    """
+    views = []
+    for name, pixels in pictures.items():
+        parts = []
+        for network, adapter in adapters.items():
+            how: Any = {"class_names": class_names, "same": same, "normalize": adapter.normalize}
+            parts.append(instance_view({network: adapter.model}, pixels, name, **how))
+            if count is not None:
+                count.add(_VIEW)
+        views.append(replace(parts[0], traces=tuple(trace for part in parts for trace in part.traces)))
+    return tuple(views)
