@@ -5,22 +5,30 @@ const FLAT = 0.02;       // maps that span less of what is possible are shown on
 const RESPONSE = 33;     // frequencies along each axis of a response
 const sumOf = (values) => values.reduce((total, value) => total + value, 0);
 
+/** The centre of mass along an axis: 0 is down, 1 to the right. */
 function momentOf(kernel, axis) {
-  const side = Math.round(Math.sqrt(kernel.length));
-  const steps = kernel.map((_, i) => (axis ? i % side : Math.floor(i / side)) - (side - 1) / 2);
-  return sumOf(kernel.map((weight, i) => weight * steps[i]));
+  const side = Math.round(Math.sqrt(kernel.length)), middle = (side - 1) / 2;
+  let moment = 0;
+  for (let i = 0; i < kernel.length; i++) moment += kernel[i] * ((axis ? i % side : Math.floor(i / side)) - middle);
+  return moment;
+}
+
+function varianceOf(kernel) {
+  let total = 0, squares = 0;
+  for (const weight of kernel) { total += weight; squares += weight * weight; }
+  return squares / kernel.length - (total / kernel.length) ** 2;
+}
+
+function entropyOf(kernel) {
+  let entropy = 0;
+  for (const weight of kernel) if (weight > 0) entropy -= weight * Math.log2(weight);
+  return entropy;
 }
 
 /** What is computed of a filter's weights; `whole` is what T taps can reach. */
 const QUANTITIES = {
-  variance: {
-    of: (kernel) => sumOf(kernel.map((w) => w * w)) / kernel.length - (sumOf(kernel) / kernel.length) ** 2,
-    whole: (taps) => (taps - 1) / taps ** 2, ends: ["blurs", "lets pass"], unit: "",
-  },
-  entropy: {
-    of: (kernel) => -sumOf(kernel.map((w) => (w > 0 ? w * Math.log2(w) : 0))),
-    whole: (taps) => Math.log2(taps), ends: ["lets pass", "blurs"], unit: " bits",
-  },
+  variance: { of: varianceOf, whole: (taps) => (taps - 1) / taps ** 2, ends: ["blurs", "lets pass"], unit: "" },
+  entropy: { of: entropyOf, whole: (taps) => Math.log2(taps), ends: ["lets pass", "blurs"], unit: " bits" },
   offset: {
     of: (kernel) => Math.hypot(momentOf(kernel, 0), momentOf(kernel, 1)),
     whole: () => 1, ends: ["centred", "moves the map"], unit: " samples",
@@ -40,10 +48,11 @@ class SiteFilters {
   /** A group that the site has: sites with fewer groups show their last one. */
   clamp(group) { return Math.min(group, this.groups - 1); }
 
-  kernel(group, at) {
-    const positions = this.rows * this.columns, first = this.clamp(group) * this.taps;
-    return Array.from({ length: this.taps }, (_, tap) =>
-      this.low + (this.high - this.low) / 255 * this.bytes[(first + tap) * positions + at]);
+  kernel(group, at, into = new Array(this.taps)) {
+    const positions = this.rows * this.columns, step = (this.high - this.low) / 255;
+    let place = this.clamp(group) * this.taps * positions + at;
+    for (let tap = 0; tap < this.taps; tap++, place += positions) into[tap] = this.low + step * this.bytes[place];
+    return into;
   }
 
   kernels(group, at) {
@@ -54,14 +63,19 @@ class SiteFilters {
   map(quantity, group) {
     if (!this.bytes) return this.values;
     const key = `${quantity} ${group === MEAN ? MEAN : this.clamp(group)}`;
-    if (!this.computed.has(key)) {
-      const { of } = QUANTITIES[quantity];
-      this.computed.set(key, Array.from({ length: this.rows * this.columns }, (_, at) => {
-        const values = this.kernels(group, at).map(of);
-        return sumOf(values) / values.length;
-      }));
-    }
+    if (!this.computed.has(key)) this.computed.set(key, group === MEAN ? this.mean(quantity) : this.compute(quantity, group));
     return this.computed.get(key);
+  }
+
+  compute(quantity, group) {
+    const { of } = QUANTITIES[quantity];
+    const kernel = new Array(this.taps);
+    return Float64Array.from({ length: this.rows * this.columns }, (_, at) => of(this.kernel(group, at, kernel)));
+  }
+
+  mean(quantity) {
+    const maps = Array.from({ length: this.groups }, (_, group) => this.map(quantity, group));
+    return maps[0].map((_, at) => { let total = 0; for (const map of maps) total += map[at]; return total / maps.length; });
   }
 
   /** The filter at a position; without a group the groups' mean filter. */
@@ -78,10 +92,17 @@ function colourAt(fraction) {
   return DATA.ramp[low].map((channel, i) => channel + (place - low) * (DATA.ramp[high][i] - channel));
 }
 
+const SHADES = Uint8ClampedArray.from({ length: 3 * 256 }, (_, i) => (DATA.ramp.length ? colourAt(Math.floor(i / 3) / 255)[i % 3] : 0));
+
 function paint(canvas, values, [low, high]) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
-  values.forEach((value, i) => image.data.set([...colourAt((value - low) / (high - low || 1)), 255], 4 * i));
+  const factor = 255 / (high - low || 1);
+  for (let i = 0; i < values.length; i++) {
+    const shade = 3 * Math.min(255, Math.max(0, Math.round((values[i] - low) * factor)));
+    for (let channel = 0; channel < 3; channel++) image.data[4 * i + channel] = SHADES[shade + channel];
+    image.data[4 * i + 3] = 255;
+  }
   context.putImageData(image, 0, 0);
 }
 
