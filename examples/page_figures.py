@@ -3,6 +3,7 @@
 PAGE is a page that `antialias diagnose` or `report` wrote, SELECTOR what is drawn of it, STEP where its frames stand:
 
     python examples/page_figures.py found/report.html .depth docs/images/page_diagnosis.png
+    python examples/page_figures.py report/report.html .filter-sites docs/images/page_filters.png
     python examples/page_figures.py detectors/report.html "#detections .player" docs/images/page_objects.png 4
 
 Needs Chromium and selenium.
