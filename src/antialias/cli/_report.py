@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 
 from antialias.data import LabelledImages, open_data
 from antialias.diagnosis import diagnose as diagnose_network
 from antialias.metrics import ImageStream, SameInstance
 from antialias.models import build
-from antialias.report import measure, measure_detectors, measure_segmenters, read_result, report_of, write
+from antialias.report import Report, measure, measure_detectors, measure_segmenters, read_result, report_of, write
 from antialias.tasks import task_named
 
 from ._options import images_of
@@ -80,29 +82,9 @@ def report(
     short = [str(Path(*Path(name).with_suffix("").parts[-2:])) if Path(name).is_file() else name for name in models]
     names = short if len(set(short)) == len(models) else models
     networks = {name: build(model, weights=weights) for name, model in zip(names, models, strict=True)}
-    about: dict[str, Any] = {"pictures": pictures, "seed": seed, "command": command}
-    same = SameInstance(score=detection_score)
-    images: Any
+    same, how = SameInstance(score=detection_score), {"pictures": pictures, "seed": seed, "command": command}
     with progress_bar("Measuring") as progress:
-        if task == "semantic":
-            masks = open_data(data, split, want="semantic", size=size, seed=seed)
-            chosen = range(0, len(masks), -(-len(masks) // limit))
-            images = [(image[None].float() / 255, mask[None]) for image, mask in map(masks.segmented, chosen)]
-            page = measure_segmenters(networks, images, class_names=masks.classes, progress=progress, **about)
-        elif task == "instance":
-            names = None
-            if data.startswith("images:"):
-                images = images_of(data, split, size or 224, limit)
-            else:
-                objects = open_data(data, split, want="instances", size=size, seed=seed)
-                chosen, names = range(0, len(objects), -(-len(objects) // limit)), objects.classes
-                images = task_named(task).test_batches.range(objects, chosen)  # pyrefly: ignore
-            page = measure_detectors(networks, images, class_names=names, same=same, progress=progress, **about)
-        else:
-            opened = open_data(data, split, size=size, seed=seed)
-            some = torch.arange(0, len(opened), -(-len(opened) // limit))
-            images = DataLoader(LabelledImages(*opened.labelled(some), opened.classes), batch_size=32)
-            page = measure(networks, images, class_names=opened.classes, progress=progress, **about)
+        page, images = measure_task(task, networks, (data, split, size, limit), same, {**how, "progress": progress})
     diagnoses = []
     for name, network in networks.items() if diagnose else ():
         first = [one.pixels for one in islice(ImageStream(images), _DIAGNOSED)]
@@ -112,3 +94,39 @@ def report(
     page = report_of([replace(page, diagnoses=tuple(diagnoses)), *earlier.values()], command)
     print(page.verdict.headline if page.verdict else page.title)
     print(f"Wrote {write(page, out, figures=figures)}")
+
+
+def measure_task(
+    task: str,
+    networks: Mapping[str, nn.Module],
+    source: tuple[str, str, int | None, int],
+    same: SameInstance,
+    how: Mapping[str, Any],
+) -> tuple[Report, Any]:
+    """Return the page of networks of a task, and the images that they were measured on.
+
+    Args:
+        task: What the networks do.
+        networks: By name.
+        source: Name of the data, which part of it, side in pixels, and how many images at most.
+        same: From which score an instance counts.
+        how: Options of what measures.
+    """
+    data, split, size, limit = source
+    if task == "semantic":
+        masks = open_data(data, split, want="semantic", size=size, seed=how["seed"])
+        chosen = range(0, len(masks), -(-len(masks) // limit))
+        masked = [(image[None].float() / 255, mask[None]) for image, mask in map(masks.segmented, chosen)]
+        return measure_segmenters(networks, masked, class_names=masks.classes, **how), masked
+    if task == "instance" and data.startswith("images:"):
+        batches = images_of(data, split, size or 224, limit)
+        return measure_detectors(networks, batches, same=same, **how), batches
+    if task == "instance":
+        objects = open_data(data, split, want="instances", size=size, seed=how["seed"])
+        chosen = range(0, len(objects), -(-len(objects) // limit))
+        images = task_named(task).test_batches.range(objects, chosen)  # pyrefly: ignore
+        return measure_detectors(networks, images, class_names=objects.classes, same=same, **how), images
+    opened = open_data(data, split, size=size, seed=how["seed"])
+    some = torch.arange(0, len(opened), -(-len(opened) // limit))
+    loader = DataLoader(LabelledImages(*opened.labelled(some), opened.classes), batch_size=32)
+    return measure(networks, loader, class_names=opened.classes, **how), loader

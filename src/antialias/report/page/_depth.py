@@ -95,16 +95,23 @@ def depth_plot(diagnosis: Diagnosis) -> DepthPlot:
     step = round_ticks(max(max(differences), -min(differences)))[1]
     lowest, highest = math.floor(min(differences) / step + 1e-9), math.ceil(max(differences) / step - 1e-9)
     cause, effect = Scale(0.0, shares[-1], 0, 100), Scale(lowest * step, max(highest, lowest + 1) * step, 0, 100)
-    widths = [*(_half_width(level[0].pixels) for level in levels), _half_width(_pixels_after(levels[-1][0]))]
+    last = levels[-1][0]
+    pixels = [*(level[0].pixels for level in levels), None if last.pixels is None else last.pixels * max(last.stride)]
+    widths = [_half_width(apart) for apart in pixels]
     ranked = sorted(level[0].rank for level in levels if level[0].rank is not None)
     stages = []
     for level, (before, after) in zip(levels, pairwise(widths), strict=True):
         first = level[0]
         mended = first.effect if first.effect is not None else first.ideal
+        left, right = ([f"{TRUNK / 2 + side * half:g}" for half in (before, after)] for side in (-1, 1))
+        above, below = (
+            f"M{left[0]} 0C{left[0]} 60 {left[1]} 40 {left[1]} 100",
+            f"{right[1]} 40 {right[0]} 60 {right[0]} 0Z",
+        )
         stages.append(
             Stage(
                 sites=tuple(SiteBars(site, *(_bar(score, cause) for score in _causes(site))) for site in level),
-                trunk=_funnel(before, after),
+                trunk=f"{above}H{right[1]}C{below}",
                 effect=_bar(first.effect, effect),
                 ideal=_bar(first.ideal, effect),
                 rank=None if first.rank is None else ranked.index(first.rank) + 1,
@@ -135,17 +142,6 @@ def _bar(score: Score | None, scale: Scale) -> Bar | None:
     return Bar(scale(score.value), scale(low), scale(high))
 
 
-def _pixels_after(site: SiteDiagnosis) -> int | None:
-    return None if site.pixels is None else site.pixels * max(site.stride)
-
-
 def _half_width(pixels: int | None) -> float:
     """Return half of the trunk's width where positions are so many pixels of the image apart."""
     return max(_NARROWEST, _WIDEST - _HALVING * math.log2(pixels or 32))
-
-
-def _funnel(before: float, after: float) -> str:
-    """Draw one level of the trunk in a box of 60 x 100."""
-    middle = TRUNK / 2
-    left, right = (f"{middle - before:g}", f"{middle - after:g}"), (f"{middle + before:g}", f"{middle + after:g}")
-    return f"M{left[0]} 0C{left[0]} 60 {left[1]} 40 {left[1]} 100H{right[1]}C{right[1]} 40 {right[0]} 60 {right[0]} 0Z"
