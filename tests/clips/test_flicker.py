@@ -178,6 +178,29 @@ def test_several_clips_are_one_score():
     assert (score.images, score.protocol["unit"]) == (3, "clip")
 
 
+def test_few_clips_are_not_sure_of_a_gain():
+    """Detectors that find something on one clip of three, and classifiers on two and on six clips that all gain."""
+    box = {"boxes": torch.tensor([[1.0, 1, 7, 7]]), "labels": torch.tensor([1]), "scores": torch.tensor([0.9])}
+    none = {name: column[:0] for name, column in box.items()}
+
+    def detector(lights: tuple[float, ...]) -> Instances:
+        return Instances(lambda images: [box if round(float(i.mean()), 1) in lights else none for i in images])
+
+    clips = [of_brightness(*[level, level + 0.1] * 6) for level in (0.1, 0.4, 0.7)]
+    found = aa.flicker({"blinks": detector((0.1,)), "steady": detector((0.1, 0.2))}, clips)
+    assert found.scores["track continuity"].images == 1
+    assert found.gained(found.rows[3], "track continuity") is None
+    assert "steadier" not in found.verdict
+
+    steady = lambda x: torch.tensor([[1.0, 0]]).expand(len(x), -1)  # noqa: E731
+    for count, sure in ((2, False), (6, True)):
+        clips = [of_brightness(*[0.2] * n, *[0.8] * n) for n in range(5, 5 + count)]
+        found = aa.flicker({"as it is": by_brightness, "steady": steady}, clips)
+        gained = found.gained(found.rows[3], "answers changed per second")
+        assert gained is not None
+        assert (gained.interval[0] > 0) is sure
+
+
 def test_batches_and_progress_change_nothing():
     clip = of_brightness(*torch.rand(20, generator=torch.Generator().manual_seed(1)).tolist())
     told: list[tuple[int, int]] = []

@@ -32,7 +32,10 @@ def test_several_clips_are_averaged():
     assert (score.images, score.protocol["unit"]) == (4, "clip")
     assert score.per_image.tolist() == [1, 0, 0, 0]
     nothing = Tally("share", torch.zeros(3), torch.zeros(3), "")
-    assert score_of([*tallies, nothing], [1.0] * 5, {}).value == pytest.approx(1 / 4)
+    fewer = score_of([*tallies, nothing], [1.0] * 5, {})
+    assert fewer.value == pytest.approx(1 / 4)
+    assert fewer.images == 4
+    assert fewer.per_image.isnan().tolist() == [False] * 4 + [True]
 
 
 def test_what_never_happened_could_have():

@@ -7,10 +7,11 @@ import io
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from antialias._display import Display, Displayed, TextTable
@@ -23,6 +24,7 @@ from ._clip import Clip
 from ._film import Panels
 
 HIGHER_IS_BETTER = frozenset({CONSISTENCY, CONTINUITY, "VC_8", "VC_16", "recall"})
+_STUDENT = (12.706, 4.303, 3.182, 2.776)  # 95 % of 2 to 5 parts
 MAIN = {"ClassScores": CHANGES, "LabelMaps": CONSISTENCY, "Instances": CONTINUITY, "DenseValues": DENSE}
 
 
@@ -78,7 +80,10 @@ class Flicker(Displayed):
         return MAIN[self.kind] if MAIN[self.kind] in self.scores else next(iter(self.scores), "")
 
     def gained(self, row: Row, name: str) -> Score | None:
-        """Return how much steadier a row is than the first network as it is, paired; `None` where one has no score.
+        """Return how much steadier a row is than the first network as it is, paired by part.
+
+        `None` where one has no score or fewer than two parts count in both. Of fewer than six parts, resampling alone
+        would be too sure: the interval holds Student's, too.
 
         Args:
             row: Which.
@@ -87,8 +92,20 @@ class Flicker(Displayed):
         first = self.rows[0]
         if row is first or name not in row.scores or name not in first.scores:
             return None
-        pair = (row.scores[name], first.scores[name])
-        return difference(*(pair if name in HIGHER_IS_BETTER else reversed(pair)))
+        a, b = row.scores[name], first.scores[name]
+        a, b = (a, b) if name in HIGHER_IS_BETTER else (b, a)
+        apart = (a.per_image - b.per_image).double()
+        apart = apart[~apart.isnan()]
+        if len(apart) < 2:
+            return None
+        if not torch.equal(a.per_image.isnan(), b.per_image.isnan()):  # those that count in both
+            a, b = (replace(one, resampled=torch.empty(0)) for one in (a, b))
+        gained = difference(a, b)
+        if len(apart) - 2 < len(_STUDENT):
+            half = _STUDENT[len(apart) - 2] * float(apart.std()) / len(apart) ** 0.5
+            low, high = gained.interval
+            gained = replace(gained, interval=(min(low, gained.value - half), max(high, gained.value + half)))
+        return gained
 
     @property
     def verdict(self) -> str:

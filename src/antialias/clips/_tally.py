@@ -113,8 +113,7 @@ def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str
         return ratio(draws @ counted, draws @ of)
 
     score = Score.from_statistic(first.name, statistic, len(used), protocol, unit=first.unit)
-    if part == "clip":
-        score = replace(score, per_image=torch.where(used, counted[:, 0], torch.nan).float())
+    score = replace(score, images=int(used.sum()), per_image=ratio(counted, of).float())
     (low, high), method = score.interval, ""
     if first.events:
         events, time = (
