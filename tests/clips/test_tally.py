@@ -38,6 +38,16 @@ def test_several_clips_are_averaged():
     assert fewer.per_image.isnan().tolist() == [False] * 4 + [True]
 
 
+def test_few_clips_have_students_interval():
+    tallies = [Tally("rate", torch.full((60,), float(n)), torch.ones(60), "", "changes", True) for n in (1, 3)]
+    score = score_of(tallies, [1.0] * 2, {})
+    assert score.interval == (0, pytest.approx(2 + 12.706))
+    assert "Student's" in score.protocol["interval"]["method"]
+    many = score_of(tallies * 3, [1.0] * 6, {})
+    assert many.interval[0] > 1
+    assert many.protocol["interval"]["method"] == "percentile bootstrap"
+
+
 def test_what_never_happened_could_have():
     """Three events in two seconds, and none: the exact bounds of a Poisson count are 0.62 to 8.77 and 0 to 3.69."""
     for events, bounds in ((3, (0.62, 8.77)), (0, (0, 3.69))):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from antialias.metrics import Adapter, Instances, LabelMaps, Model, adapter_for
+from antialias.metrics import Adapter, Instances, LabelMaps, Model, Score, adapter_for
 from antialias.models import class_names
 
 from ._answers import Answers, answer_clip, tally_clip
@@ -15,7 +15,7 @@ from ._clip import Clip
 from ._open import open_clips
 from ._result import Flicker, Row
 from ._smoothing import LAGS
-from ._tally import score_of
+from ._tally import Tally, score_of
 
 
 def flicker(
@@ -68,13 +68,7 @@ def flicker(
         raise ValueError(f"there are {len(clips)} clips and {len(truths)} truths. Pass one of each.")
     bare: Any = model.model if isinstance(model, Adapter) else model
     networks = dict(model) if isinstance(model, Mapping) else {getattr(bare, "__name__", type(bare).__name__): model}
-    adapters = {name: adapter_for(network, clips[0].pixels(0, 1)[0]) for name, network in networks.items()}
-    kinds = {type(adapter).__name__ for adapter in adapters.values()}
-    if len(kinds) != 1:
-        raise ValueError(f"networks give {' and '.join(sorted(kinds)) or 'nothing'}. Compare those of one kind.")
-    for adapter in adapters.values():
-        if adapter.resize is not None:
-            raise ValueError(f"resize={adapter.resize} would move pixels that are followed. Pass flicker(size=).")
+    adapters = adapters_of(networks, clips[0])
     first = next(iter(adapters.values()))
     for one, true in zip(clips, truths, strict=True):
         check_truth(first, one, true)
@@ -93,31 +87,63 @@ def flicker(
         tallies = [
             tally_clip(adapter, one, own, true) for one, own, true in zip(clips, answers[name], truths, strict=True)
         ]
-        about = {
-            "clips": [one.name for one in clips],
-            "fps": [one.fps for one in clips],
-            "frames": [len(one) for one in clips],
-            "motion": [one.motion or "not known" for one in clips],
-            "normalisation": adapter.normalization.protocol,
-        }
+        normalisation = adapter.normalization.protocol
         for lag in (0, *LAGS):
-            scores = {}
-            for score in dict.fromkeys(key for of_clip in tallies for key in of_clip[lag]):
-                own = [of_clip[lag][score] for of_clip in tallies if score in of_clip[lag]]
-                seconds = [one.seconds for one, of_clip in zip(clips, tallies, strict=True) if score in of_clip[lag]]
-                try:
-                    scores[score] = score_of(own, seconds, about)
-                except ValueError as error:
-                    notes[f"{name}: {error}"] = None
+            scores, missing = scores_of([of_clip[lag] for of_clip in tallies], clips, normalisation)
             rows.append(Row(network=name, lag=lag, scores=scores))
+            notes |= dict.fromkeys(f"{name}: {why}" for why in missing)
     return Flicker(
-        kind=kinds.pop(),
+        kind=type(first).__name__,
         clips=tuple(clips),
         rows=tuple(rows),
         notes=tuple(notes),
         answers=answers,
         classes={name: class_names(adapter.model) for name, adapter in adapters.items()},  # pyrefly: ignore
     )
+
+
+def adapters_of(networks: Mapping[str, Model], clip: Clip) -> dict[str, Adapter]:
+    """Return what shows frames to each network, by their names.
+
+    Raises:
+        ValueError: There is none, they give answers of different kinds, or one resizes what it is shown.
+    """
+    adapters = {name: adapter_for(network, clip.pixels(0, 1)[0]) for name, network in networks.items()}
+    kinds = {type(adapter).__name__ for adapter in adapters.values()}
+    if len(kinds) != 1:
+        raise ValueError(f"networks give {' and '.join(sorted(kinds)) or 'nothing'}. Compare those of one kind.")
+    for adapter in adapters.values():
+        if adapter.resize is not None:
+            raise ValueError(f"resize={adapter.resize} would move pixels that are followed. Pass flicker(size=).")
+    return adapters
+
+
+def scores_of(
+    tallies: Sequence[Mapping[str, Tally]], clips: Sequence[Clip], normalisation: Any
+) -> tuple[dict[str, Score], list[str]]:
+    """Return the scores of one network on clips by name, and why those that are missing are.
+
+    Args:
+        tallies: What was counted of each clip, by the score's name; a short clip may lack some.
+        clips: The clips.
+        normalisation: What the network does to pixels first, for the protocol.
+    """
+    scores, missing = dict[str, Score](), list[str]()
+    about = {
+        "clips": [clip.name for clip in clips],
+        "fps": [clip.fps for clip in clips],
+        "frames": [len(clip) for clip in clips],
+        "motion": [clip.motion or "not known" for clip in clips],
+        "normalisation": normalisation,
+    }
+    for name in dict.fromkeys(name for of_clip in tallies for name in of_clip):
+        own = [(of_clip[name], clip.seconds) for of_clip, clip in zip(tallies, clips, strict=True) if name in of_clip]
+        counted, seconds = zip(*own, strict=True)
+        try:
+            scores[name] = score_of(counted, seconds, about)
+        except ValueError as error:
+            missing.append(str(error))
+    return scores, missing
 
 
 def check_truth(adapter: Adapter, clip: Clip, truth: Any) -> None:

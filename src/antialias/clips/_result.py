@@ -22,9 +22,9 @@ from antialias.results import plain
 from ._answers import CHANGES, CONSISTENCY, CONTINUITY, DENSE, Answers
 from ._clip import Clip
 from ._film import Panels
+from ._tally import half_width_of_few
 
 HIGHER_IS_BETTER = frozenset({CONSISTENCY, CONTINUITY, "VC_8", "VC_16", "recall"})
-_STUDENT = (12.706, 4.303, 3.182, 2.776)  # 95 % of 2 to 5 parts
 MAIN = {"ClassScores": CHANGES, "LabelMaps": CONSISTENCY, "Instances": CONTINUITY, "DenseValues": DENSE}
 
 
@@ -101,11 +101,9 @@ class Flicker(Displayed):
         if not torch.equal(a.per_image.isnan(), b.per_image.isnan()):  # those that count in both
             a, b = (replace(one, resampled=torch.empty(0)) for one in (a, b))
         gained = difference(a, b)
-        if len(apart) - 2 < len(_STUDENT):
-            half = _STUDENT[len(apart) - 2] * float(apart.std()) / len(apart) ** 0.5
-            low, high = gained.interval
-            gained = replace(gained, interval=(min(low, gained.value - half), max(high, gained.value + half)))
-        return gained
+        half = half_width_of_few(apart)
+        low, high = gained.interval
+        return replace(gained, interval=(min(low, gained.value - half), max(high, gained.value + half)))
 
     @property
     def verdict(self) -> str:

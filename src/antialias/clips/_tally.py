@@ -16,6 +16,7 @@ PERCENT = "percent"
 FEW = 10
 """Below this many events, or parts off the extreme, resampling says nothing about the tail."""
 _WINDOWS = 10
+_STUDENT = (12.706, 4.303, 3.182, 2.776)  # 95 % of 2 to 5 parts
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str
 
     The interval resamples these parts. Where that could not see what did not happen, it is wider: of shares of which
     fewer than ten parts differ from the rest it is Wilson's, and of fewer than ten events it holds Byar's for a count
-    that is Poisson, so that a clip without any change is not known to have none for ever.
+    that is Poisson, so that a clip without any change is not known to have none for ever. Of fewer than six parts of
+    what is no share it holds Student's.
 
     Args:
         tallies: One a clip, all of one score.
@@ -129,10 +131,26 @@ def score_of(tallies: Sequence[Tally], seconds: Sequence[float], about: dict[str
         if few.protocol["interval"]["method"] == "Wilson":
             low, high = min(few.interval[0], score.value), max(few.interval[1], score.value)
             method = "Wilson"
+    half = 0.0 if first.unit == PERCENT else half_width_of_few(ratio(counted, of)[used])
+    if half > 0:
+        low, high = max(0.0, min(low, score.value - half)), max(high, score.value + half)
+        method = f"the wider of {method or 'percentile bootstrap'} and Student's"
     if not method:
         return score
     said = {**score.protocol["interval"], "method": method}
     return replace(score, interval=(low, high), protocol={**score.protocol, "interval": said})
+
+
+def half_width_of_few(values: Tensor) -> float:
+    """Return half of Student's 95 % interval of the mean of two to five values `(N,)`; 0 of more, or of one.
+
+    Example:
+        >>> half_width_of_few(torch.tensor([1.0, 2.0])), half_width_of_few(torch.zeros(6))
+        (6.353, 0.0)
+    """
+    if not 2 <= len(values) < 2 + len(_STUDENT):
+        return 0.0
+    return round(_STUDENT[len(values) - 2] * float(values.double().std()) / len(values) ** 0.5, 6)
 
 
 def byar(events: float, level: float) -> tuple[float, float]:
