@@ -71,7 +71,7 @@ LEARNING = RetrofitConfig(
 ADAPTIVE, FIXED = aa.Adaptive(), aa.Fixed(kernel_size=3)
 VARIANTS = {
     "as it is": Variant(fit=False),
-    "least squares": Variant(shares=(0.7, 1.0)),
+    "least squares": Variant(shares=(0.75, 1.0)),
     "least squares, 8 views": Variant(views=8, images=240),
     "least squares, photographs": Variant(learn="photos"),
     "least squares, ridge 0.01": Variant(ridge=0.01),
