@@ -21,7 +21,6 @@ from antialias.results import plain
 
 from ._answers import CHANGES, CONSISTENCY, CONTINUITY, DENSE, Answers
 from ._clip import Clip
-from ._film import Panels
 from ._tally import half_width_of_few
 
 HIGHER_IS_BETTER = frozenset({CONSISTENCY, CONTINUITY, "VC_8", "VC_16", "recall"})
@@ -197,6 +196,8 @@ class Flicker(Displayed):
         Returns:
             The files.
         """
+        from ._film import Panels
+
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / "flicker.csv"]
