@@ -125,3 +125,8 @@ def test_the_verb_writes_a_page_of_detectors(
     main([*words, "--pictures", "1", "--out", str(tmp_path), "--figures", str(tmp_path / "figures")])
     assert f"Wrote {tmp_path / 'report.html'}" in capsys.readouterr().out
     assert {"objects-1.svg", "objects-1.png", "objects-1.csv"} <= {one.name for one in (tmp_path / "figures").iterdir()}
+
+
+def test_a_classifier_is_no_detector(squares: list[Tensor]) -> None:
+    with pytest.raises(ValueError, match=r"layer does not answer a list of images with instances: .* --task"):
+        measure_detectors({"layer": torch.nn.Conv2d(3, 2, 1)}, squares, normalize=None)

@@ -23,7 +23,7 @@ from antialias.results import (
 
 from ._report import Report, Reproduction, versions
 from ._similarity import Similarity, similarities
-from .images import DIRECTIONS, FilterMaps, class_probabilities, filter_maps, shift_viewer
+from .images import DIRECTIONS, FilterMaps, ShiftViewer, class_probabilities, filter_maps, shift_viewer
 
 IMAGENET_CLASSES = 1000
 SIMILARITY_IMAGES = 64
@@ -106,13 +106,7 @@ def measure(
     if isinstance(pictures, int) and pictures:
         stream = ImageStream(images, labels, options.get("resize"))
         shown = least_stable_of(stream, changes.per_image, pictures)
-    viewers = []
-    for name, picture in shown.items():
-        truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
-        viewer = shift_viewer(networks, picture.pixels, name, class_names=class_names, truth=truth, normalize=normalize)
-        viewers.append(viewer)
-        if work is not None:
-            work.add(_VIEW * len(networks))
+    viewers = viewers_of(networks, shown, class_names, labelled, normalize, work)
     filters, similar = filters_of(adaptive, shown, some, normalize, work)
     if work is not None:
         work.finish()
@@ -130,7 +124,7 @@ def measure(
         verdict=verdict(comparison),
         table=comparison.table(caption=""),
         curves=comparison.curves(),
-        viewers=tuple(viewers),
+        viewers=viewers,
         filters=filters,
         similarities=similar,
         reproduction=Reproduction(
@@ -150,6 +144,34 @@ def least_stable_of(stream: ImageStream, changes: Tensor, count: int) -> dict[st
     order = changes.nan_to_num(-1).argsort(descending=True, stable=True)[:count].tolist()
     every = {one.index: one for one in stream if one.index in order}
     return {f"picture {index + 1}": every[index] for index in order}
+
+
+def viewers_of(
+    networks: Mapping[str, Model],
+    shown: Mapping[str, Sample],
+    class_names: Sequence[str] | None,
+    labelled: bool,
+    normalize: Normalize,
+    work: ImageCount | None,
+) -> tuple[ShiftViewer, ...]:
+    """Let the networks look along a path over each image that is shown.
+
+    Args:
+        networks: By name.
+        shown: Images by name.
+        class_names: Name of each class.
+        labelled: Whether labels are classes of the networks.
+        normalize: What the networks expect of pixels.
+        work: Is told of what is done.
+    """
+    viewers = []
+    for name, picture in shown.items():
+        truth = class_names[picture.label] if class_names and labelled and picture.label is not None else ""
+        viewer = shift_viewer(networks, picture.pixels, name, class_names=class_names, truth=truth, normalize=normalize)
+        viewers.append(viewer)
+        if work is not None:
+            work.add(_VIEW * len(networks))
+    return tuple(viewers)
 
 
 def filters_of(

@@ -57,7 +57,7 @@ def measure_detectors(
         **options: `normalize`, `batch_size`, `level`, `progress`: see `antialias.metrics`.
 
     Raises:
-        ValueError: There is no network, or the images can be read only once.
+        ValueError: There is no network, one is no detector, or the images can be read only once.
         NothingDetected: A network finds nothing that counts.
     """
     if not networks:
@@ -69,7 +69,8 @@ def measure_detectors(
     adapters = {
         name: Instances.of(model, normalize=options.get("normalize", "model")) for name, model in networks.items()
     }
-    masks = all("masks" in adapter(first.batch)[0] for adapter in adapters.values())
+    with_masks = [finds_masks(name, adapter, first.batch) for name, adapter in adapters.items()]
+    masks = all(with_masks)
     labelled = masks and isinstance(first.target, Mapping)
     count = None
     if (progress := options.get("progress")) is not None:
@@ -93,12 +94,11 @@ def measure_detectors(
     views = views_of(adapters, shown, replace(same, iou=_TRACKED), class_names, count)
     if count is not None:
         count.finish()
-    caveats = [
+    caveats = (
         "Intervals are over pictures; they say nothing about another training of the same network.",
         f"The pictures shown are no sample: on them {comparison.baseline.name} is the least consistent.",
-    ]
-    if not labelled:
-        caveats.append("Without labels there is no precision, and a detector that finds little has little to change.")
+        *(() if labelled else ("Without labels there is no precision, and who finds little has little to change.",)),
+    )
     measured_on = int(torch.isfinite(steadiness).sum())
     return Report(
         title=title,
@@ -111,9 +111,29 @@ def measure_detectors(
             versions=versions(),
             seeds={"crops": seed},
             settings={"score from which an object counts": same.score},
-            caveats=tuple(caveats),
+            caveats=caveats,
         ),
     )
+
+
+def finds_masks(name: str, adapter: Instances, batch: Tensor) -> bool:
+    """Look whether a network finds masks, and not boxes alone.
+
+    Args:
+        name: What the page calls it.
+        adapter: Shows it images.
+        batch: Pixels `(N, C, H, W)` in [0, 1].
+
+    Raises:
+        ValueError: It is no detector.
+    """
+    try:
+        return "masks" in adapter(batch)[0]
+    except TypeError as error:
+        raise ValueError(
+            f"{name} does not answer a list of images with instances: {str(error).splitlines()[0]} "
+            "A classifier or segmenter is reported as one, on the command line by --task."
+        ) from error
 
 
 def views_of(
