@@ -75,6 +75,14 @@ def test_a_layer_is_fitted_behind_the_fitted_ones_and_alike_each_time() -> None:
     torch.testing.assert_close(network(VIEWS), expected(VIEWS), rtol=1e-4, atol=1e-4)
 
 
+def test_layers_are_counted() -> None:
+    original, told = layers(6, 5, 4), list[tuple[int, int]]()
+    fit_pointwise_(
+        copy.deepcopy(original), original, batches, views=4, radius=0, progress=lambda *counts: told.append(counts)
+    )
+    assert told == [(1, 2), (2, 2)]
+
+
 def test_an_error_in_a_pass_ends_all_and_is_raised() -> None:
     class Refusing(nn.Sequential):
         def forward(self, x: Tensor) -> Tensor:
@@ -174,9 +182,17 @@ def test_it_steadies_a_network_without_a_step(bottleneck: nn.Module, pictures: T
     )
     start = copy.deepcopy(bottleneck.state_dict())
     before = measure_classifier(bottleneck, more_held_out)["flips"].score()
-    done = retrofit_(bottleneck, pictures, held_out=more_held_out, config=config)
+    told: list[tuple[int, int]] = []
+    done = retrofit_(
+        bottleneck, pictures, held_out=more_held_out, config=config, progress=lambda *counts: told.append(counts)
+    )
     after = measure_classifier(bottleneck, more_held_out)["flips"].score()
     assert difference(after, before).interval[1] < 0
     assert [step.share for step in done.history] == [1.0, 0.5]
+    asked = [step for step, _ in told]
+    assert asked == sorted(asked)
+    assert told[-1][0] == told[-1][1]
+    batch = config.batch_size * config.views  # of four in the first half of the fit
+    assert [later - earlier for earlier, later in itertools.pairwise(asked)].count(batch) >= 3
     changed = {name for name, value in bottleneck.state_dict().items() if not value.equal(start[name])}
     assert changed == {"project.weight"}

@@ -8,7 +8,7 @@ from antialias.metrics import Score
 from antialias.surgery import phase_groups
 
 from ._evaluator import AS_IT_IS, Evaluator
-from ._learn import learn, students_of, why_nobody_learns, work_of
+from ._learn import fit_work, learn, students_of, why_nobody_learns, work_of
 from ._remedy import Remedy, combined, phase_remedies, spread
 from ._result import Trial, points
 from ._split import Part
@@ -83,14 +83,17 @@ class Course:
         students, self.left_out = students_of(evaluator.model, evaluator.example, steps, self.budget, shares)
         if why and config.retrofit.steps:
             self.left_out["learning"] = why
-        evaluator.progress.expect(learn=sum(work_of(student, config.retrofit) for student in students))
+        evaluator.progress.expect(
+            learn=sum(work_of(student, config.retrofit) for student in students),
+            fit=fit_work(config, self.train) if any(student.fitted for student in students) else 0,
+        )
         for student in students:
             remedy = learn(student, evaluator, self.train, self.margin)
             if isinstance(remedy, Remedy):
                 yield remedy
             else:
                 self.left_out[student.name] = remedy
-        evaluator.progress.expect(learn=0)
+        evaluator.progress.expect(learn=0, fit=0)
 
     def look(self, remedies: Sequence[Remedy], parts: Sequence[str]) -> list[Remedy]:
         """Measure remedies on some parts and return those that go on: the best of cost and flips together.

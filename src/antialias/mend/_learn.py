@@ -23,6 +23,7 @@ from antialias.retrofit import (
 )
 from antialias.surgery import convert_
 
+from ._config import MendConfig
 from ._evaluator import Evaluator
 from ._remedy import Remedy, macs_of
 from ._split import Part
@@ -102,6 +103,11 @@ def work_of(student: Student, config: RetrofitConfig) -> float:
     return _BACKWARD * config.batch_size * student.steps * student.cost
 
 
+def fit_work(config: MendConfig, images: Part) -> int:
+    """Return what the fit of all shares takes, in forward passes of the network as given."""
+    return 2 * config.fit.views * min(config.fit.fit_images, len(images))
+
+
 def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -> Remedy | str:
     """Let a student learn, or say again what it learnt.
 
@@ -170,7 +176,14 @@ def _fitted(student: Student, evaluator: Evaluator, images: Part) -> Remedy:
         fit, window = evaluator.config.fit, evaluator.config.window
         how = replace(fit, seed=evaluator.seed, window=window, fit_images=min(fit.fit_images, len(images)))
         batches = Batches(stack_images(images.images), torch.empty(0), how)
-        fit_batches_(network, original, batches, ClassScores(evaluator.model).inputs)
+        done, work = 0.0, fit_work(evaluator.config, images)
+
+        def progress(part: int, parts: int) -> None:
+            nonlocal done
+            evaluator.progress.did("fit", work * part / parts - done)
+            done = work * part / parts
+
+        fit_batches_(network, original, batches, ClassScores(evaluator.model).inputs, progress)
         folder.keep_weights(name, network.state_dict())
         folder[key] = ""
     ends, starts = folder.weights(name), evaluator.model.state_dict()

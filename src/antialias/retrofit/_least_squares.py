@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -58,6 +58,7 @@ def fit_pointwise_(
     views: int,
     radius: int = 1,
     ridge: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Fit the pointwise convolutions of a network, in each view, to the original's mean maps over the other views.
 
@@ -78,6 +79,7 @@ def fit_pointwise_(
         ridge: How strongly weights are drawn to what they were, relative to the mean power of their inputs. `None`
             takes for each layer the one of `RIDGES` with the least error on every fourth batch, fitted to the others;
             then all batches are fitted. Few images need more of it: else the network learns them by heart.
+        progress: Called with (layers fitted, layers in all), from several threads, one at a time.
 
     Returns:
         The names of the fitted layers.
@@ -102,12 +104,16 @@ def fit_pointwise_(
         fine = images.shape[-1] / (2 * radius) if radius else images.shape[-1]
         targets.append({name: mean_of_others(y, views) for name, y in maps.items() if y.shape[-1] <= fine})
     fitted = [name for name in layers if all(name in maps for maps in targets)]
-    _Relay(network, {layers[name]: name for name in fitted}, targets, ridge).run(batches())
+    _Relay(network, {layers[name]: name for name in fitted}, targets, ridge, progress).run(batches())
     return fitted
 
 
 def fit_batches_(
-    network: nn.Module, original: nn.Module, batches: Batches, inputs: Callable[[Tensor], Tensor]
+    network: nn.Module,
+    original: nn.Module,
+    batches: Batches,
+    inputs: Callable[[Tensor], Tensor],
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Fit a network to the original's mean maps over other views: `fit_pointwise_` on `batches`, as their config says.
 
@@ -116,19 +122,34 @@ def fit_batches_(
         original: Where the maps come from.
         batches: The images, and how many of them are shown in which views.
         inputs: From windows of pixels to what both networks take.
+        progress: Called with (work done, work in all): half of it is asking the original, half the layers.
 
     Returns:
         The names of the fitted layers.
     """
     config = batches.config
-    steps = range(-(-config.fit_images // config.batch_size))
+    half, asked = -(-config.fit_images // config.batch_size), False
+
+    def shown() -> Iterator[Tensor]:
+        nonlocal asked
+        for step in range(half):
+            yield inputs(batches.shown(step))
+            if progress is not None and not asked:
+                progress(step + 1, 2 * half)
+        asked = True
+
+    def fitted(done: int, layers: int) -> None:
+        if progress is not None:
+            progress(half + half * done // layers, 2 * half)
+
     return fit_pointwise_(
         network,
         original,
-        lambda: (inputs(batches.shown(step)) for step in steps),
+        shown,
         views=config.views,
         radius=config.radius or 1,
         ridge=config.ridge,
+        progress=fitted,
     )
 
 
@@ -144,6 +165,7 @@ class _Relay:
     layers: dict[nn.Conv2d, str]
     targets: list[dict[str, Tensor]]
     ridge: float | None
+    progress: Callable[[int, int], None] | None = None
     turn: int = 0
     error: BaseException | None = None
     moments: dict[str, tuple[Moments, Moments]] = field(default_factory=dict)
@@ -199,6 +221,10 @@ class _Relay:
             y = target if layer.bias is None else target - layer.bias[:, None, None]
             moments[self.own.number % _FOLDS == _FOLDS - 1].add(x, y)
         last = self.own.number == len(self.targets) - 1
+        if last and self.progress is not None:
+            self.progress(
+                len(self.layers) - sum(name in self.targets[-1] for name in self.layers.values()), len(self.layers)
+            )
         if last and any(bool(part.inputs.any()) for part in self.moments.pop(name)):
             weight, (taught, left_out) = layer.weight.flatten(1), moments
             ridge = self.ridge or min(RIDGES, key=lambda ridge: left_out.error(taught.solve(weight, ridge)))

@@ -93,8 +93,8 @@ def retrofit_(
     batches = Batches(train, targets.cpu(), config, None if config.radius is None else ClassScores(teacher))
     distillation = Distillation(model, student, batches, validation, start)
     if state is None:
-        with work.part(work.fit):
-            _start_(student, teacher, batches)
+        with work.part(work.fit) as fitting:
+            _start_(student, teacher, batches, fitting)
     else:
         distillation.load_state_dict(state)
         work.skip(distillation.step)
@@ -110,7 +110,7 @@ def _answers(teacher: nn.Module, images: Tensor, config: RetrofitConfig, work: W
         return shift_averaged_answers(teacher, images, **how, progress=progress).cpu()  # pyrefly: ignore
 
 
-def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:
+def _start_(student: Student, teacher: nn.Module, batches: Batches, progress: Progress) -> None:
     """Start the filters, correct the statistics, fit what has a closed form, and let the average begin there."""
     network, config, device = student.network, student.config, next(student.network.parameters()).device
     shown = windows(batches.images[:_SHOWN], 1, window=config.window, seed=config.seed)[:, 0].to(device)
@@ -118,5 +118,5 @@ def _start_(student: Student, teacher: nn.Module, batches: Batches) -> None:
     if started and config.match_statistics:
         match_statistics_(network, teacher, lambda which: which(student.inputs(shown)))
     if config.least_squares:
-        fit_batches_(network, teacher, batches, student.inputs)
+        fit_batches_(network, teacher, batches, student.inputs, progress)
     student.average.load_state_dict(network.state_dict())
