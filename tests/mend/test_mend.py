@@ -244,7 +244,7 @@ def test_an_interrupted_mending_ends_with_the_same_table(tmp_path: Path) -> None
         if calls == stop_at:
             raise Stop
 
-    for stop_at in range(len(told) // 16, len(told), len(told) // 16):
+    for stop_at in range(len(told) // 16, len(told), len(told) // 16):  # noqa: B007
         calls = 0
         try:
             mending = mend_(stopped, images, **how, checkpoint=tmp_path / "parts", progress=interrupt)
