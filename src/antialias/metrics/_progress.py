@@ -21,8 +21,8 @@ def watched(progress: ProgressCallback) -> Iterator[None]:
     Example:
         >>> import torch, antialias as aa
         >>> calls = []
-        >>> with watched(lambda *call: calls.append(call)):
-        ...     score = aa.consistency(lambda x: x.mean((2, 3)), torch.rand(3, 3, 8, 8))
+        >>> with aa.metrics.watched(lambda *call: calls.append(call)):
+        ...     score = aa.consistency(lambda x: x.mean((2, 3)), torch.rand(3, 3, 32, 32))
         >>> calls
         [(1, 3), (2, 3), (3, 3)]
     """

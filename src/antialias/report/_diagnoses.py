@@ -22,7 +22,7 @@ def diagnosis_report(diagnoses: Sequence[Diagnosis], command: str = "") -> Repor
 
     Example:
         >>> import torch, antialias as aa
-        >>> diagnosis = aa.diagnose(aa.models.TinyResNet(num_classes=4), torch.rand(4, 3, 40, 40))
+        >>> diagnosis = aa.diagnose(aa.models.TinyResNet(num_classes=4), torch.ones(4, 3, 40, 40))
         >>> diagnosis_report([diagnosis]).verdict.headline
         'TinyResNet changes its answer on 0.0 % of one-pixel moves, and no place alone measurably helps'
     """

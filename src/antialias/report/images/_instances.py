@@ -173,6 +173,7 @@ def outline(mask: Tensor, origin: tuple[int, int] = (0, 0)) -> str:
         origin: x and y of its first pixel.
 
     Example:
+        >>> import torch
         >>> outline(torch.tensor([[False, True], [False, True]]), (10, 20))
         'M11 20H12V22H11Z'
     """
