@@ -20,8 +20,8 @@ class MendConfig:
     Attributes:
         retrofit: How students learn; `steps=0` in it leaves learning out. Its seed and margin are the mending's.
         fit: How pointwise convolutions are fitted in closed form to the original's mean maps over nearby windows.
-        fit_shares: How far students go towards the weights that were fitted, or beyond them, where steadiness is bought
-            with answers; none leaves the fit out.
+        fit_shares: How far students go towards the weights that were fitted; none leaves the fit out. Beyond them what
+            few images taught by chance grows, too (docs/mending.md).
         phases: How many phases are averaged at a group of sites.
         most: Remedies that are tried at most, of combinations of groups those that use the budget best.
         keep: Remedies that are left after half of the choosing images, and that are reported.
@@ -38,7 +38,7 @@ class MendConfig:
 
     retrofit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(steps=100))
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
-    fit_shares: tuple[float, ...] = (1.0, 1.5)
+    fit_shares: tuple[float, ...] = (0.75, 1.0)
     phases: tuple[int, ...] = (2, 4)
     most: int = 10
     keep: int = 4

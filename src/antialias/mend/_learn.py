@@ -169,7 +169,7 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
 
 @torch.no_grad()
 def _fitted(student: Student, evaluator: Evaluator, images: Part) -> Remedy:
-    """Fit a copy in closed form once for all shares, and go part of the way there or beyond."""
+    """Fit a copy in closed form once for all shares, and go part of the way there."""
     folder, name = evaluator.folder, "fitted to mean maps"
     if (key := f"learnt: {name}") not in folder:
         network, original = (copy.deepcopy(evaluator.model).eval() for _ in range(2))
