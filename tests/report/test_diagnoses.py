@@ -83,3 +83,12 @@ def test_the_trunk_narrows_without_a_step() -> None:
     bottoms = [re.findall(r"([\d.]+) 100H", outline)[0] for outline in outlines]
     assert tops[1:] == bottoms[:-1]
     assert sorted(tops, key=float) == tops
+
+
+def test_numbers_under_wide_intervals_do_not_overlap() -> None:
+    diagnosis = made_up_diagnosis()
+    site = next(site for site in diagnosis.sites if site.effect is not None)
+    assert site.effect is not None
+    wide = replace(site, effect=replace(site.effect, value=0.1, interval=(-0.47, 0.47)))
+    plot = depth_plot(replace(diagnosis, sites=(wide,)))
+    assert 3 <= len(plot.effect_ticks) <= 8

@@ -92,7 +92,7 @@ def depth_plot(diagnosis: Diagnosis) -> DepthPlot:
     levels = [tuple(some) for _, some in groupby(diagnosis.sites, key=lambda site: site.group or (site.name,))]
     shares = round_ticks(max(_bounds(score for site in diagnosis.sites for score in _causes(site)), default=0.0))
     differences = [*_bounds(score for level in levels for score in (level[0].effect, level[0].ideal)), 0.0]
-    step = round_ticks(max(max(differences), -min(differences)))[1]
+    step = round_ticks(max(differences) - min(differences))[1]
     lowest, highest = math.floor(min(differences) / step + 1e-9), math.ceil(max(differences) / step - 1e-9)
     cause, effect = Scale(0.0, shares[-1], 0, 100), Scale(lowest * step, max(highest, lowest + 1) * step, 0, 100)
     last = levels[-1][0]
