@@ -9,7 +9,8 @@ import torch
 
 from antialias.clips import Clip
 from antialias.clips._smoothing import averaged, smoothed_tracks
-from antialias.clips._tracks import detection_stability, link, matched, track_counts
+from antialias.clips._tracks import detection_stability, link, track_counts
+from antialias.metrics.detection import greedy_pairs
 
 FPS = 10
 
@@ -42,9 +43,10 @@ def values(counts) -> dict[str, float]:
 
 def test_pairs_are_taken_in_the_order_of_falling_overlap():
     ious = torch.tensor([[0.6, 0.9, 0.4], [0.5, 0.8, 0.55], [0.0, 0.0, 0.49]])
-    assert matched(ious) == [(0, 1), (1, 2)]
-    assert matched(torch.zeros(0, 3)) == []
-    assert matched(torch.full((2, 2), 0.5)) == [(0, 0), (1, 1)]
+    assert greedy_pairs(ious, 0.5, inclusive=True) == [(0, 1), (1, 2)]
+    assert greedy_pairs(torch.zeros(0, 3), 0.5, inclusive=True) == []
+    assert greedy_pairs(torch.full((2, 2), 0.5), 0.5, inclusive=True) == [(0, 0), (1, 1)]
+    assert greedy_pairs(torch.full((2, 2), 0.5), 0.5) == []
 
 
 def test_tracks_keep_classes_apart_and_outlast_a_gap():

@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from antialias.metrics.detection import pairwise_iou
+from antialias.metrics.detection import greedy_pairs, pairwise_iou
 
 from ._clip import Clip
 
@@ -30,22 +30,6 @@ class Track:
     label: int
     frames: list[int] = field(default_factory=list)
     indices: list[int] = field(default_factory=list)
-
-
-def matched(ious: Tensor, least: float = _SAME) -> list[tuple[int, int]]:
-    """Return pairs of an IoU `(A, B)` of `least` or more, in the order of falling IoU, each side once.
-
-    Example:
-        >>> matched(torch.tensor([[0.9, 0.6], [0.8, 0.0]]))
-        [(0, 0)]
-    """
-    candidates = (ious >= least).nonzero()
-    order = ious[candidates[:, 0], candidates[:, 1]].sort(descending=True, stable=True).indices
-    pairs: list[tuple[int, int]] = []
-    for a, b in candidates[order].tolist():
-        if all(a != first and b != second for first, second in pairs):
-            pairs.append((a, b))
-    return pairs
 
 
 def moved(boxes: Tensor, clip: Clip, frame: int) -> Tensor:
@@ -72,7 +56,7 @@ def link(objects: Sequence[Objects], clip: Clip, gap: int) -> list[Track]:
         if open_tracks:
             alike = torch.tensor([[track.label == label for label in labels] for track, _ in open_tracks])
             ious = pairwise_iou(torch.stack([box for _, box in open_tracks]), boxes)
-            pairs = matched(torch.where(alike.view_as(ious).bool(), ious, -1.0))
+            pairs = greedy_pairs(torch.where(alike.view_as(ious).bool(), ious, -1.0), _SAME, inclusive=True)
         else:
             pairs = []
         for number, index in pairs:
@@ -157,7 +141,8 @@ def detection_stability(objects: Sequence[Objects], truth: Sequence[Objects]) ->
     trajectories: dict[int, list[tuple[Tensor, Tensor | None]]] = {}
     for found, there in zip(objects, truth, strict=True):
         ious = pairwise_iou(there["boxes"].double(), found["boxes"].double())
-        pairs = dict(matched(torch.where(there["labels"][:, None] == found["labels"], ious, -1.0)))
+        alike = there["labels"][:, None] == found["labels"]
+        pairs = dict(greedy_pairs(torch.where(alike, ious, -1.0), _SAME, inclusive=True))
         for number, (identity, box) in enumerate(zip(there["ids"].tolist(), there["boxes"].double(), strict=True)):
             seen = found["boxes"][pairs[number]].double() if number in pairs else None
             trajectories.setdefault(identity, []).append((box, seen))

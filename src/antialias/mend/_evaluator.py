@@ -54,6 +54,17 @@ class Progress:
         if self._callback is not None:
             self._callback(round(self._done), round(self._done + sum(self._left.values())))
 
+    def part(self, stage: str, work: float) -> Callable[[int, int], None]:
+        """Return a function to call with (done, total) of a piece of a stage's work, whatever it counts."""
+        before = 0.0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal before
+            self.did(stage, work * done / total - before)
+            before = work * done / total
+
+        return tell
+
     def finish(self) -> None:
         """Say that nothing is left."""
         self._left.clear()

@@ -140,13 +140,6 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
                 margin=max(margin, 1 / len(held_out)),
                 window=config.window,
             )
-            done = 0
-
-            def progress(step: int, steps: int) -> None:
-                nonlocal done
-                evaluator.progress.did("learn", (step - done) * work_of(student, how) / steps)
-                done = step
-
             result = retrofit_(
                 network,
                 train,
@@ -154,7 +147,7 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
                 original=copy.deepcopy(evaluator.model),
                 config=how,
                 checkpoint=folder.file(student.name, ".retrofit"),
-                progress=progress,
+                progress=evaluator.progress.part("learn", work_of(student, how)),
             )
             folder[key] = "" if result.changed else result.verdict
         else:
@@ -176,14 +169,8 @@ def _fitted(student: Student, evaluator: Evaluator, images: Part) -> Remedy:
         fit, window = evaluator.config.fit, evaluator.config.window
         how = replace(fit, seed=evaluator.seed, window=window, fit_images=min(fit.fit_images, len(images)))
         batches = Batches(stack_images(images.images), torch.empty(0), how)
-        done, work = 0.0, fit_work(evaluator.config, images)
-
-        def progress(part: int, parts: int) -> None:
-            nonlocal done
-            evaluator.progress.did("fit", work * part / parts - done)
-            done = work * part / parts
-
-        fit_batches_(network, original, batches, ClassScores(evaluator.model).inputs, progress)
+        told = evaluator.progress.part("fit", fit_work(evaluator.config, images))
+        fit_batches_(network, original, batches, ClassScores(evaluator.model).inputs, told)
         folder.keep_weights(name, network.state_dict())
         folder[key] = ""
     ends, starts = folder.weights(name), evaluator.model.state_dict()

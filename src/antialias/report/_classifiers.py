@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Unpack
 
@@ -21,7 +22,7 @@ from antialias.results import (
     verdict,
 )
 
-from ._report import Report, Reproduction, versions
+from ._report import Report, Reproduction, check_inputs, versions
 from ._similarity import Similarity, similarities
 from .images import DIRECTIONS, FilterMaps, ShiftViewer, class_probabilities, filter_maps, shift_viewer
 
@@ -73,13 +74,11 @@ def measure(
         >>> report.verdict.headline
         'brightness changes its answer on 0.0 % of one-pixel moves'
     """
-    if not networks:
-        raise ValueError("networks is empty. Give at least one classifier, by the name the page shows.")
-    if not isinstance(images, Tensor) and iter(images) is images:
-        raise ValueError("images can be read only once, but a report reads them often. Give a tensor or a DataLoader.")
+    check_inputs(networks, images, "classifier", give="a tensor")
     normalize = options.get("normalize", "model")
     named = [] if isinstance(pictures, int) else list(pictures)
-    first = tuple(islice(ImageStream(images, labels, options.get("resize")), max(len(named), 1)))
+    stream = partial(ImageStream, images, labels, options.get("resize"))
+    first = tuple(islice(stream(), max(len(named), 1)))
     counts = {class_probabilities(model, first[0].batch, normalize).shape[1] for model in networks.values()}
     same = len(counts) == 1
     fits = same and (class_names is None or {len(class_names)} == counts)
@@ -92,7 +91,7 @@ def measure(
         for name, model in modules.items()
         if any(isinstance(layer, AdaptiveBlurPool2d) for layer in model.modules())
     }
-    some = [one.batch for one in islice(ImageStream(images, labels, options.get("resize")), SIMILARITY_IMAGES)]
+    some = [one.batch for one in islice(stream(), SIMILARITY_IMAGES if adaptive else 0)]
     work = None
     if (progress := options.get("progress")) is not None:
         several = pictures if isinstance(pictures, int) else len(pictures)
@@ -104,20 +103,20 @@ def measure(
     changes = comparison.baseline.score("top1_change")
     shown = dict(zip(named, first, strict=False))
     if isinstance(pictures, int) and pictures:
-        stream = ImageStream(images, labels, options.get("resize"))
-        shown = least_stable_of(stream, changes.per_image, pictures)
+        shown = least_stable_of(stream(), changes.per_image, pictures)
     viewers = viewers_of(networks, shown, class_names, labelled, normalize, work)
     filters, similar = filters_of(adaptive, shown, some, normalize, work)
     if work is not None:
         work.finish()
-    caveats = [] if same else ["The networks have different classes, so that there is no agreement between them."]
-    caveats += ["Intervals are over pictures; they say nothing about another training of the same network."]
-    if not labelled:
-        caveats.append("Without labels there is no accuracy, and a network that always says the same is steady, too.")
-    if shown and not named:
-        caveats.append(
-            f"The pictures shown are no sample: on them {comparison.baseline.name} changes its answer most often."
-        )
+    said = {
+        "The networks have different classes, so that there is no agreement between them.": not same,
+        "Intervals are over pictures; they say nothing about another training of the same network.": True,
+        "Without labels there is no accuracy, and a network that always says the same is steady, too.": not labelled,
+        f"The pictures shown are no sample: on them {comparison.baseline.name} changes its answer most often.": (
+            bool(shown) and not named
+        ),
+    }
+    caveats = tuple(text for text, holds in said.items() if holds)
     return Report(
         title=title,
         subtitle=f"{len(networks)} network{'s' * (len(networks) > 1)} on {changes.images:,} pictures that move.",
@@ -128,7 +127,10 @@ def measure(
         filters=filters,
         similarities=similar,
         reproduction=Reproduction(
-            command=command, versions=versions(), seeds={"windows": seed}, caveats=tuple(caveats)
+            command=command,
+            versions=versions(),
+            seeds={"windows": seed},
+            caveats=caveats,
         ),
     )
 

@@ -20,12 +20,12 @@ from antialias.metrics import (
     instance_consistency,
     measure_detector,
 )
+from antialias.metrics.detection import TRACKED
 from antialias.results import Comparison, Entry, Evaluation, verdict
 
-from ._report import Report, Reproduction, versions
+from ._report import Report, Reproduction, check_inputs, versions
 from .images import InstanceView, instance_view
 
-_TRACKED = 0.5
 _VIEW = 2
 """What a picture that is shown takes, in pictures of a pass."""
 
@@ -60,30 +60,25 @@ def measure_detectors(
         ValueError: There is no network, one is no detector, or the images can be read only once.
         NothingDetected: A network finds nothing that counts.
     """
-    if not networks:
-        raise ValueError("networks is empty. Give at least one detector, by the name the page shows.")
-    if iter(images) is images:  # pyrefly: ignore
-        raise ValueError("images can be read only once, but a report reads them often. Give a list or a DataLoader.")
+    check_inputs(networks, images, "detector", give="a list")
     same = same or SameInstance()
     first = next(iter(ImageStream(images)))
     adapters = {
         name: Instances.of(model, normalize=options.get("normalize", "model")) for name, model in networks.items()
     }
     with_masks = [finds_masks(name, adapter, first.batch) for name, adapter in adapters.items()]
-    masks = all(with_masks)
-    labelled = masks and isinstance(first.target, Mapping)
+    labelled = (masks := all(with_masks)) and isinstance(first.target, Mapping)
     count = None
     if (progress := options.get("progress")) is not None:
         passes = (2 if labelled else 1 + masks) * len(networks)
         options["progress"] = count = ImageCount(progress, passes, more=_VIEW * pictures * len(networks))
     kinds: tuple[Any, ...] = ("mask", "box") if masks else ("box",)
+    how: Any = {"same": same, "seed": seed, **options}
     entries = []
     for name, model in networks.items():
         if labelled:
-            measured = measure_detector(model, images, same=same, seed=seed, **options)
-            scores = {key: one.score() for key, one in measured.items()}
+            scores = {key: one.score() for key, one in measure_detector(model, images, **how).items()}
         else:
-            how: Any = {"same": same, "seed": seed, **options}
             scores = {f"{kind}_consistency": instance_consistency(model, images, kind, **how) for kind in kinds}
         entries.append(Entry(name, (Evaluation(model=name, config=None, scores=scores),)))
     comparison = Comparison(tuple(entries))
@@ -91,7 +86,7 @@ def measure_detectors(
     worst = steadiness.nan_to_num(2).argsort(stable=True)[:pictures].tolist()
     chosen = {one.index: one.pixels for one in ImageStream(images) if one.index in worst}
     shown = {f"picture {index + 1}": chosen[index] for index in worst}
-    views = views_of(adapters, shown, replace(same, iou=_TRACKED), class_names, count)
+    views = views_of(adapters, shown, replace(same, iou=TRACKED.iou), class_names, count)
     if count is not None:
         count.finish()
     caveats = (

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from torch import Tensor
+
 from antialias.diagnosis import Diagnosis
 from antialias.results import Cell, Line, Table, Verdict, from_dict, to_dict
 
@@ -32,6 +34,24 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return installed
+
+
+def check_inputs(networks: Mapping[str, Any], images: Any, kind: str, give: str) -> None:
+    """Refuse to report on nothing, or on images that are gone after one look.
+
+    Args:
+        networks: What is reported on, by name.
+        images: A tensor, or what can be iterated over.
+        kind: What each network is.
+        give: What images may be, beside a DataLoader.
+
+    Raises:
+        ValueError: There is no network, or the images can be read only once.
+    """
+    if not networks:
+        raise ValueError(f"networks is empty. Give at least one {kind}, by the name the page shows.")
+    if not isinstance(images, Tensor) and iter(images) is images:
+        raise ValueError(f"images can be read only once, but a report reads them often. Give {give} or a DataLoader.")
 
 
 @dataclass(frozen=True, kw_only=True)

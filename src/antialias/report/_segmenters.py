@@ -11,7 +11,7 @@ from torch import Tensor
 from antialias.metrics import ImageCount, ImageStream, Model, Options, measure_segmenter
 from antialias.results import Comparison, Entry, Evaluation, verdict
 
-from ._report import Report, Reproduction, versions
+from ._report import Report, Reproduction, check_inputs, versions
 from .images import segmentation_view
 
 _VIEW = 2
@@ -44,10 +44,7 @@ def measure_segmenters(
     Raises:
         ValueError: There is no network, or the images can be read only once.
     """
-    if not networks:
-        raise ValueError("networks is empty. Give at least one segmenter, by the name the page shows.")
-    if iter(images) is images:
-        raise ValueError("images can be read only once, but a report reads them often. Give a list or a DataLoader.")
+    check_inputs(networks, images, "segmenter", give="a list")
     count = None
     if (progress := options.get("progress")) is not None:
         options["progress"] = count = ImageCount(progress, 2 * len(networks), more=_VIEW * pictures * len(networks))

@@ -14,6 +14,8 @@ from antialias.metrics.detection._consistency import instance_crops as instance_
 from antialias.metrics.detection._detector import measure_detector as measure_detector
 from antialias.metrics.detection._instances import checked_instances as checked_instances
 from antialias.metrics.detection._instances import pairwise_iou as pairwise_iou
+from antialias.metrics.detection._matching import greedy_pairs as greedy_pairs
+from antialias.metrics.detection._tracks import TRACKED as TRACKED
 from antialias.metrics.detection._tracks import Track as Track
 from antialias.metrics.detection._tracks import track_instances as track_instances
 from antialias.metrics.detection._worst_shift import worst_shift_average_precision as worst_shift_average_precision

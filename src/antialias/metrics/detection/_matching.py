@@ -42,14 +42,19 @@ def match_as_coco(ious: Tensor, crowd: Tensor, thresholds: Tensor) -> Tensor:
     return outcomes
 
 
-def greedy_pairs(ious: Tensor, least: float) -> list[tuple[int, int]]:
+def greedy_pairs(ious: Tensor, least: float, *, inclusive: bool = False) -> list[tuple[int, int]]:
     """Return pairs of `(A, B)` above `least`, taken in the order of falling IoU, each side once.
+
+    Args:
+        ious: `(A, B)`, below `least` where two cannot be one.
+        least: What a pair has to exceed.
+        inclusive: Whether `least` itself is enough.
 
     Example:
         >>> greedy_pairs(torch.tensor([[0.97, 0.95], [0.95, 0.0]]), 0.9)
         [(0, 0)]
     """
-    pairs = (ious > least).nonzero()
+    pairs = (ious >= least if inclusive else ious > least).nonzero()
     order = ious[pairs[:, 0], pairs[:, 1]].sort(descending=True, stable=True).indices
     first, second, taken = set[int](), set[int](), []
     for a, b in pairs[order].tolist():

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from antialias.metrics import Direction, Instances, Model, Normalize, SameInstance, Track, track_instances
+from antialias.metrics.detection import TRACKED
 
 from ._image import Image
 from ._viewer import window_path
@@ -134,7 +135,7 @@ def instance_view(
     Raises:
         ValueError: The direction is unknown, or the window leaves no room to move.
     """
-    same, image = same or SameInstance(iou=0.5), Image.of(pixels, name, credit=credit)
+    same, image = same or TRACKED, Image.of(pixels, name, credit=credit)
     size, path = window_path(image, window, steps, direction)
     (height, width), floats = size, pixels.float() if pixels.is_floating_point() else pixels.float() / 255
     windows: Any = [floats[:, y : y + height, x : x + width] for x, y in path]
