@@ -142,3 +142,8 @@ class Tokens(nn.Module):
 def test_answers_of_no_known_kind_are_refused() -> None:
     with pytest.raises(ValueError, match=r"Tokens cannot be mended: .* tensor \(1, 3, 3136\), neither class scores"):
         mend_(Tokens(), torch.rand(64, 3, 64, 64))
+
+
+def test_values_are_refused_for_they_neither_change_nor_stay() -> None:
+    with pytest.raises(ValueError, match="Conv2d cannot be mended: it gives numbers, which neither change nor stay"):
+        mend_(nn.Conv2d(3, 1, 3, padding=1).eval(), torch.rand(64, 3, 64, 64))

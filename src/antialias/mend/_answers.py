@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from antialias.metrics import (
     Adapter,
     ClassScores,
+    DenseValues,
     Instances,
     LabelMaps,
     Measurement,
@@ -196,6 +197,8 @@ def answers_of(model: nn.Module, pixels: Tensor, config: MendConfig, seed: int) 
     normalize = normalization_of(model)
     try:
         adapter = adapter_for(model, pixels[0], normalize=normalize)
+        if isinstance(adapter, DenseValues):
+            raise TypeError("it gives numbers, which neither change nor stay. Return classes")
     except TypeError as error:
         raise ValueError(
             f"{type(model).__name__} cannot be mended: {str(error).partition('. ')[0]}. Wrap it to return one of these."

@@ -2,8 +2,9 @@
 
 A score is made in five steps, and the modules are best read in this order. `inputs/` gives single images, checked, and
 moves them. `_adapter` shows them to a network, whose answer is one of class scores, label maps, instances and dense
-values. `_loop` keeps a row of every image. A `Measurement` (`_measurement`) holds the rows with their protocol and
-joins those of several processes. Its `score()` is a `Score` (`_score`), whose interval `_bootstrap` makes.
+values; networks of transformers are put into these words by `_transformers`. `_loop` keeps a row of every image. A
+`Measurement` (`_measurement`) holds the rows with their protocol and joins those of several processes. Its `score()` is
+a `Score` (`_score`), whose interval `_bootstrap` makes.
 
 What is measured of each kind of answer is in `classification/`, `segmentation/`, `detection/` and `dense/`; `_moves`
 compares answers of any kind when the image moves. What predicted filters do is measured in `filters/`.
@@ -38,6 +39,7 @@ from antialias.metrics._score import Curve as Curve
 from antialias.metrics._score import Score as Score
 from antialias.metrics._score import average as average
 from antialias.metrics._score import difference as difference
+from antialias.metrics._transformers import TransformersNetwork as TransformersNetwork
 from antialias.metrics.classification import Direction as Direction
 from antialias.metrics.classification import accuracy as accuracy
 from antialias.metrics.classification import agreement as agreement
@@ -80,6 +82,7 @@ from antialias.metrics.inputs import Images as Images
 from antialias.metrics.inputs import ImageStream as ImageStream
 from antialias.metrics.inputs import MeanStd as MeanStd
 from antialias.metrics.inputs import Normalize as Normalize
+from antialias.metrics.inputs import Preprocessing as Preprocessing
 from antialias.metrics.inputs import Sample as Sample
 from antialias.metrics.inputs import normalization_of as normalization_of
 from antialias.metrics.inputs import random_crops as random_crops
@@ -127,12 +130,14 @@ __all__ = [
     "NothingDetected",
     "Options",
     "PredictedFilters",
+    "Preprocessing",
     "SameInstance",
     "Sample",
     "Score",
     "Show",
     "SiteStatistics",
     "Track",
+    "TransformersNetwork",
     "View",
     "Windows",
     "accuracy",

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from antialias.metrics._score import check_level
 from antialias.metrics._top1 import top1
+from antialias.metrics._transformers import in_plain_words
 from antialias.metrics.inputs._normalization import Normalization, Normalize, unwrapped
 
 Model = Callable[[Any], Any]
@@ -108,9 +109,14 @@ class Adapter:
         return cls(model, **options)
 
     @functools.cached_property
+    def network(self) -> Model:
+        """The network, answering in this library's words where it is another's (`TransformersNetwork`)."""
+        return in_plain_words(self.model)
+
+    @functools.cached_property
     def normalization(self) -> Normalization:
         """What is done to the pixels."""
-        return Normalization.resolve(self.normalize, self.model)
+        return Normalization.resolve(self.normalize, self.network)
 
     def inputs(self, pixels: Tensor) -> Tensor:
         """Return what the network is given for pixels `(N, C, H, W)` in [0, 1]: the one path from one to the other.
@@ -171,7 +177,7 @@ class ClassScores(Adapter):
             TypeError: The network returned no tensor.
             ValueError: It is of another shape.
         """
-        logits = self.model(self.inputs(pixels))
+        logits = self.network(self.inputs(pixels))
         if not isinstance(logits, Tensor):
             raise TypeError(f"the model returned a {type(logits).__name__}. Wrap it to return logits (N, classes).")
         if logits.ndim != 2 or len(logits) != len(pixels):
@@ -194,7 +200,7 @@ class _Maps(Adapter):
     @functools.cached_property
     def sides_of(self) -> int:
         """What the sides of the inputs are multiples of."""
-        return side_multiple_of(self.model) if self.multiple is None else self.multiple
+        return side_multiple_of(self.network) if self.multiple is None else self.multiple
 
     def inputs(self, pixels: Tensor) -> Tensor:
         """Return the inputs, continued to the right and downwards by their last pixels to multiples of `multiple`."""
@@ -230,7 +236,7 @@ class LabelMaps(_Maps):
             ValueError: It is of another shape.
         """
         inputs = self.inputs(pixels)
-        return self.logits_in(self.model(inputs), inputs)[..., : pixels.shape[-2], : pixels.shape[-1]]
+        return self.logits_in(self.network(inputs), inputs)[..., : pixels.shape[-2], : pixels.shape[-1]]
 
     @staticmethod
     def logits_in(answer: Any, inputs: Tensor) -> Tensor:
@@ -277,7 +283,7 @@ class DenseValues(_Maps):
             ValueError: It is of another shape or not finite.
         """
         inputs = self.inputs(pixels)
-        answer = self.model(inputs)
+        answer = self.network(inputs)
         values = answer.get("out") if isinstance(answer, Mapping) else answer
         if not isinstance(values, Tensor):
             raise TypeError(f"the model returned a {type(values).__name__}. Wrap it to return values (N, C, H, W).")
@@ -314,7 +320,7 @@ class Instances(Adapter):
             TypeError: The network returned something else than mappings.
             ValueError: They are not one an image.
         """
-        answers = self.model([self.inputs(image[None])[0] for image in pixels])
+        answers = self.network([self.inputs(image[None])[0] for image in pixels])
         if not isinstance(answers, (list, tuple)) or not all(isinstance(answer, Mapping) for answer in answers):
             raise TypeError(
                 f"the model returned a {type(answers).__name__}. "
@@ -352,7 +358,7 @@ class Instances(Adapter):
 def side_multiple_of(model: Model) -> int:
     """Return the number of which the heights and widths of a segmenter's images must be multiples.
 
-    Networks of segmentation_models_pytorch say so themselves; others get 1.
+    Networks of segmentation_models_pytorch say so themselves, others by an attribute `model.side_multiple`, or get 1.
 
     Example:
         >>> side_multiple_of(lambda images: images)
@@ -360,7 +366,7 @@ def side_multiple_of(model: Model) -> int:
     """
     model = unwrapped(model)
     if not getattr(model, "requires_divisible_input_shape", False):
-        return 1
+        return int(getattr(model, "side_multiple", 1))
     return int(getattr(getattr(model, "encoder", None), "output_stride", 1))
 
 

@@ -9,7 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from antialias.metrics._adapter import Adapter, ClassScores, Instances, LabelMaps, Model, check_positive, evaluating
+from antialias.metrics._adapter import (
+    Adapter,
+    ClassScores,
+    DenseValues,
+    Instances,
+    LabelMaps,
+    Model,
+    check_positive,
+    evaluating,
+)
 from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._measurement import Measurement
 from antialias.metrics._top1 import top1
@@ -38,7 +47,7 @@ class View:
 
 
 def adapter_for(model: Model, image: Tensor, **options: Any) -> Adapter:
-    """Find out by showing it an image what a network answers: class scores, a map of labels, or instances.
+    """Find out by showing it an image what a network answers: class scores, a map of labels, instances or dense values.
 
     Args:
         model: The network, or an adapter, which is taken with other options.
@@ -55,8 +64,9 @@ def adapter_for(model: Model, image: Tensor, **options: Any) -> Adapter:
     """
     if isinstance(model, Adapter):
         return type(model).of(model, **options)
+    adapter = LabelMaps(model, **options)
     with evaluating(model), torch.no_grad():
-        answer = model(LabelMaps(model, **options).inputs(image[None]))
+        answer = adapter.network(adapter.inputs(image[None]))
     if isinstance(answer, (list, tuple)) and answer and isinstance(answer[0], Mapping) and "boxes" in answer[0]:
         return Instances(model, **options)
     maps = answer.get("out") if isinstance(answer, Mapping) else answer
@@ -64,10 +74,13 @@ def adapter_for(model: Model, image: Tensor, **options: Any) -> Adapter:
         return ClassScores(model, **options)
     if isinstance(maps, Tensor) and maps.ndim == 4 and maps.shape[1] > 1:
         return LabelMaps(model, **options)
+    if isinstance(maps, Tensor) and maps.ndim in (3, 4) and (len(maps), *maps.shape[-2:]) == (1, *image.shape[-2:]):
+        return DenseValues(model, **options)
     shape = f"a tensor {tuple(maps.shape)}" if isinstance(maps, Tensor) else f"a {type(answer).__name__}"
     raise TypeError(
-        f"the model returned {shape}, neither class scores (N, K), nor logits (N, K, H, W), nor instances. "
-        "Pass an adapter: antialias.metrics.ClassScores(model), LabelMaps(model) or Instances(model)."
+        f"the model returned {shape}, neither class scores (N, K), nor logits (N, K, H, W), nor instances, nor values "
+        "(N, H, W). Pass an adapter: antialias.metrics.ClassScores(model), LabelMaps(model), Instances(model) or "
+        "DenseValues(model)."
     )
 
 

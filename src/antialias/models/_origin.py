@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-LIBRARIES = ("antialias", "timm", "torchvision", "smp")
+LIBRARIES = ("antialias", "timm", "torchvision", "smp", "transformers")
 """Libraries whose networks are built by name, without running code of the user's."""
 
 

@@ -12,6 +12,7 @@ from antialias.metrics.inputs._images import Sample as Sample
 from antialias.metrics.inputs._normalization import IMAGENET as IMAGENET
 from antialias.metrics.inputs._normalization import MeanStd as MeanStd
 from antialias.metrics.inputs._normalization import Normalize as Normalize
+from antialias.metrics.inputs._normalization import Preprocessing as Preprocessing
 from antialias.metrics.inputs._normalization import normalization_of as normalization_of
 from antialias.metrics.inputs._shifts import window_pairs as window_pairs
 from antialias.metrics.inputs._shifts import windows as windows

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +18,58 @@ IMAGENET: MeanStd = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _SELF_NORMALIZING = ("torchvision.models.detection", "torchvision.models.video", "torchvision.models.optical_flow")
 
 
+class Preprocessing(NamedTuple):
+    """What a folder's `preprocessor_config.json` says of pixels.
+
+    Attributes:
+        normalization: Mean and deviation of pixels in [0, 1].
+        bgr: Whether channels go in as blue, green, red.
+        side: Side in pixels of the square images that the network is meant for, if it says so.
+        multiple: Heights and widths are multiples of this.
+    """
+
+    normalization: MeanStd
+    bgr: bool
+    side: int | None
+    multiple: int = 1
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Preprocessing | None:
+        """Read a folder's file; `None` where there is none.
+
+        Raises:
+            ValueError: The file cannot be read.
+        """
+        path = Path(folder) / "preprocessor_config.json"
+        if not path.is_file():
+            return None
+        try:
+            says = json.loads(path.read_text())
+            factor = 255 * (says.get("rescale_factor", 1 / 255) if says.get("do_rescale", True) else 1)
+            offset = float(bool(says.get("rescale_offset", False)))
+            mean, std = (0.0,) * 3, (1.0,) * 3
+            if says.get("do_normalize", "image_mean" in says):
+                mean, std = tuple(says["image_mean"]), tuple(says["image_std"])
+            if says.get("include_top", False):  # EfficientNet divides once more
+                mean, std = mean, tuple(value**2 for value in std)
+            values = tuple((value + offset) / factor for value in mean), tuple(value / factor for value in std)
+            sizes = [says[key] for key in ("crop_size", "size") if says.get(key) is not None]
+            multiple = int(says.get("size_divisor") or 1)
+            sides = [size if isinstance(size, int) else size.get("height", size.get("shortest_edge")) for size in sizes]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path} cannot be read ({type(error).__name__}: {error}). Use the file that save_pretrained of the "
+                "network's image processor writes, or remove it and pass normalize=(mean, std)."
+            ) from error
+        return cls(values, bool(says.get("do_flip_channel_order", False)), sides[0] if sides else None, multiple)
+
+
 def normalization_of(model: Callable[[Tensor], Any]) -> MeanStd | None:
     """Return the network's own input `(mean, std)`, or `None` where nothing says what it is.
 
-    Looked at in this order: an attribute `model.normalization = (mean, std)`; timm's `pretrained_cfg`; the ImageNet
-    values for a class of `torchvision.models` (detectors normalise by themselves, video networks otherwise: `None`).
+    Looked at in this order: an attribute `model.normalization = (mean, std)`; timm's `pretrained_cfg`; the
+    `preprocessor_config.json` of the folder that a network of transformers was loaded from; the ImageNet values for a
+    class of `torchvision.models` (detectors normalise by themselves, video networks otherwise: `None`).
     `DataParallel`, `DistributedDataParallel` and `torch.compile` wrappers are looked through.
 
     Example:
@@ -41,6 +90,9 @@ def _find(model: Any) -> tuple[MeanStd | None, str]:
     config = getattr(model, "pretrained_cfg", None)
     if isinstance(config, dict) and config.get("mean") is not None and config.get("std") is not None:
         return _mean_std(config["mean"], config["std"]), "model.pretrained_cfg"
+    if getattr(model, "main_input_name", None) == "pixel_values":
+        says = Preprocessing.read(getattr(model.config, "_name_or_path", "") or "")
+        return (None, "none") if says is None else (says.normalization, "preprocessor_config.json")
     home = type(model).__module__
     if home.startswith("torchvision.models") and not home.startswith(_SELF_NORMALIZING):
         return IMAGENET, "torchvision.models"

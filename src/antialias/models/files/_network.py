@@ -79,7 +79,8 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
     """Read a network from a file written by `save`, in evaluation mode on the CPU.
 
     Fetches nothing and unpickles nothing: a name in the file is resolved only if it begins with `timm:`,
-    `torchvision:`, `smp:` or `antialias:`.
+    `torchvision:`, `smp:` or `antialias:`, or `transformers:` with a folder that is there, of which its config alone is
+    read.
 
     Args:
         path: The file.

@@ -6,10 +6,17 @@ from torch import nn
 
 from antialias.models._origin import Origin
 
+from ._from_transformers import from_transformers
 from ._others import CHOICES, from_module, from_smp, from_timm, from_torchvision
 from ._own import from_antialias
 
-_BUILDERS = {"antialias": from_antialias, "timm": from_timm, "torchvision": from_torchvision, "smp": from_smp}
+_BUILDERS = {
+    "antialias": from_antialias,
+    "smp": from_smp,
+    "timm": from_timm,
+    "torchvision": from_torchvision,
+    "transformers": from_transformers,
+}
 
 
 def build_architecture(origin: Origin, *, pretrained: bool | None = None) -> nn.Module:

@@ -12,7 +12,9 @@ from antialias._extras import require
 from antialias.metrics import IMAGENET, MeanStd
 from antialias.models._origin import Origin
 
-CHOICES = "timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER, antialias:TinyResNet, module:callable"
+CHOICES = (
+    "timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER, transformers:DIR, antialias:TinyResNet, module:callable"
+)
 
 # Encoders of smp whose pretrained weights expect other pixels than most; smp itself asks the network for this.
 _SMP_NORMALIZATIONS: dict[str, MeanStd] = {
