@@ -387,7 +387,9 @@ def test_one_place_that_cannot_split_leaves_the_others(monkeypatch: pytest.Monke
     assert {"2 phases at conv1", "2 phases at conv2"} <= {trial.name for trial in mending.table}
 
 
-def refuse_both(model: nn.Module, example: Tensor, phases: tuple[tuple[int, tuple[str, ...]], ...]) -> float:
+def refuse_both(
+    model: nn.Module, example: Tensor, phases: tuple[tuple[int, tuple[str, ...]], ...], until: str = ""
+) -> float:
     """Price groups one by one, and refuse them together."""
     if len(phases) > 1:
         raise ValueError("these do not split together")

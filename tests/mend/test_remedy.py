@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from antialias.mend import Remedy, ShiftedCopies
-from antialias.mend._remedy import combined, cost_of_phases, group_name, macs_of, spread
+from antialias.mend._remedy import combined, cost_of_phases, group_name, macs_of, phase_remedies, spread
+from antialias.models import build
 from antialias.nn import Fixed
-from antialias.surgery import conversion_of
+from antialias.surgery import conversion_of, phase_places
 
 
 def test_shifted_copies_are_the_mean_of_the_moved_images_answers() -> None:
@@ -61,14 +62,39 @@ def test_a_group_is_called_by_what_its_sites_share(names: tuple[str, ...], shown
     assert group_name(names) == shown
 
 
-def test_of_too_many_the_combinations_that_use_the_budget_stay() -> None:
-    single = [Remedy(name=str(n), cost=n, phases=((2, ("a",)),)) for n in (1.5, 1.2)]
-    several = [Remedy(name=str(n), cost=n, phases=((2, ("a",)), (2, ("b",)))) for n in (1.3, 1.9, 1.6)]
-    assert [one.cost for one in spread([*single, *several], 4)] == [1.2, 1.5, 1.6, 1.9]
+def test_of_too_many_some_of_every_kind_stay_over_its_range_of_cost() -> None:
+    group, other = (2, ("a",)), (2, ("b",))
+    single = [Remedy(name=f"single {n}", cost=n, phases=(group,)) for n in (1.5, 1.2, 1.7, 1.9)]
+    nested = [Remedy(name=f"nested {n}", cost=n, phases=(group, other)) for n in (1.3, 1.6)]
+    ended = [Remedy(name="ended", cost=1.1, phases=(group,), until="m")]
+    names = [one.name for one in spread([*single, *nested, *ended], 5)]
+    assert names == ["ended", "nested 1.3", "single 1.5", "nested 1.6", "single 1.9"]
+    assert len(spread([*single, *nested, *ended], 9)) == 7
+    assert spread([], 4) == []
+
+
+def test_phases_of_the_first_group_may_end_before_later_ones() -> None:
+    torch.manual_seed(0)
+    model = build("antialias:TinyResNet").eval()
+    example = torch.rand(1, 3, 32, 32)
+    remedies, left_out = phase_remedies(model, example, phase_places(model, example), (2,), 4.0)
+    assert left_out == {}
+    for remedy in remedies:
+        changed = remedy.on_copy(model, example)
+        assert macs_of(changed, example) / macs_of(model, example) == pytest.approx(remedy.cost)
+        assert remedy.to_dict()["until"] == remedy.until
+    ended = [remedy for remedy in remedies if remedy.until]
+    first = remedies[0].phases
+    assert {remedy.phases[:1] for remedy in ended} == {first}
+    assert {len(remedy.phases) for remedy in ended} == {1, 2}
+    to_the_answers = next(remedy for remedy in remedies if remedy.phases == first and not remedy.until)
+    assert all(remedy.cost < to_the_answers.cost for remedy in ended if len(remedy.phases) == 1)
+    assert any(f"2 phases at {first[0][1][0]} until {one.until}" == one.name for one in ended)
 
 
 def test_a_student_with_phases_costs_both() -> None:
     learnt = Remedy(name="learnt", cost=1.1, weights={"w": torch.zeros(1)})
-    both = combined(learnt, Remedy(name="2 phases at a", cost=1.5, phases=((2, ("a",)),)))
+    both = combined(learnt, Remedy(name="2 phases at a", cost=1.5, phases=((2, ("a",)),), until="m"))
+    assert both.until == "m"
     assert (both.name, both.cost, both.phases) == ("learnt, 2 phases at a", pytest.approx(1.65), ((2, ("a",)),))
     assert both.learnt

@@ -23,7 +23,7 @@ class MendConfig:
         fit_shares: How far students go towards the weights that were fitted; none leaves the fit out. Beyond them what
             few images taught by chance grows, too (docs/mending.md).
         phases: How many phases are averaged at a group of sites.
-        most: Remedies that are tried at most, of combinations of groups those that use the budget best.
+        most: Remedies that are tried at most, of each kind of phases as many, over its whole range of cost.
         keep: Remedies that are left after half of the choosing images, and that are reported.
         confirm: Of those that learn nothing, how many the images to learn from choose among, too.
         distance: Longest shift of the flips, in pixels.
@@ -40,7 +40,7 @@ class MendConfig:
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
     fit_shares: tuple[float, ...] = (0.75, 1.0)
     phases: tuple[int, ...] = (2, 4)
-    most: int = 10
+    most: int = 14
     keep: int = 4
     confirm: int = 2
     distance: int = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from antialias.metrics import Score
-from antialias.surgery import phase_groups
+from antialias.surgery import phase_places
 
 from ._evaluator import AS_IT_IS, Evaluator
 from ._learn import fit_work, learn, students_of, why_nobody_learns, work_of
@@ -57,10 +57,10 @@ class Course:
             self.left_out["filters and learning"] = "of networks that are no classifiers, only phases are averaged"
         model, example, phases = evaluator.model, evaluator.example, list[Remedy]()
         try:
-            groups = phase_groups(model, example)
-            phases, refused = phase_remedies(model, example, groups, config.phases, self.budget)
+            places = phase_places(model, example)
+            phases, refused = phase_remedies(model, example, places, config.phases, self.budget)
             self.left_out |= refused
-            if not groups:
+            if not places:
                 self.left_out["phases averaged"] = "no site was found whose phases could be averaged"
         except ValueError as error:
             self.left_out["phases averaged"] = str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from os.path import commonpath
@@ -35,6 +35,7 @@ class Remedy:
         filter: Filter that all sites get, first.
         weights: Parameters and buffers that were learnt with that filter, or without one.
         phases: How many phases are averaged at which sites, after that.
+        until: Module whose map they are averaged at; empty for the network's answers.
         copies: Shifted copies of the image whose answers are averaged: the yardstick, which is never applied.
     """
 
@@ -43,6 +44,7 @@ class Remedy:
     filter: Filter | None = None
     weights: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
     phases: tuple[tuple[int, Group], ...] = ()
+    until: str = ""
     copies: int = 1
 
     @property
@@ -81,7 +83,7 @@ class Remedy:
                 for name, value in self.weights.items():
                     own[name].copy_(value)
         if self.phases:
-            convert_(model, averages(self.phases), where=sites_of(self.phases), example=example)
+            convert_(model, averages(self.phases, self.until), where=sites_of(self.phases), example=example)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
@@ -91,6 +93,7 @@ class Remedy:
             "filter": None if self.filter is None else self.filter.to_dict(),
             "learnt": self.learnt,
             "phases": [{"phases": phases, "sites": list(names)} for phases, names in self.phases],
+            "until": self.until,
             "copies": self.copies,
         }
 
@@ -129,10 +132,10 @@ class ShiftedCopies(nn.Module):
         return averaged(answers.flip(-1, -2), self.moves, circular=False).flip(-1, -2)
 
 
-def averages(phases: Sequence[tuple[int, Group]]) -> PhaseAverage:
+def averages(phases: Sequence[tuple[int, Group]], until: str = "") -> PhaseAverage:
     """Return the filter config of averages over phases, of which all groups have the same number."""
     (count,) = {count for count, _ in phases}
-    return PhaseAverage(phases=count)  # type: ignore[arg-type]
+    return PhaseAverage(phases=count, until=(until,) if until else ())  # type: ignore[arg-type]
 
 
 def sites_of(phases: Sequence[tuple[int, Group]]) -> list[str]:
@@ -146,9 +149,17 @@ def macs_of(model: nn.Module, example: Any) -> int:
 
 
 def phase_remedies(
-    model: nn.Module, example: Any, groups: Sequence[Group], counts: Sequence[int], budget: float
+    model: nn.Module,
+    example: Any,
+    places: Sequence[tuple[Group, str]],
+    counts: Sequence[int],
+    budget: float,
 ) -> tuple[list[Remedy], dict[str, str]]:
     """Return averages over phases at each group and at combinations of groups within the budget, and what cannot be.
+
+    Phases of a group run to the answers. Those of the first group may end before a later one, too, where a map is all
+    that follows reads: there the samples lie closest, so that a few layers take out most of what aliases at little
+    cost, and groups behind the end may have phases of their own.
 
     A group is priced by its plan; combinations that fit by what follows each group are priced by theirs. What cannot
     be is returned by name, with the reason; no group that can split is an error.
@@ -156,13 +167,15 @@ def phase_remedies(
     Args:
         model: The network.
         example: What it takes.
-        groups: Sites that split together, from the input to the deepest.
+        places: Sites that split together, from the input to the deepest, and the module before them where phases of
+            earlier ones may end.
         counts: Numbers of phases.
         budget: The most multiply-adds, relative to the network's.
 
     Raises:
         ValueError: No group can split.
     """
+    groups = [names for names, _ in places]
     behind, remedies, left_out = dict[int, float](), list[Remedy](), dict[str, str]()
     for place, names in enumerate(groups):
         try:
@@ -171,27 +184,35 @@ def phase_remedies(
             left_out[f"phases at {group_name(names)}"] = str(error)
     if groups and not behind:
         raise ValueError(next(iter(left_out.values())))
-    choices = [((count, place),) for place in behind for count in counts]
+    choices = [(((count, place),), "") for place in behind for count in counts]
     for size in range(2, len(behind) + 1):
-        choices += [tuple((2, place) for place in places) for places in combinations(behind, size)]
-    for choice in choices:
+        choices += [(tuple((2, place) for place in some), "") for some in combinations(behind, size)]
+    first = next(iter(behind), 0)
+    for place, (_, end) in list(enumerate(places))[first + 1 :]:
+        if end:
+            choices += [(((count, first),), end) for count in counts]
+            choices += [(((2, first), (2, later)), end) for later in behind if later >= place]
+    for choice, end in choices:
         phases = tuple((count, groups[place]) for count, place in choice)
-        if math.prod(count for count, _ in phases) > MOST_RUNS or cost_of_phases(choice, behind) > 1.1 * budget:
+        if not end and (
+            math.prod(count for count, _ in phases) > MOST_RUNS or cost_of_phases(choice, behind) > 1.1 * budget
+        ):
             continue
-        name = ", ".join(f"{count} phases at {group_name(groups[place])}" for count, place in choice)
+        named = [f"{count} phases at {group_name(groups[place])}" for count, place in choice]
+        name = ", ".join([f"{named[0]} until {end}" if end else named[0], *named[1:]])
         try:
-            cost = price(model, example, phases)
+            cost = price(model, example, phases, end)
         except ValueError as error:
             left_out[name] = str(error)
             continue
         if cost <= budget + 1e-9:
-            remedies.append(Remedy(name=name, cost=cost, phases=phases))
+            remedies.append(Remedy(name=name, cost=cost, phases=phases, until=end))
     return remedies, left_out
 
 
-def price(model: nn.Module, example: Any, phases: Sequence[tuple[int, Group]]) -> float:
+def price(model: nn.Module, example: Any, phases: Sequence[tuple[int, Group]], until: str = "") -> float:
     """Return the multiply-adds of a network with averages over phases, relative to the network without."""
-    plan = inspect(model, example, averages(phases), where=sites_of(phases))
+    plan = inspect(model, example, averages(phases, until), where=sites_of(phases))
     return 1 + sum(site.macs for site in plan.sites) / plan.macs
 
 
@@ -227,11 +248,22 @@ def group_name(names: Group) -> str:
 
 def combined(learnt: Remedy, phases: Remedy) -> Remedy:
     """Return a learnt remedy with averages over phases behind it."""
-    return replace(learnt, name=f"{learnt.name}, {phases.name}", cost=learnt.cost * phases.cost, phases=phases.phases)
+    return replace(
+        learnt,
+        name=f"{learnt.name}, {phases.name}",
+        cost=learnt.cost * phases.cost,
+        phases=phases.phases,
+        until=phases.until,
+    )
 
 
-def spread(remedies: Sequence[Remedy], most: int) -> Iterator[Remedy]:
-    """Yield at most so many remedies: all of one group first, of combinations the costliest."""
-    single = [remedy for remedy in remedies if len(remedy.phases) == 1]
-    several = sorted((remedy for remedy in remedies if len(remedy.phases) > 1), key=lambda one: -one.cost)
-    yield from sorted([*single, *several][:most], key=lambda one: one.cost)
+def spread(remedies: Sequence[Remedy], most: int) -> list[Remedy]:
+    """Return at most so many remedies: of each kind of phases as many as of the others, over its range of cost."""
+    kinds: dict[tuple[bool, bool], list[Remedy]] = {}
+    for remedy in sorted(remedies, key=lambda one: one.cost):
+        kinds.setdefault((not remedy.until, len(remedy.phases) > 1), []).append(remedy)
+    chosen = list[Remedy]()
+    for left, some in zip(range(len(kinds), 0, -1), sorted(kinds.values(), key=len), strict=True):
+        places = min(len(some), (most - len(chosen)) // left)
+        chosen += [some[-1 - number * len(some) // places] for number in range(places)]
+    return sorted(chosen, key=lambda one: one.cost)

@@ -18,6 +18,7 @@ from ._conversion import unconverted_copy as unconverted_copy
 from ._convert import convert_ as convert_
 from ._convert import inspect as inspect
 from ._convert import phase_groups as phase_groups
+from ._convert import phase_places as phase_places
 from ._plan import Placement as Placement
 from ._plan import Plan as Plan
 from ._plan import Site as Site
@@ -42,6 +43,7 @@ __all__ = [
     "inspect",
     "keep_phase_",
     "phase_groups",
+    "phase_places",
     "reduce_maps",
     "replay_",
     "unchanged_on_error",

@@ -15,7 +15,7 @@ from ._plan import Placement, Plan, counted
 from ._proof import check_exact
 from .dataflow import Graph, arguments, network_macs, observe
 from .edits import FilterEdit
-from .polyphase import group_sites, plan_phases, plan_polyphase
+from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
 from .sites import Rules, Where, decide, find, find_dilated, uncalled
 
 
@@ -87,11 +87,30 @@ def phase_groups(model: nn.Module, example: Any = None) -> tuple[tuple[str, ...]
         ValueError: As in `inspect`.
         RuntimeError: As in `inspect`.
     """
+    return tuple(names for names, _ in phase_places(model, example))
+
+
+def phase_places(model: nn.Module, example: Any = None) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Name the sites of each group as `phase_groups` does, and the last module before it where phases may end.
+
+    Args:
+        model: The network; it is left as it was.
+        example: As in `inspect`.
+
+    Returns:
+        For each group, from the input to the deepest, the names of its sites, and for `PhaseAverage(until=)` the module
+        before them whose map is all that follows reads; empty where there is none, or the network takes a list.
+
+    Raises:
+        ValueError: As in `inspect`.
+        RuntimeError: As in `inspect`.
+    """
     graph = observed(model, example)
     candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     sites = decide(candidates, graph, Rules(PhaseAverage()), model)
     groups = group_sites(graph, candidates, sites)
-    return tuple(tuple(sites[n].name for n in group.sites) for group in groups)
+    names = [tuple(sites[n].name for n in group.sites) for group in groups]
+    return tuple(zip(names, ends_before(graph, candidates, groups), strict=True))
 
 
 def observed(model: nn.Module, example: Any) -> Graph:

@@ -139,11 +139,14 @@ class PhaseAverage(Filter):
     Attributes:
         phases: 1 leaves the network as it is; 2 are (0, 0) and, half a stride on in both directions, (s // 2, s // 2);
             4 are all pairs of 0 and s // 2; `"all"` are the `s * s` phases of stride s.
+        until: Names of modules whose maps are averaged over the phases that run there; what follows runs once, on a map
+            of which the rest of the network knows the kind. Phases that meet none are averaged in the answers.
         padding_mode: How a map is continued where a phase has a sample more than it.
         phase: Refused: nothing is chosen.
 
     Raises:
-        ValueError: `phases` is something else, `phase` is not `None`, or the padding mode is unknown.
+        ValueError: `phases` is something else, `until` holds no names, `phase` is not `None`, or the padding mode is
+            unknown.
 
     Example:
         >>> PhaseAverage(phases=2).offsets((2, 2))
@@ -154,9 +157,14 @@ class PhaseAverage(Filter):
 
     padding_mode: PaddingMode = "replicate"
     phases: Literal[1, 2, 4, "all"] = 4
+    until: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        names = (self.until,) if isinstance(self.until, str) else tuple(self.until)
+        if not all(isinstance(name, str) and name for name in names):
+            raise ValueError(f"until={self.until!r} holds no names of modules. Use such as 'layer1', or several.")
+        object.__setattr__(self, "until", names)
         if isinstance(self.phases, bool) or self.phases not in (1, 2, 4, "all"):
             raise ValueError(f"phases={self.phases!r} is not offered. Use 1, 2, 4 or 'all'.")
         if self.phase is not None:

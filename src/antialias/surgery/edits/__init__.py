@@ -28,6 +28,7 @@ from ._guard import watch as watch
 from ._hooks import CHILD as CHILD
 from ._hooks import CropToPhase as CropToPhase
 from ._phases import AveragePhases as AveragePhases
+from ._phases import EndPhases as EndPhases
 from ._phases import JoinPhases as JoinPhases
 from ._phases import MoveInput as MoveInput
 from ._phases import PickPhase as PickPhase
@@ -42,6 +43,7 @@ __all__ = [
     "AveragePhases",
     "CropToPhase",
     "Edit",
+    "EndPhases",
     "FilterEdit",
     "FuseDetections",
     "FusePhases",

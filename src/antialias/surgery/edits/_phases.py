@@ -133,16 +133,18 @@ class AveragePhases(Edit):
 
     Attributes:
         outputs: For each tensor that the network returns, `Steps` of each group of sites that split it.
+        ended: Phases were averaged inside of the network, too, so that every answer has to be one for each image.
     """
 
     saved_as: ClassVar[str] = "AveragePhases"
 
     outputs: tuple[tuple[Steps, ...], ...]
+    ended: bool = False
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         moves = tuple(tuple(combined(config, groups)) for groups in self.outputs)
-        circular = config.padding_mode == "circular"
-        model.get_submodule(self.module).register_forward_hook(AverageOutput(moves, circular), with_kwargs=True)
+        hook = AverageOutput(moves, config.padding_mode == "circular", self.ended)
+        model.get_submodule(self.module).register_forward_hook(hook, with_kwargs=True)
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
@@ -156,10 +158,12 @@ class AverageOutput:
     Attributes:
         moves: For each tensor, how far each of its phases is moved, in its own rows and columns.
         circular: Maps are moved back in a circle.
+        ended: Tensors that are in no phases any more have to have a row for each image.
     """
 
     moves: tuple[tuple[tuple[float, float], ...], ...]
     circular: bool
+    ended: bool = False
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> Any:
         images = next(leaf.shape[0] for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
@@ -167,7 +171,7 @@ class AverageOutput:
 
         def average(tensor: Tensor) -> Tensor:
             moves = next(waiting)
-            if len(moves) == 1:
+            if len(moves) == 1 and not self.ended:
                 return tensor
             if tensor.shape[0] != len(moves) * images:
                 raise RuntimeError(
@@ -175,6 +179,8 @@ class AverageOutput:
                     "phases. A tool has taken a layer that splits phases away; let it work on the network before "
                     "convert_, or undo the conversion first: conversion_of(model).revert_()."
                 )
+            if len(moves) == 1:
+                return tensor
             if not (tensor.is_floating_point() or tensor.is_complex()):
                 raise RuntimeError(
                     f"{type(module).__name__} returns {tensor.dtype}, which has no average over phases. Convert the "
@@ -183,6 +189,53 @@ class AverageOutput:
             return averaged(tensor.unflatten(0, (len(moves), images)), moves, self.circular)
 
         return tree_map_only(Tensor, average, output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndPhases(Edit):
+    """Average what a module returns over the phases that run there, so that what follows runs once.
+
+    Attributes:
+        groups: `Steps` of each group of sites that split its map.
+    """
+
+    saved_as: ClassVar[str] = "EndPhases"
+
+    groups: tuple[Steps, ...]
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        hook = AverageMap(tuple(combined(config, self.groups)), config.padding_mode == "circular")
+        model.get_submodule(self.module).register_forward_hook(hook)
+        return {}
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        remove_hooks(forward_hooks(model.get_submodule(self.module)), AverageMap)
+
+
+@dataclass(frozen=True)
+class AverageMap:
+    """Average a map over the phases in its batch.
+
+    Phases that lie a position or more away are moved back by whole positions. What is left, a part of a position, is
+    what the average is taken for: it blurs the map a little, at the rate of its samples, where they are most.
+
+    Attributes:
+        moves: How far each phase is moved, in rows and columns of the map.
+        circular: The map is moved back in a circle.
+    """
+
+    moves: tuple[tuple[float, float], ...]
+    circular: bool
+
+    def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+        if output.shape[0] % len(self.moves):
+            raise RuntimeError(
+                f"{type(module).__name__} returns a batch of {output.shape[0]}, which are not {len(self.moves)} phases "
+                "of each image. A tool has taken a layer that splits phases away; let it work on the network before "
+                "convert_, or undo the conversion first: conversion_of(model).revert_()."
+            )
+        whole = [(math.floor(i), math.floor(j)) for i, j in self.moves]
+        return averaged(output.unflatten(0, (len(whole), -1)), whole, self.circular)
 
 
 @dataclass(frozen=True, kw_only=True)

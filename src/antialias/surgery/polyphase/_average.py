@@ -13,7 +13,19 @@ from antialias.nn import PhaseAverage, PhaseSplit2d
 
 from .._plan import Site
 from ..dataflow import Graph, Op, Value, network_macs, op_macs, pair
-from ..edits import AveragePhases, Edit, FusePhases, Insert, JoinPhases, MoveInput, Patch, Steps, WrapEnd, joins
+from ..edits import (
+    AveragePhases,
+    Edit,
+    EndPhases,
+    FusePhases,
+    Insert,
+    JoinPhases,
+    MoveInput,
+    Patch,
+    Steps,
+    WrapEnd,
+    joins,
+)
 from ..sites import Candidate, Rules, filter_around
 from ._grids import Grid, Grids, follow_sites, where
 
@@ -70,6 +82,40 @@ def group_sites(
         else:
             possible.append(group)
     return possible
+
+
+def ends_before(graph: Graph, candidates: Sequence[Candidate], groups: Sequence[PhaseGroup]) -> list[str]:
+    """Return for each group where phases of what comes before may end: a module whose map is all that follows reads.
+
+    Of several between it and the group before, it is the one with the smallest map, and of these the last: in inverted
+    residual blocks the linear bottleneck, of which the average over phases is what the next block should see. Empty
+    where something bypasses all of them.
+
+    Args:
+        graph: The dataflow.
+        candidates: What subsamples.
+        groups: Groups of these.
+    """
+    last_read = {
+        value: max((op.index for op in value.consumers), default=-1) for op in graph.ops for value in op.inputs
+    }
+    last_read |= {value: len(graph.ops) for value in graph.outputs if value is not None}
+    live = {value for op in graph.ops for value in op.inputs if value.producer is None}
+    alone: dict[int, tuple[int, str]] = {}
+    for op in graph.ops:
+        live |= {value for value in op.outputs if value in last_read}
+        live = {value for value in live if last_read[value] > op.index}
+        if len(live) == 1 and len((value := next(iter(live))).shape) == 4 and value.producer is not None:
+            names = [c.name for c in graph.returning(value) if c.name and len(graph.calls_of(c.module)) == 1]
+            if names:
+                alone[op.index] = math.prod(value.shape), names[-1]
+    ends, after = list[str](), -1
+    for group in groups:
+        first = min(candidates[n].op.index for n in group.sites)
+        between = {index: found for index, found in alone.items() if after < index < first}
+        ends.append(between[min(between, key=lambda index: (between[index][0], -index))][1] if between and ends else "")
+        after = max(candidates[n].op.index for n in group.sites)
+    return ends
 
 
 def pitches(graph: Graph, candidates: Sequence[Candidate]) -> dict[int, tuple[int, int]]:
@@ -140,18 +186,42 @@ def plan_phases(
         alone = "phases=1: the network as it is"
         return PhasePlan(tuple(replace(s, edits=(), macs=0, reason=alone) if s.edits else s for s in kept), ())
     runs = [len(config.offsets(group.stride)) for group in groups]
-    if math.prod(runs) > _MOST_RUNS:
+    if takes_list(graph):
+        if config.until:
+            raise ValueError(
+                f"{type(model).__name__} takes a list of images, as detectors do, and averages its detections. Leave "
+                f"until={config.until} out."
+            )
+        edits = _plan_joins(graph, candidates, _Splits(graph, candidates, kept, groups), grids)
+        return PhasePlan(_at_the_input(graph, kept, runs), tuple(edits))
+    ends = {_end(graph, model, name): name for name in config.until}
+    splits = _Splits(graph, candidates, kept, groups, ends)
+    most = max((splits.before(op) for op in graph.ops), key=lambda one: math.prod(runs[g] for g in one), default=())
+    if (product := math.prod(runs[g] for g in most)) > _MOST_RUNS:
         raise ValueError(
-            f"{' x '.join(map(str, runs))} = {math.prod(runs)} runs of the network behind {len(groups)} groups of "
+            f"{' x '.join(str(runs[g]) for g in most)} = {product} runs of the network behind {len(most)} groups of "
             f"sites; {_MOST_RUNS} are the most. Use fewer phases, or fewer groups: where=."
         )
-    splits = _Splits(graph, candidates, kept, groups)
     edits = _plan_joins(graph, candidates, splits, grids)
-    if takes_list(graph):
-        return PhasePlan(_at_the_input(graph, kept, runs), tuple(edits))
     if config.padding_mode == "circular":
         edits += _wrapped_ends([(candidates[n], kept[n]) for n in sorted(chosen)])
     return PhasePlan(_with_costs(graph, candidates, kept, splits, runs), tuple(edits))
+
+
+def _end(graph: Graph, model: nn.Module, name: str) -> Value:
+    """Return the map that a module of this name returns.
+
+    Raises:
+        ValueError: There is none, or it runs several times, or returns something else than one map.
+    """
+    calls = [call for call in graph.calls if call.name == name]
+    if not calls:
+        some = ", ".join(name for name, _ in list(model.named_children())[:8])
+        raise ValueError(f"until={name!r} is no module of {type(model).__name__} that runs; there are {some}, ...")
+    if len(calls) > 1 or calls[0].output is None or len(calls[0].output.shape) != 4:
+        what = f"is called {len(calls)} times" if len(calls) > 1 else "does not return one map (N, C, H, W)"
+        raise ValueError(f"until={name!r}: it {what}, so that phases cannot be averaged there. Name another module.")
+    return calls[0].output
 
 
 def _why_not(
@@ -202,7 +272,7 @@ def _plan_joins(graph: Graph, candidates: Sequence[Candidate], splits: _Splits, 
     Raises:
         ValueError: Something meets the phases that cannot be repeated.
     """
-    groups, strides = splits.groups, [candidate.stride for candidate in candidates]
+    groups, strides, ended = splits.groups, [candidate.stride for candidate in candidates], splits.ended
 
     def steps(groups_of: Sequence[int], value: Value) -> tuple[Steps, ...]:
         """Say how far a phase of each group moves a map."""
@@ -214,6 +284,22 @@ def _plan_joins(graph: Graph, candidates: Sequence[Candidate], splits: _Splits, 
     if takes_list(graph):
         return [FusePhases(module="", stride=group.stride) for group in groups]
     edits: list[Edit] = []
+    for value, name in splits.ends.items():
+        if value not in ended:
+            raise ValueError(
+                f"until={name!r}: no phases run there; {', '.join(candidates[n].name for g in groups for n in g.sites)}"
+                " lie behind it, or end before it. Name a module between the sites and the answers, or leave it out."
+            )
+        edits.append(EndPhases(module=name, groups=steps(ended[value], value)))
+    if ended:
+        last = max(value.producer.index for value in ended if value.producer is not None)
+        over = {g for split in ended.values() for g in split}
+        for op in graph.ops[last + 1 :]:
+            if over & set(splits.before(op)):
+                raise ValueError(
+                    f"{where(op)} reads a map that still is in phases, which bypasses {', '.join(splits.ends.values())}"
+                    f" ({op.name}). Name a module in until= behind which nothing reads what lies before it."
+                )
     for op in graph.ops:
         most = splits.before(op)
         fewer = [value for value in op.inputs if splits.of(value, op) != most]
@@ -230,14 +316,14 @@ def _plan_joins(graph: Graph, candidates: Sequence[Candidate], splits: _Splits, 
         (repeats,) = moves
         edits.append(JoinPhases(module=op.call.name or "", function=op.name, index=same.index(op), groups=repeats))
     for value in graph.outputs:
-        if value is not None and splits.of(value) and len(value.shape) not in (2, 4):
+        if value is not None and (splits.of(value) or ended) and len(value.shape) not in (2, 4):
             raise ValueError(
                 f"the network returns {tuple(value.shape)}: neither one answer for each image (N, K) nor maps "
                 "(N, C, H, W), so that there is no telling what an average over phases would mix. Convert the part of "
                 "it that returns one of these."
             )
     outputs = tuple(steps(splits.of(v), v) if v is not None else () for v in graph.outputs)
-    return [*edits, AveragePhases(module="", outputs=outputs)]
+    return [*edits, AveragePhases(module="", outputs=outputs, ended=bool(ended))]
 
 
 def _pitch(grid: Grid, strides: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -280,12 +366,29 @@ def _pitch_of(value: Value, graph: Graph, grids: Grids, strides: Sequence[tuple[
 
 
 class _Splits:
-    """Which groups split each value, in the order in which they do."""
+    """Which groups split each value, in the order in which they do.
+
+    Args:
+        graph: The dataflow.
+        candidates: What subsamples.
+        sites: What was decided for each of `candidates`.
+        groups: The sites that split, together.
+        ends: Maps that are averaged over the phases that run there, with the names of what returns them.
+
+    Attributes:
+        ended: For each of these maps that is in phases, the groups that split it.
+    """
 
     def __init__(
-        self, graph: Graph, candidates: Sequence[Candidate], sites: Sequence[Site], groups: Sequence[PhaseGroup]
+        self,
+        graph: Graph,
+        candidates: Sequence[Candidate],
+        sites: Sequence[Site],
+        groups: Sequence[PhaseGroup],
+        ends: Mapping[Value, str] | None = None,
     ) -> None:
-        self.groups = groups
+        self.groups, self.ends = groups, ends or {}
+        self.ended: dict[Value, tuple[int, ...]] = {}
         self._of: dict[Value, tuple[int, ...]] = {}
         self._entering: dict[tuple[Op, Value], int] = {}  # split at the input of a module, for what is inside of it
         made: dict[Value, int] = {}
@@ -303,7 +406,11 @@ class _Splits:
                                 self._entering |= {(op, call.input): number for op in inside if call.input in op.inputs}
         for op in graph.ops:
             before = self.before(op)
-            self._of |= {value: (*before, made[value]) if value in made else before for value in op.outputs}
+            for value in op.outputs:
+                split = (*before, made[value]) if value in made else before
+                if value in self.ends and split:
+                    self.ended[value], split = split, ()
+                self._of[value] = split
 
     def of(self, value: Value, op: Op | None = None) -> tuple[int, ...]:
         """Return the groups that split a value, or what an operation reads of it."""
