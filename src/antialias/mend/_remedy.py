@@ -211,7 +211,14 @@ def phase_remedies(
 
 
 def price(model: nn.Module, example: Any, phases: Sequence[tuple[int, Group]], until: str = "") -> float:
-    """Return the multiply-adds of a network with averages over phases, relative to the network without."""
+    """Return the multiply-adds of a network with averages over phases, relative to the network without.
+
+    Args:
+        model: The network.
+        example: What it takes.
+        phases: How many phases are averaged at which sites.
+        until: Module whose map they are averaged at; empty for the answers.
+    """
     plan = inspect(model, example, averages(phases, until), where=sites_of(phases))
     return 1 + sum(site.macs for site in plan.sites) / plan.macs
 
