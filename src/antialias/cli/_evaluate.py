@@ -11,12 +11,11 @@ from cyclopts import Parameter
 from torch import nn
 
 from antialias._display import show
-from antialias.models import build
 from antialias.results import Comparison, Evaluation, EvaluationConfig, common_multiple, cost_of
 from antialias.tasks import evaluate as measure
 from antialias.tasks import is_main_process, measure_flips, process_group
 
-from ._options import input_side
+from ._options import OnnxFlags, built, input_side
 from ._progress import progress_bar
 
 
@@ -26,7 +25,7 @@ class EvaluationOptions(EvaluationConfig):
     """On what networks are measured.
 
     Attributes:
-        task: What the networks do: classification, semantic or instance.
+        task: What the networks do: classification, semantic, instance or dense.
         data: Such as scenes (embedded) or images:DIR with one folder a class.
         window: Side of the windows that the networks see, in pixels; their own input size if not given.
         test_length: How many scenes; 2000 if not given.
@@ -52,7 +51,7 @@ class EvaluationOptions(EvaluationConfig):
                 f"the networks are meant for inputs of different sizes, in pixels: {listed}. Give them one, such as "
                 f"--window {min(sides.values())}, so that their scores can be compared, or evaluate them one by one."
             )
-        if self.task == "semantic":
+        if self.task in ("semantic", "dense"):
             common_multiple(networks, self.multiple)
         return EvaluationConfig.of({**vars(self), "window": self.window or next(iter(sides.values()))})
 
@@ -64,6 +63,7 @@ def evaluate(
     options: EvaluationOptions | None = None,
     config: Path | None = None,
     weights: str | None = None,
+    onnx: OnnxFlags | None = None,
     flips: bool = False,
     cost: bool = True,
     accelerator: str = "auto",
@@ -74,16 +74,18 @@ def evaluate(
     Under torchrun the processes share the pictures. With `out`, an interrupted call goes on where it stopped.
 
     Args:
-        models: timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER, antialias:NAME, module:callable, or saved files.
+        models: timm:NAME, torchvision:NAME, smp:ARCHITECTURE:ENCODER, transformers:DIR, antialias:NAME,
+            module:callable, ONNX files, or saved files.
         options: On what.
         config: TOML file of a training run, such as its config.toml, whose data are taken; flags go before it.
         weights: A file of weights, or `default` for the library's own, for every model.
+        onnx: What ONNX files do not say.
         flips: Measure flip rates against the distance of the shift, too.
         cost: Count and time each network beside itself without filters.
         accelerator: `cpu`, `gpu`, or `auto` for a GPU where there is one.
         out: Folder for one JSON file a network, which `antialias compare` reads.
     """
-    networks = {name: build(name, weights=weights) for name in models}
+    networks = built({name: name for name in models}, weights, onnx)
     measured_on = (options or EvaluationOptions()).config(networks)
     evaluations = []
     with process_group(accelerator) as device:

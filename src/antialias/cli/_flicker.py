@@ -9,8 +9,8 @@ from cyclopts import Parameter
 
 from antialias._display import show
 from antialias.clips import flicker as measure_flicker
-from antialias.models import build
 
+from ._options import OnnxFlags, built
 from ._progress import progress_bar
 
 
@@ -22,6 +22,7 @@ def flicker(
     out: Path,
     mended: str | None = None,
     weights: str | None = None,
+    onnx: OnnxFlags | None = None,
     fps: float | None = None,
     size: int | None = None,
     seed: int = 0,
@@ -33,19 +34,21 @@ def flicker(
     they answer drawn, and where it changes marked.
 
     Args:
-        model: A file saved by `antialias`, or a name such as timm:NAME or module:callable.
+        model: A file saved by `antialias`, or a name such as timm:NAME, transformers:DIR or module:callable; or an
+            ONNX file.
         clip: A video file, a folder of frames, or pan:IMAGE, a camera's path over a still; several are one measurement.
         out: Folder to write to.
         mended: Another network to put beside it, such as the file that `antialias mend` wrote.
         weights: A file of weights, or `default` for the library's own, for the first network.
+        onnx: What ONNX files do not say.
         fps: Frames a second, where the clip does not say.
         size: Resample frames to this shorter side and cut the central square; by default as they are, and 224 for pans.
         seed: Chooses where pans move to.
         detection_score: What a detector finds with a lower score does not count.
     """
-    networks = {"as it is": build(model, weights=weights)}
+    networks = built({"as it is": model}, weights, onnx)
     if mended is not None:
-        networks["mended"] = build(mended)
+        networks |= built({"mended": mended}, None, onnx if mended.endswith(".onnx") else None)
     options = {"fps": fps, "size": size, "seed": seed, "detection_score": detection_score}
     with progress_bar("Watching") as progress:
         found = measure_flicker(networks, clip, progress=progress, **options)

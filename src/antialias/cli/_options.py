@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Annotated, Any, Literal, get_type_hints
@@ -14,6 +14,7 @@ from docstring_parser import parse
 from torch import Tensor, nn
 
 from antialias.data import open_data
+from antialias.models import OnnxOptions, build, load_onnx
 from antialias.nn import Adaptive, Filter, Fixed, Polyphase
 from antialias.surgery import input_size
 
@@ -114,6 +115,52 @@ class SurgeryOptions:
         """Return an example batch of one picture."""
         side = self.size or input_side(model)
         return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class OnnxFlags(OnnxOptions):
+    """What ONNX files do not say of themselves.
+
+    Attributes:
+        mean: Of an ONNX file's input, one number or one a channel, in the range of --scale.
+        std: Of an ONNX file's input, likewise.
+        scale: What white is for an ONNX file: 1, or 255 if it takes pixels from 0 to 255.
+        channels: Their order in an ONNX file's input.
+        layout: Where an ONNX file's input has its channels, if its shape does not say.
+        side: Height and width that windows are resized to for an ONNX file that takes any.
+        multiple_of: An ONNX file takes heights and widths that are multiples of this.
+        output: Which of an ONNX file's outputs is scored.
+        kind: What an ONNX file's output is, if its shape does not say.
+        threshold: From where on an ONNX file's probabilities are of the second of two classes (--kind labels).
+    """
+
+    side: Annotated[tuple[int, int] | None, Parameter(negative_iterable=())] = None
+    mean: Annotated[tuple[float, ...] | None, Parameter(negative_iterable=(), consume_multiple=True)] = None
+    std: Annotated[tuple[float, ...] | None, Parameter(negative_iterable=(), consume_multiple=True)] = None
+
+
+def built(names: Mapping[str, str], weights: str | None, onnx: OnnxFlags | None = None) -> dict[str, nn.Module]:
+    """Build networks, with the options of ONNX files where they are ones.
+
+    Args:
+        names: What `build` takes, by what the networks are called.
+        weights: Of the others.
+        onnx: What the files do not say.
+
+    Raises:
+        ValueError: An option is given and no file is there that it could be of, or a name is unknown.
+    """
+    options = {} if onnx is None else {each.name: getattr(onnx, each.name) for each in fields(OnnxOptions)}
+    options = {name: value for name, value in options.items() if value != getattr(OnnxOptions(), name)}
+    files = [name for name in names.values() if name.endswith(".onnx")]
+    if options and not files:
+        flag = next(iter(options)).replace("_", "-")
+        raise ValueError(f"--{flag} is of ONNX files, and {', '.join(names.values())} is none. Leave it out.")
+    return {
+        called: load_onnx(name, **options) if name in files else build(name, weights=weights)
+        for called, name in names.items()
+    }
 
 
 def input_side(model: nn.Module) -> int:

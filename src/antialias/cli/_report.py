@@ -16,11 +16,10 @@ from torch.utils.data import DataLoader
 from antialias.data import LabelledImages, open_data
 from antialias.diagnosis import diagnose as diagnose_network
 from antialias.metrics import ImageStream, SameInstance
-from antialias.models import build
 from antialias.report import Report, measure, measure_detectors, measure_segmenters, read_result, report_of, write
 from antialias.tasks import task_named
 
-from ._options import images_of
+from ._options import OnnxFlags, built, images_of
 from ._progress import progress_bar
 
 _DIAGNOSED = 100
@@ -33,6 +32,7 @@ def report(
     data: str | None = None,
     out: Path = Path("report"),
     weights: str | None = None,
+    onnx: OnnxFlags | None = None,
     split: str = "test",
     size: int | None = None,
     limit: int = 500,
@@ -48,13 +48,15 @@ def report(
     What was measured before can stand beside them or alone: diagnoses, runs and reports.
 
     Args:
-        models: timm:NAME, torchvision:NAME, antialias:NAME, module:callable, or saved files; or folders and JSON files
+        models: timm:NAME, torchvision:NAME, transformers:DIR, antialias:NAME, module:callable, ONNX files, or saved
+            files; or folders and JSON files
             of antialias diagnose, train, evaluate and report.
         data: What networks are measured on: images:DIR with one folder a class, or scenes; for segmenters voc:DIR,
             cityscapes:DIR, or scenes; for detectors coco:DIR, scenes, or images:DIR, which has no objects, so that
             there is no precision.
         out: Folder of the page and its data, or the page itself, such as report.html.
         weights: A file of weights, or `default` for the library's own, for every model.
+        onnx: What ONNX files do not say.
         split: Which part of the data: train or test.
         size: Side of the pictures in pixels; the networks see windows of 7/8 of it.
         limit: How many pictures to measure, evenly taken from the data.
@@ -81,7 +83,7 @@ def report(
     # Of saved files the folder and the name say enough, unless they say the same of two.
     short = [str(Path(*Path(name).with_suffix("").parts[-2:])) if Path(name).is_file() else name for name in models]
     names = short if len(set(short)) == len(models) else models
-    networks = {name: build(model, weights=weights) for name, model in zip(names, models, strict=True)}
+    networks = built(dict(zip(names, models, strict=True)), weights, onnx)
     same, how = SameInstance(score=detection_score), {"pictures": pictures, "seed": seed, "command": command}
     with progress_bar("Measuring") as progress:
         page, images = measure_task(task, networks, (data, split, size, limit), same, {**how, "progress": progress})

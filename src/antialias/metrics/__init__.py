@@ -59,6 +59,7 @@ from antialias.metrics.classification import top1_change as top1_change
 from antialias.metrics.classification import video_accuracy as video_accuracy
 from antialias.metrics.classification import worst_of_grid as worst_of_grid
 from antialias.metrics.dense import dense_consistency as dense_consistency
+from antialias.metrics.dense import measure_dense as measure_dense
 from antialias.metrics.detection import NothingDetected as NothingDetected
 from antialias.metrics.detection import SameInstance as SameInstance
 from antialias.metrics.detection import Track as Track
@@ -165,6 +166,7 @@ __all__ = [
     "measure",
     "measure_changes",
     "measure_classifier",
+    "measure_dense",
     "measure_detector",
     "measure_segmenter",
     "normalization_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -49,7 +49,9 @@ def measure(
             for progress in (first.progress, watcher()):
                 if progress is not None:
                     progress(len(rows), stream.total)
-    protocol = {"pictures": stream.protocol(), "normalisation": first.normalization.protocol}
+    protocol: dict[str, Any] = {"pictures": stream.protocol(), "normalisation": first.normalization.protocol}
+    if isinstance(network := getattr(first.network, "protocol", None), Mapping):
+        protocol["network"] = network
     return Measurement("", torch.cat(rows), protocol, first.level)
 
 

@@ -373,7 +373,7 @@ def average(scores: Sequence[Score]) -> Score:
     return Score.from_images(first.name, per_image, protocol, first.level, first.unit)
 
 
-_MODELS_OWN = ("normalisation", "interval")
+_MODELS_OWN = ("normalisation", "network", "interval")
 
 
 def _check_comparable(a: Score, b: Score) -> None:

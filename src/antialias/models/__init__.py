@@ -1,8 +1,8 @@
 """Networks: by name, from files, and the small ones of this package.
 
-`_build.py` turns a name into a network: that of a file (`files/`), or of a library (`libraries/`). This package's own
-networks are classifiers (`backbones/`), and what detects and segments on them (`heads/`). `_origin.py` is how a network
-remembers its name, `_class_names.py` how it remembers its classes.
+`_build.py` turns a name into a network: that of a file (`files/`), of an ONNX file (`onnx/`), or of a
+library (`libraries/`). This package's own networks are classifiers (`backbones/`), and what detects and segments on
+them (`heads/`). `_origin.py` is how a network remembers its name, `_class_names.py` how it remembers its classes.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ from .backbones import imagenet_labels as imagenet_labels
 from .files import load as load
 from .files import read_weights as read_weights
 from .files import save as save
+from .onnx import OnnxNetwork as OnnxNetwork
+from .onnx import OnnxOptions as OnnxOptions
+from .onnx import load_onnx as load_onnx
 
 __all__ = [
+    "OnnxNetwork",
+    "OnnxOptions",
     "TinyResNet",
     "build",
     "class_names",
     "freeze_as_",
     "imagenet_labels",
     "load",
+    "load_onnx",
     "name_classes_",
     "read_weights",
     "save",

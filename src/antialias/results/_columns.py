@@ -28,6 +28,8 @@ _SCORES = {
         ("pixel_accuracy", "Pixel accuracy", "higher", ""),
         ("segmentation_consistency", "mASSC", "higher", "pixels of two random crops"),
         ("segmentation_consistency_on_correct", "mASSC if correct", "higher", "of pixels classified correctly"),
+        ("dense_consistency", "Dense difference", "lower", "values of two random crops"),
+        ("dense_psnr", "Dense PSNR", "higher", "values of two random crops"),
     )
 }
 _COSTS = (

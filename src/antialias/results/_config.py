@@ -19,13 +19,13 @@ class EvaluationConfig:
     """Say on what a network is measured: networks that are compared have this in common.
 
     Attributes:
-        task: Name of a registered task: classification, semantic or instance.
+        task: Name of a registered task: classification, semantic, instance or dense.
         data: Name of a data set, as `open_data` takes it.
         size: Shorter side of the images as read, in pixels. `None` is the task's own: a quarter more than the window
             for classification, as they are for masks.
         window: Side of the windows that a classifier sees, in pixels.
-        multiple: For semantic segmentation: heights and widths that the network sees are multiples of this, so that
-            networks with different needs see the same crops; what the network needs if `None`.
+        multiple: For semantic segmentation and dense values: heights and widths that the network sees are multiples of
+            this, so that networks with different needs see the same crops; what the network needs if `None`.
         test_length: Number of generated test images; the data set's own default if `None`.
         batch_size: Images a batch, on each device, where the scores do not choose it themselves.
         on_broken: What a file that cannot be used does: `"stop"`, or be listed and left out: `"skip"`.

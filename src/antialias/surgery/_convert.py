@@ -117,8 +117,11 @@ def observed(model: nn.Module, example: Any) -> Graph:
     """Run a network once on an example and return its dataflow.
 
     Raises:
+        ValueError: It cannot be looked into; its attribute `sealed` says why.
         RuntimeError: It does not run on the example.
     """
+    if (reason := getattr(model, "sealed", None)) is not None:
+        raise ValueError(f"{type(model).__name__} cannot be looked into or converted: {reason}")
     args, kwargs = arguments(model, example)
     try:
         return observe(model, args, kwargs)

@@ -1,13 +1,14 @@
 """Training and evaluation: the same few functions for each task.
 
-A `Task` (`_task.py`) is everything in which tasks differ, and `classification/`, `semantic/` and `instance/` register
-one each. Read one of them, then `training/_run.py`, which trains any of them on Lightning, and `evaluation/`, which
+A `Task` (`_task.py`) is everything in which tasks differ, and `classification/`, `semantic/`, `instance/` and `dense/`
+register one each. Read one of them, then `training/_run.py`, which trains them on Lightning, and `evaluation/`, which
 measures any network. Both serve what `batches/` makes of the data, to the processes of `_process_group.py`.
 `_config.py` holds every setting of a run, and `_network.py` builds the network that it names, on what `_backbone.py`
 reads of a classifier.
 """
 
 from . import classification as classification  # registers itself
+from . import dense as dense  # registers itself
 from . import instance as instance  # registers itself
 from . import semantic as semantic  # registers itself
 from ._config import TrainConfig as TrainConfig

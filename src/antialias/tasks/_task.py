@@ -64,6 +64,7 @@ class Task:
         passes: How often `evaluate_part` goes through its images, for a bar that says how much is left.
         measure_flips: `(model, data, config, progress) -> Curve`, the flip rate against the distance, where answers
             can flip.
+        has_labels: Whether answers are compared with labels; of a task without them every image folder will do.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Task:
     part: int = 512
     passes: int = 1
     measure_flips: Callable[[nn.Module, Any, EvaluationConfig, ProgressCallback | None], Curve] | None = None
+    has_labels: bool = True
 
     def training_loss(self, model: nn.Module, images: Any, targets: Any, config: TrainConfig) -> Tensor:
         """Return the loss of a training batch as the config has it.

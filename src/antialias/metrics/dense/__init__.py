@@ -4,3 +4,4 @@
 """
 
 from antialias.metrics.dense._consistency import dense_consistency as dense_consistency
+from antialias.metrics.dense._consistency import measure_dense as measure_dense

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
 from antialias.metrics._adapter import DenseValues, Model, Options, check_positive
 from antialias.metrics._loop import Show, about, measure
+from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Score
 from antialias.metrics.inputs._crops import Crops, random_crops
 from antialias.metrics.inputs._images import Images, Sample
+
+_MOST = 100.0
+"""Decibels of values that are the same."""
 
 
 def dense_consistency(
@@ -47,6 +51,38 @@ def dense_consistency(
         dense consistency 0 spreads +- 0 (95 % interval 0 to 0; 12 images, difference of 5 pairs each of crops of 0.875
         of the sides, seed 0)
     """
+    return measure_dense(model, images, passes=passes, crop=crop, seed=seed, **options)["dense_consistency"].score()
+
+
+def measure_dense(
+    model: Model,
+    images: Images,
+    *,
+    passes: int = 5,
+    crop: float = 0.875,
+    seed: int = 0,
+    **options: Unpack[Options],
+) -> dict[str, Measurement]:
+    """Measure all that there is to measure of dense values, from the same crops.
+
+    Args:
+        model: As in `dense_consistency`.
+        images: As there.
+        passes: As there.
+        crop: As there.
+        seed: As there.
+        **options: See `Options`. Parts of a set, each with its `first`, can be measured apart and joined.
+
+    Returns:
+        `dense_consistency`, and `dense_psnr`: the peak signal-to-noise ratio in decibels between the values that both
+        crops of a pair give the same pixels, the peak being the range of both crops' values there; higher is better,
+        and 100 is the most, for values that are the same. Of several channels it is the mean.
+
+    Example:
+        >>> images = torch.rand((12, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+        >>> print(measure_dense(lambda x: x.mean(1), images)["dense_psnr"].score().value)
+        100.0
+    """
     check_positive(passes=passes)
     adapter = DenseValues.of(model, **options)
 
@@ -55,7 +91,7 @@ def dense_consistency(
         return random_crops(sample.pixels, passes, seed=seed, index=sample.index, **size)
 
     def row(sample: Sample, values: Tensor) -> Tensor:
-        cut, distances = crops(sample), []
+        cut, distances, ratios = crops(sample), [], []
         for first, second, places in zip(values[::2], values[1::2], cut.corners.unflatten(0, (-1, 2)), strict=True):
             start = places.amax(0)
             size = (torch.tensor(cut.size) - (start - places.amin(0))).tolist()
@@ -63,22 +99,40 @@ def dense_consistency(
                 adapter.within(one, (start - own).tolist(), size).double().flatten(1)
                 for one, own in zip((first, second), places, strict=True)
             )
-            spread = torch.cat([a, b], 1).std(1, correction=0)
+            both = torch.cat([a, b], 1)
+            spread, peak = both.std(1, correction=0), both.amax(1) - both.amin(1)
             distance = (a - b).square().mean(1).sqrt()
             # Values that are all the same do not differ either.
             distances.append((distance / torch.where(spread > 0, spread, 1)).mean())
-        return torch.stack(distances)[None].float()
+            ratios.append((20 * (peak / distance).log10()).nan_to_num(_MOST, _MOST).clamp(max=_MOST).mean())
+        return torch.stack([torch.stack(distances), torch.stack(ratios)])[None].float()
 
     measured = measure(images, [Show(adapter, lambda sample: torch.stack(crops(sample).frames))], row)
-    return about(
-        measured,
-        "dense consistency",
-        f"difference of {passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}",
-        score_unit="spreads",
-        passes=passes,
-        crop=crop,
-        multiple=adapter.sides_of,
-        value="root mean square difference in the overlap / standard deviation of both crops' values there",
-        offsets="per picture, uniform where the crop fits; both crops of a pair independently",
-        seed=seed,
-    ).score()
+    pairs = f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}"
+    said: dict[str, Any] = {
+        "passes": passes,
+        "crop": crop,
+        "multiple": adapter.sides_of,
+        "offsets": "per picture, uniform where the crop fits; both crops of a pair independently",
+        "seed": seed,
+    }
+    return {
+        "dense_consistency": about(
+            measured,
+            "dense consistency",
+            f"difference of {pairs}",
+            measured.rows[:, 0],
+            score_unit="spreads",
+            value="root mean square difference in the overlap / standard deviation of both crops' values there",
+            **said,
+        ),
+        "dense_psnr": about(
+            measured,
+            "dense PSNR",
+            pairs,
+            measured.rows[:, 1],
+            score_unit="dB",
+            value="20 log10(range of both crops' values in the overlap / root mean square difference), 100 at most",
+            **said,
+        ),
+    }

@@ -35,9 +35,10 @@ def measure_detector(
     crop: float = 0.875,
     same: SameInstance | None = None,
     seed: int = 0,
+    kinds: Sequence[Kind] = KINDS,
     **options: Unpack[Options],
 ) -> dict[str, Measurement]:
-    """Measure all that there is to measure of a detector of masks, with every answer used for all that it is for.
+    """Measure all that there is to measure of a detector, with every answer used for all that it is for.
 
     Args:
         model: As in `instance_consistency`.
@@ -48,6 +49,7 @@ def measure_detector(
         crop: As there.
         same: As there.
         seed: As there.
+        kinds: What is measured: of detectors without masks `("box",)`.
         **options: See `Options`. Parts of a set, each with its `first`, can be measured apart and joined.
 
     Returns:
@@ -70,12 +72,13 @@ def measure_detector(
     """
     sets: dict[str, Collection[int] | None] = {"": None} if classes is None else dict(classes)
     adapter = Instances.of(model, **options)
-    matched_sets = [(suffix, labels, kind) for suffix, labels in sets.items() for kind in KINDS]
+    matched_sets = [(suffix, labels, kind) for suffix, labels in sets.items() for kind in kinds]
+    least: Kind = "mask" if "mask" in kinds else "box"
 
     def row(sample: Sample, answers: Sequence[Detections]) -> Tensor:
         size = (sample.pixels.shape[-2], sample.pixels.shape[-1])
-        output = checked_instances(answers[0], "output", "mask", size)
-        target, tables = targets_of(sample, "mask"), []
+        output = checked_instances(answers[0], "output", least, size)
+        target, tables = targets_of(sample, least), []
         for number, (_, labels, kind) in enumerate(matched_sets):
             detections, objects = (one if labels is None else of_classes(one, labels) for one in (output, target))
             table = match(detections, objects, kind, iou_thresholds())

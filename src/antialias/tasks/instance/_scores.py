@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from antialias.data import ClassSplit, DetectionDataset
-from antialias.metrics import Measurement, NothingDetected, SameInstance, Score, measure_detector
+from antialias.metrics import Instances, Measurement, NothingDetected, SameInstance, Score, measure_detector
 from antialias.results import EvaluationConfig
 
 from ._batches import WholeObjects
@@ -43,14 +43,16 @@ def evaluate_part(
         indices: Which of the images.
 
     Returns:
-        Average precision and consistency of masks and boxes, of all classes and of each group; of images without
-        classes consistency alone.
+        Average precision and consistency of masks and boxes, or of boxes alone where there are no masks, of all classes
+        and of each group; of images without classes consistency alone.
 
     Raises:
         ValueError: The network detects a class that the data have not.
     """
     images = WholeObjects.range(data, indices)
-    how: Any = {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
+    masks = "masks" in Instances(model)(WholeObjects.sample(data, indices.start)[0][None])[0]
+    how: Any = {"kinds": ("mask", "box") if masks else ("box",)}
+    how |= {"same": SameInstance(score=config.detection_score), "batch_size": config.batch_size}
     if not data.classes:
         measured = measure_detector(model, images, first=indices.start, **how)
         return {name: one for name, one in measured.items() if name.endswith("_consistency")}
