@@ -120,7 +120,7 @@ def test_the_verb_writes_a_page_of_detectors(
         one = {"boxes": torch.tensor([[10.0, 10, 20, 20]]), "labels": torch.tensor([1]), "scores": torch.ones(1)}
         return [{**one, "masks": mask} for _ in images]
 
-    monkeypatch.setattr("antialias.cli._report.build", lambda *_, **__: middle)
+    monkeypatch.setattr("antialias.cli._options.build", lambda *_, **__: middle)
     words = ["report", "mine", "--task", "instance", "--data", "scenes", "--size", "40", "--limit", "3"]
     main([*words, "--pictures", "1", "--out", str(tmp_path), "--figures", str(tmp_path / "figures")])
     assert f"Wrote {tmp_path / 'report.html'}" in capsys.readouterr().out

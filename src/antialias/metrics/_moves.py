@@ -65,8 +65,9 @@ def adapter_for(model: Model, image: Tensor, **options: Any) -> Adapter:
     if isinstance(model, Adapter):
         return type(model).of(model, **options)
     adapter = LabelMaps(model, **options)
+    inputs = adapter.inputs(image[None])
     with evaluating(model), torch.no_grad():
-        answer = adapter.network(adapter.inputs(image[None]))
+        answer = adapter.network(inputs)
     if isinstance(answer, (list, tuple)) and answer and isinstance(answer[0], Mapping) and "boxes" in answer[0]:
         return Instances(model, **options)
     maps = answer.get("out") if isinstance(answer, Mapping) else answer
@@ -74,7 +75,7 @@ def adapter_for(model: Model, image: Tensor, **options: Any) -> Adapter:
         return ClassScores(model, **options)
     if isinstance(maps, Tensor) and maps.ndim == 4 and maps.shape[1] > 1:
         return LabelMaps(model, **options)
-    if isinstance(maps, Tensor) and maps.ndim in (3, 4) and (len(maps), *maps.shape[-2:]) == (1, *image.shape[-2:]):
+    if isinstance(maps, Tensor) and maps.ndim in (3, 4) and (len(maps), *maps.shape[-2:]) == (1, *inputs.shape[-2:]):
         return DenseValues(model, **options)
     shape = f"a tensor {tuple(maps.shape)}" if isinstance(maps, Tensor) else f"a {type(answer).__name__}"
     raise TypeError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from torch import nn
 
@@ -86,7 +87,7 @@ def smp_normalization(encoder: str) -> MeanStd:
 
 
 def from_module(origin: Origin, pretrained: bool | None) -> nn.Module:
-    """Call the user's own `module:callable`.
+    """Call the user's own `module:callable`, which returns a module, or a function of images.
 
     Raises:
         ValueError: There is no such callable, it returns no network, or it is asked for a library's weights.
@@ -99,11 +100,32 @@ def from_module(origin: Origin, pretrained: bool | None) -> nn.Module:
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
         raise ValueError(f"model={origin.name!r} is unknown ({error}). Use {CHOICES}.") from error
     model = factory(**origin.keywords)
-    if not isinstance(model, nn.Module):
+    if isinstance(model, nn.Module):
+        return model
+    if not callable(model):
         raise ValueError(
-            f"{origin.name} returned {type(model).__name__}. Use a callable that returns a torch.nn.Module."
+            f"{origin.name} returned {type(model).__name__}. Use a callable that returns a torch.nn.Module, or a "
+            "function of images."
         )
-    return model
+    return FunctionNetwork(model)
+
+
+class FunctionNetwork(nn.Module):
+    """A function of images as a module without parameters, which can be measured and not converted.
+
+    Args:
+        function: Takes images `(N, 3, H, W)`, or a list of them, and answers as scores understand it.
+    """
+
+    sealed = "it is a function. Return a torch.nn.Module instead, or convert the network that the function calls."
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, images: Any) -> Any:
+        """Return what the function answers."""
+        return self.function(images)
 
 
 def _nearest(kind: str, name: str, choices: Iterable[str]) -> ValueError:

@@ -52,7 +52,14 @@ def not_trained(*_: Any, **__: Any) -> NoReturn:
 
 
 def evaluate_part(model: nn.Module, data: Any, config: EvaluationConfig, indices: range) -> dict[str, Measurement]:
-    """Measure a network's values on a range of the images: what differs between crops, in spreads and in decibels."""
+    """Measure what a network's values differ by between crops, in spreads and in decibels.
+
+    Args:
+        model: The network.
+        data: The images.
+        config: Says the size of a batch and what heights and widths are multiples of.
+        indices: Which of the images.
+    """
     how: Any = {"multiple": config.multiple, "batch_size": min(config.batch_size, _BATCH_SIZE)}
     return measure_dense(model, WholeImages.range(data, indices), first=indices.start, **how)
 
