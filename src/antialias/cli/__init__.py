@@ -15,8 +15,8 @@ from antialias._extras import require
 from antialias._version import __version__
 
 VERBS = (
-    *("demo", "inspect", "diagnose", "convert", "retrofit", "mend", "flicker", "train", "evaluate", "compare"),
-    *("report", "split", "bench", "backends"),
+    *("demo", "inspect", "diagnose", "convert", "retrofit", "mend", "flicker", "explore", "train", "evaluate"),
+    *("compare", "report", "split", "bench", "backends"),
 )
 
 

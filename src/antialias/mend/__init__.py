@@ -13,7 +13,10 @@ from ._config import MendConfig as MendConfig
 from ._mend import mend_ as mend_
 from ._remedy import Remedy as Remedy
 from ._remedy import ShiftedCopies as ShiftedCopies
+from ._remedy import group_name as group_name
+from ._remedy import macs_of as macs_of
+from ._remedy import price as price
 from ._result import Mending as Mending
 from ._result import Trial as Trial
 
-__all__ = ["MendConfig", "Mending", "Remedy", "ShiftedCopies", "Trial", "mend_"]
+__all__ = ["MendConfig", "Mending", "Remedy", "ShiftedCopies", "Trial", "group_name", "macs_of", "mend_", "price"]

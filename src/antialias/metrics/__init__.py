@@ -32,6 +32,7 @@ from antialias.metrics._moves import STEPS as STEPS
 from antialias.metrics._moves import View as View
 from antialias.metrics._moves import Windows as Windows
 from antialias.metrics._moves import adapter_for as adapter_for
+from antialias.metrics._moves import changed as changed
 from antialias.metrics._moves import measure_changes as measure_changes
 from antialias.metrics._progress import ImageCount as ImageCount
 from antialias.metrics._progress import watched as watched
@@ -146,6 +147,7 @@ __all__ = [
     "agreement",
     "average",
     "average_precision",
+    "changed",
     "circular_consistency",
     "consistency",
     "dense_consistency",

@@ -211,18 +211,25 @@ def changed(
         adapter: Of which kind the answers are.
         first: The answer to a window.
         second: The answer to the window that has moved.
-        moved: By how many rows and columns.
+        moved: By how many rows and columns, up and to the left if negative; so far that the windows overlap.
         size: Height and width of the windows.
         same: When two instances are one.
 
     Raises:
         TypeError: The answers are of numbers, which neither change nor stay.
+
+    Example:
+        >>> first, second = torch.tensor([[[0, 1, 1]], [[0, 0, 1]]])
+        >>> maps = LabelMaps(lambda x: x)
+        >>> [changed(maps, first, second, (0, by), (1, 3), SameInstance()) for by in (0, 1, -1)]
+        [0.3333333432674408, 1.0, 0.0]
     """
     if isinstance(adapter, ClassScores):
         return float(top1(first[None])[0] != top1(second[None])[0])
     if isinstance(adapter, LabelMaps):
-        overlap = [side - by for side, by in zip(size, moved, strict=True)]
-        before, after = adapter.within(first, moved, overlap), adapter.within(second, (0, 0), overlap)
+        overlap = [side - abs(by) for side, by in zip(size, moved, strict=True)]
+        before = adapter.within(first, [max(by, 0) for by in moved], overlap)
+        after = adapter.within(second, [max(-by, 0) for by in moved], overlap)
         return float((before != after).float().mean())
     if isinstance(adapter, Instances):
         kind: Kind = "mask" if "masks" in first else "box"

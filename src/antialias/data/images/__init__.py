@@ -24,6 +24,7 @@ from ._pixels import read_class_ids as read_class_ids
 from ._pixels import read_crop as read_crop
 from ._pixels import read_image as read_image
 from ._pixels import read_square as read_square
+from ._pixels import upright_pixels as upright_pixels
 from ._transforms import boxes_to_masks as boxes_to_masks
 from ._transforms import crop_and_pad as crop_and_pad
 from ._transforms import masks_to_boxes as masks_to_boxes

@@ -96,7 +96,7 @@ def read_image(file: Path) -> Tensor:
         ValueError: The file is missing, empty, truncated, no image, or holds numbers that no rule scales; the message
             names it.
     """
-    return open_image(file, lambda opened, _: _pixels(opened))
+    return open_image(file, lambda opened, _: upright_pixels(opened))
 
 
 def read_class_ids(file: Path) -> Tensor:
@@ -147,7 +147,7 @@ def read_crop(file: Path, choose: Callable[[int, int], Box], side: int) -> Tenso
         factor = min(tall, wide) // (2 * side)
         if opened.format == "JPEG" and factor > 1:
             opened.draft(None, (opened.size[0] // factor, opened.size[1] // factor))
-        pixels = _pixels(opened)
+        pixels = upright_pixels(opened)
         down, across = pixels.shape[-2] / height, pixels.shape[-1] / width
         rows, columns = (
             slice(first := int(start * scale), max(first + 1, round((start + length) * scale)))
@@ -194,7 +194,12 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
         raise UnusableFile(file, reason, "Remove or replace it.") from error
 
 
-def _pixels(opened: Any) -> Tensor:
+def upright_pixels(opened: Any) -> Tensor:
+    """Return the pixels `(3, H, W)` `uint8` of an image that PIL has opened and not loaded, as `read_image` does.
+
+    Raises:
+        UnusableContent: It holds numbers that no rule scales, or an orientation that is none.
+    """
     form = stored_form(opened)
     turn = remaining_orientation(opened)
     return turn_upright(rgb_bytes(opened, form), turn)

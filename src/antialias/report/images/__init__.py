@@ -15,9 +15,13 @@ from ._image import Image as Image
 from ._instances import InstanceTrace as InstanceTrace
 from ._instances import InstanceView as InstanceView
 from ._instances import MovingObject as MovingObject
+from ._instances import instance_trace as instance_trace
 from ._instances import instance_view as instance_view
 from ._label_maps import LabelMap as LabelMap
 from ._label_maps import SegmentationView as SegmentationView
+from ._label_maps import label_image as label_image
+from ._label_maps import legend_entry as legend_entry
+from ._label_maps import ramped_image as ramped_image
 from ._label_maps import segmentation_view as segmentation_view
 from ._viewer import DIRECTIONS as DIRECTIONS
 from ._viewer import Prediction as Prediction
@@ -42,7 +46,11 @@ __all__ = [
     "class_probabilities",
     "filter_maps",
     "filter_variance",
+    "instance_trace",
     "instance_view",
+    "label_image",
+    "legend_entry",
+    "ramped_image",
     "segmentation_view",
     "shift_viewer",
 ]

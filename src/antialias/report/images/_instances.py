@@ -139,16 +139,39 @@ def instance_view(
     size, path = window_path(image, window, steps, direction)
     (height, width), floats = size, pixels.float() if pixels.is_floating_point() else pixels.float() / 255
     windows: Any = [floats[:, y : y + height, x : x + width] for x, y in path]
-    corners = [(y, x) for x, y in path]
     traces = []
     for network, model in networks.items():
         adapter = Instances.of(model, normalize=normalize)
         batches = [windows[i : i + adapter.batch_size] for i in range(0, len(windows), adapter.batch_size)]
         answers = [found for batch in batches for found in adapter(batch)]
-        tracks = track_instances(answers, corners, size, same=same)[:most]
-        objects = tuple(_moving(track, corners, class_names or ()) for track in tracks)
-        traces.append(InstanceTrace(network=network, objects=objects))
+        traces.append(instance_trace(network, answers, path, size, class_names=class_names, same=same, most=most))
     return InstanceView(image=image, window=size, path=path, least=same.score, traces=tuple(traces))
+
+
+def instance_trace(
+    network: str,
+    answers: Sequence[Mapping[str, Tensor]],
+    path: Sequence[tuple[int, int]],
+    size: tuple[int, int],
+    *,
+    class_names: Sequence[str] | None = None,
+    same: SameInstance = TRACKED,
+    most: int = 8,
+) -> InstanceTrace:
+    """Follow what a detector has found in windows of an image.
+
+    Args:
+        network: Its name.
+        answers: What it found in each window.
+        path: Left and top of each window.
+        size: Height and width of the windows.
+        class_names: As in `instance_view`, and so are the others.
+        same: When two instances of neighbouring positions are one, and from which score they count.
+        most: How many objects are returned, the surest ones.
+    """
+    corners = [(y, x) for x, y in path]
+    tracks = track_instances(answers, corners, size, same=same)[:most]
+    return InstanceTrace(network=network, objects=tuple(_moving(track, corners, class_names or ()) for track in tracks))
 
 
 def _moving(track: Track, corners: Sequence[tuple[int, int]], class_names: Sequence[str]) -> MovingObject:

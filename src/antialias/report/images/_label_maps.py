@@ -107,24 +107,18 @@ def segmentation_view(
     flips = {network: changes_along(labels) for network, labels in answers.items()}
     most = max(1, *(int(counts.max()) for counts in flips.values()))
     present = sorted({int(label) for labels in answers.values() for label in labels[0].unique()})
-    colours = {label: class_colour(label) for label in present}
     maps = []
     for network, labels in answers.items():
-        coloured = torch.tensor([colours.get(label, (0, 0, 0)) for label in range(max(present) + 1)])[labels[0].long()]
         maps.append(
             LabelMap(
                 network=network,
-                labels=_png(coloured, f"{name}, classes of {network}"),
-                flips=_png(_ramped(flips[network] / most), f"{name}, flips of {network}"),
+                labels=label_image(labels[0], f"{name}, classes of {network}"),
+                flips=ramped_image(flips[network] / most, f"{name}, flips of {network}"),
                 share=round(share_of_changes(labels), 6),
                 ever=round(float((flips[network] > 0).float().mean()), 6),
             )
         )
-    known = class_names or ()
-    legend = tuple(
-        (known[label] if label < len(known) else f"class {label}", "#{:02x}{:02x}{:02x}".format(*colour))
-        for label, colour in colours.items()
-    )
+    legend = tuple(legend_entry(label, class_names) for label in present)
     first = Image.of(windows[0], name, credit=credit)
     return SegmentationView(image=first, maps=tuple(maps), moves=room, most=most, legend=legend)
 
@@ -174,12 +168,39 @@ def class_colour(label: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def _ramped(shares: Tensor) -> Tensor:
-    """Colour shares in [0, 1] from near black over red to light yellow."""
+def legend_entry(label: int, class_names: Sequence[str] | None) -> tuple[str, str]:
+    """Return a class's name and its colour as `#rrggbb`.
+
+    Example:
+        >>> legend_entry(0, ["road"]), legend_entry(1, None)[0]
+        (('road', '#3a3e44'), 'class 1')
+    """
+    known = class_names or ()
+    colour = "#{:02x}{:02x}{:02x}".format(*class_colour(label))
+    return known[label] if label < len(known) else f"class {label}", colour
+
+
+def label_image(labels: Tensor, name: str) -> Image:
+    """Draw classes `(H, W)` in their colours.
+
+    Args:
+        labels: The classes.
+        name: What the page calls it.
+    """
+    return _png(torch.tensor([class_colour(label) for label in range(int(labels.max()) + 1)])[labels.long()], name)
+
+
+def ramped_image(shares: Tensor, name: str) -> Image:
+    """Draw shares in [0, 1] `(H, W)` from near black over red to light yellow.
+
+    Args:
+        shares: The shares.
+        name: What the page calls it.
+    """
     stops = torch.tensor([[22.0, 24, 28], [150, 30, 70], [240, 110, 40], [255, 240, 160]])
     place = shares.clamp(0, 1) * (len(stops) - 1)
     low = place.floor().long().clamp(max=len(stops) - 2)
-    return stops[low] + (place - low)[..., None] * (stops[low + 1] - stops[low])
+    return _png(stops[low] + (place - low)[..., None] * (stops[low + 1] - stops[low]), name)
 
 
 def _png(pixels: Tensor, name: str) -> Image:

@@ -31,6 +31,30 @@ class Trace:
     network: str
     predictions: tuple[tuple[Prediction, ...], ...] = field(metadata={"formerly": "answers"})
 
+    @classmethod
+    def of(cls, network: str, probabilities: Tensor, class_names: Sequence[str] | None, *, top: int = 3) -> Trace:
+        """Name the most probable classes of each of N positions.
+
+        Args:
+            network: Its name.
+            probabilities: Of the classes, `(N, K)`.
+            class_names: Name of each class; `None` writes "class 7".
+            top: How many classes to keep at each position.
+
+        Raises:
+            ValueError: The names are not one a class.
+        """
+        classes = probabilities.shape[1]
+        labels = class_names or [f"class {i}" for i in range(classes)]
+        if len(labels) != classes:
+            raise ValueError(f"There are {len(labels)} class names for {classes} classes. Give one a class.")
+        values, indices = (best.tolist() for best in probabilities.topk(min(top, classes), dim=1))
+        predictions = tuple(
+            tuple(Prediction(label=labels[i], probability=round(p, 4)) for p, i in zip(*best, strict=True))
+            for best in zip(values, indices, strict=True)
+        )
+        return cls(network=network, predictions=predictions)
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The first prediction at each position."""
@@ -122,16 +146,7 @@ def shift_viewer(
     traces = []
     for network, model in networks.items():
         probabilities = class_probabilities(model, frames, normalize)
-        classes = probabilities.shape[1]
-        labels = class_names or [f"class {i}" for i in range(classes)]
-        if len(labels) != classes:
-            raise ValueError(f"There are {len(labels)} class names for {classes} classes. Give one a class.")
-        values, indices = (best.tolist() for best in probabilities.topk(min(top, classes), dim=1))
-        predictions = tuple(
-            tuple(Prediction(label=labels[i], probability=round(p, 4)) for p, i in zip(*best, strict=True))
-            for best in zip(values, indices, strict=True)
-        )
-        traces.append(Trace(network=network, predictions=predictions))
+        traces.append(Trace.of(network, probabilities, class_names, top=top))
     return ShiftViewer(image=image, window=(side, side), path=path, traces=tuple(traces), truth=truth)
 
 

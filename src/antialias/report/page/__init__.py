@@ -8,7 +8,14 @@ beside it; the list of sections is at the head of `page.html.j2`. `_layout` comp
 
 from __future__ import annotations
 
+from ._layout import SHAPES as SHAPES
+from ._layout import ramp as ramp
+from ._render import fill as fill
+from ._render import joined as joined
+from ._render import page_json as page_json
 from ._render import render as render
+from ._render import script_json as script_json
+from ._render import section as section
 from ._render import write as write
 
-__all__ = ["render", "write"]
+__all__ = ["SHAPES", "fill", "joined", "page_json", "ramp", "render", "script_json", "section", "write"]

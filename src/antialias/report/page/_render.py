@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -29,36 +30,67 @@ def render(report: Report) -> str:
     Raises:
         ImportError: jinja2 is missing; the message names the extra.
     """
+    return fill(
+        "page.html.j2", **context(report), page_json=page_json(report), css=joined(".css"), script=joined(".js")
+    )
+
+
+def section(name: str, report: Report) -> str:
+    """Draw one section of a report's page, as HTML to put into a page that has its style and script.
+
+    Args:
+        name: Of the section, such as `"filters"`.
+        report: It shows something there.
+
+    Raises:
+        ImportError: jinja2 is missing; the message names the extra.
+    """
+    return fill(f"sections/{name}.html.j2", **context(report))
+
+
+def fill(template: str, *, folder: Traversable = _PAGE, **values: Any) -> str:
+    """Fill a template of the page, or of another folder.
+
+    Args:
+        template: Its file.
+        folder: Where it is.
+        **values: What it shows; text is escaped.
+
+    Raises:
+        ImportError: jinja2 is missing; the message names the extra.
+    """
     jinja2 = require("jinja2", extra="report")
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        loader=jinja2.FunctionLoader(lambda name: _PAGE.joinpath(name).read_text(encoding="utf-8")),
+        loader=jinja2.FunctionLoader(lambda name: folder.joinpath(name).read_text(encoding="utf-8")),
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = lambda text: "data:text/csv;base64," + b64encode(text.encode()).decode()
-    return environment.get_template("page.html.j2").render(
-        report=report,
-        figures=_layout,
-        depth=_depth,
-        codes={code.code: code for code in CODES},
-        remedies_of=lambda diagnosis: list(dict.fromkeys(name for site in diagnosis.sites for name in site.cost)),
-        panels=_layout.panels(report.curves) if report.curves else (),
-        number=shown,
-        cells=lambda table: [cell for row in table.rows for cell in row.cells],
-        curve_cells=[cell for line in report.curves for cell in line.cells],
-        panel_networks=list(dict.fromkeys(line.network for line in report.curves)),
-        colours=colours(report),
-        filters_by_network=_layout.by_network(report.filters),
-        precision=_layout.precision(report.filters),
-        csv=data_of(report, filters=False),
-        protocols=protocols(report),
-        reproducible=report.reproduction != Reproduction() or next(report.cells(), None) is not None,
-        page_json=page_json(report),
-        css=joined(".css"),
-        script=joined(".js"),
-    )
+    return environment.get_template(template).render(**values)
+
+
+def context(report: Report) -> dict[str, Any]:
+    """Return what the templates of the page and of its sections show of a report."""
+    return {
+        "report": report,
+        "figures": _layout,
+        "depth": _depth,
+        "codes": {code.code: code for code in CODES},
+        "remedies_of": lambda diagnosis: list(dict.fromkeys(name for site in diagnosis.sites for name in site.cost)),
+        "panels": _layout.panels(report.curves) if report.curves else (),
+        "number": shown,
+        "cells": lambda table: [cell for row in table.rows for cell in row.cells],
+        "curve_cells": [cell for line in report.curves for cell in line.cells],
+        "panel_networks": list(dict.fromkeys(line.network for line in report.curves)),
+        "colours": colours(report),
+        "filters_by_network": _layout.by_network(report.filters),
+        "precision": _layout.precision(report.filters),
+        "csv": data_of(report, filters=False),
+        "protocols": protocols(report),
+        "reproducible": report.reproduction != Reproduction() or next(report.cells(), None) is not None,
+    }
 
 
 def write(report: Report, path: str | Path, *, figures: str | Path | None = None) -> Path:
@@ -146,5 +178,10 @@ def page_json(report: Report) -> str:
         "filters": values["filters"],
         "ramp": _layout.ramp() if report.filters else [],
     }
+    return script_json(data)
+
+
+def script_json(data: Mapping[str, Any]) -> str:
+    """Write data as JSON that no browser can read as markup."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
