@@ -159,7 +159,7 @@ def test_the_mended_network_stands_beside_and_is_of_the_same_kind() -> None:
 def test_what_cannot_be_changed_says_why_and_the_rest_goes_on() -> None:
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     networks = Networks(plain, torch.rand(3, 56, 56))
-    assert (networks.offers, networks.start) == ((), Choice("fixed"))
+    assert (networks.offers, networks.start) == ((), Choice())
     assert networks.refused == "no site was found whose phases could be averaged"
     with pytest.raises(ValueError, match="has no site to filter"):
         networks.shown(Choice("fixed"))

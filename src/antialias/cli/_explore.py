@@ -12,9 +12,8 @@ from antialias.data import ImageFolder, imagenet_photographs, open_data, photogr
 from antialias.data.images import read_image
 from antialias.explore import Explorer, Limits, Networks, serve
 from antialias.metrics import DenseValues
-from antialias.models import build
 
-from ._options import input_side, part_of
+from ._options import OnnxFlags, built, input_side, part_of
 
 _SHOWN = ("chelsea", "coffee", "astronaut", "motorcycle_left", "rocket", "china", "flower")
 
@@ -26,6 +25,7 @@ def explore(
     mended: str | None = None,
     data: str | None = None,
     weights: str | None = None,
+    onnx: OnnxFlags | None = None,
     size: int | None = None,
     limit: int = 24,
     dense: bool = False,
@@ -39,10 +39,12 @@ def explore(
     images by upload or drag and drop, holds them in memory and writes nothing to disk.
 
     Args:
-        model: A file saved by `antialias`, or a name such as timm:NAME or module:callable.
+        model: A file saved by `antialias`, or a name such as timm:NAME, transformers:DIR or module:callable; or an
+            ONNX file, which no switch changes.
         mended: Another network to put beside it, such as the file that `antialias mend` wrote.
         data: Images to begin with: images:DIR, or scenes; embedded photographs if none is given.
         weights: A file of weights, or `default` for the library's own, for the first network.
+        onnx: What ONNX files do not say.
         size: Shorter side that images are resampled to; the network sees windows of 7/8 of it. By default so large that
             these have the network's own input size.
         limit: How many images of `data` are offered, evenly taken.
@@ -51,12 +53,14 @@ def explore(
         host: Address to listen on. Only this machine reaches the default; every other needs the token that is printed.
         port: 0 for any that is free.
     """
-    network = build(model, weights=weights).eval()
+    network = built({model: model}, weights, onnx)[model].eval()
     side = size or -(-8 * input_side(network) // 7)
     window = torch.rand(3, *2 * (7 * side // 8,), generator=torch.Generator().manual_seed(0))
     shown: Any = DenseValues(network) if dense else network
     images, classes = images_in(data, limit, side)
-    other = None if mended is None else build(mended).eval()
+    other = None
+    if mended is not None:
+        other = built({mended: mended}, None, onnx if mended.endswith(".onnx") else None)[mended].eval()
     networks = Networks(shown, window, mended=other, classes=classes)
     explorer = Explorer(networks, images, side=side, limits=Limits(), least=detection_score)
     serve(explorer, host=host, port=port, title=Path(model).name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
@@ -109,14 +111,14 @@ class Networks:
         mended: nn.Module | None = None,
         classes: Sequence[str] | None = None,
     ) -> None:
-        adapter = adapter_of(model, window)
+        adapter = adapter_for(model, window)
         network, self.window, self.mended = adapter.model, window, None
         assert isinstance(network, nn.Module)
         self.example: Any = self.input_of(adapter)
         macs = self.macs_with_filters(network)
         self.first = Network(AS_IT_IS, adapter, 1.0, macs)
         if mended is not None:
-            self.mended = adapter_of(mended, window)
+            self.mended = adapter_for(mended, window)
             if type(self.mended) is not type(adapter):
                 raise ValueError(
                     f"The mended network gives {type(self.mended).__name__}, the other {type(adapter).__name__}. "
@@ -137,8 +139,9 @@ class Networks:
     def macs_with_filters(self, network: nn.Module) -> int:
         """Return the multiply-adds for a window: those of the network without its filters, and what these add."""
         conversion = conversion_of(network)
-        added = sum(site.macs for site in conversion.changed) if conversion is not None else 0
-        return macs_of(unconverted_copy(network), self.example) + added
+        if conversion is None:
+            return macs_of(network, self.example)
+        return macs_of(unconverted_copy(network), self.example) + sum(site.macs for site in conversion.changed)
 
     def _offers(self, network: nn.Module) -> tuple[tuple[Offer, ...], str]:
         offers: list[Offer] = []
@@ -147,9 +150,9 @@ class Networks:
             for sites in phase_groups(network, self.example):
                 behind = price(network, self.example, ((2, sites),)) - 1
                 offers += [Offer(count, sites, 1 + (count - 1) * behind) for count in _PHASES]
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             refused = str(error)
-        return tuple(sorted(offers, key=lambda one: one.cost)), "" if offers else refused
+        return tuple(sorted(offers, key=lambda one: one.cost)), "" if offers else refused.rstrip(".")
 
     @property
     def filters(self) -> dict[str, str]:
@@ -157,12 +160,16 @@ class Networks:
         words = {word: words for word, (words, _) in FILTERS.items()}
         return words | ({"mended": "the mended network"} if self.mended is not None else {})
 
-    @property
+    @cached_property
     def start(self) -> Choice:
-        """What the page shows first: the mended network, else the cheapest average over phases, else a fixed filter."""
+        """What the page shows first: the mended network, else the cheapest average over phases, or a fixed filter."""
         if self.mended is not None:
             return Choice("mended")
-        return Choice("none", 1) if self.offers else Choice("fixed")
+        for choice in [*(Choice("none", number + 1) for number in range(len(self.offers))), Choice("fixed")]:
+            with suppress(ValueError):
+                self.shown(choice)
+                return choice
+        return Choice()
 
     def checked(self, filter: Any, phases: Any) -> Choice:
         """Return a choice of what there is.
@@ -205,33 +212,7 @@ class Networks:
         except RuntimeError as error:
             raise ValueError(f"The network does not run with {name}: {error}") from error
         macs = self.macs_with_filters(changed)
-        return Network(name, replace(base, model=changed), macs / self.first.macs, macs)
-
-
-def adapter_of(model: nn.Module | Adapter, window: Tensor) -> Adapter:
-    """Return what shows a network images; maps of one channel, or without channels, are dense values.
-
-    Args:
-        model: The network, or an adapter.
-        window: Pixels `(3, h, w)`.
-
-    Raises:
-        TypeError: The answer is of no known kind.
-    """
-    if isinstance(model, Adapter):
-        return model
-    model.eval()
-    try:
-        return adapter_for(model, window)
-    except TypeError:
-        dense = DenseValues(model)
-        try:
-            dense(window[None])
-        except (TypeError, ValueError):
-            dense = None
-        if dense is None:
-            raise
-        return dense
+        return Network(name, replace(base, model=changed), macs / (self.first.macs or 1), macs)
 
 
 def kind_of(adapter: Adapter) -> str:

@@ -332,7 +332,7 @@ class Live {
     this.drift.draw();
     this.redraw();
     const costs = said.networks.map(({ network, cost, macs }) => `${network} ${cost.toFixed(2)} × (${(macs / 1e9).toPrecision(3)} G)`);
-    this.find(".cost").textContent = `Multiply-adds: ${costs.join("; ")}`;
+    this.find(".cost").textContent = said.networks[0].macs ? `Multiply-adds: ${costs.join("; ")}` : "";
     this.find(".time").textContent = `${Math.round(took)} ms`;
     this.find("[role=status]").textContent = this.inWords(said);
   }
