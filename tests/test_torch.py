@@ -143,6 +143,33 @@ def test_is_compiled() -> None:
     ]
 
 
+def test_dimension_ranges() -> None:
+    class Model(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            torch._check(x.shape[2] >= 5)
+            torch._check(x.shape[2] <= 9)
+            return x.flatten(1).sum(1)
+
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(Model(), (torch.zeros(2, 3, 7, 8),), dynamic_shapes=({0: auto, 2: auto},))
+    assert _torch.dimension_ranges(program) == [(1, None), 3, (5, 9), 8]
+
+
+def test_a_compiled_program_answers_as_the_network(tmp_path) -> None:
+    assert _torch.why_not_compiled() is None  # a compiler builds the kernels, too
+    path, x = str(tmp_path / "model.pt2"), torch.randn(2, 3)
+    _torch.compile_program(torch.export.export(nn.ReLU(), (x,)), path)
+    assert torch.equal(_torch.load_compiled(path)(x), x.relu())
+
+
+def test_why_not_compiled(monkeypatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
+    assert "no-such-compiler" in str(_torch.why_not_compiled()) or "C++" in str(_torch.why_not_compiled())
+
+
 def test_forget_compiled() -> None:
     made: list[torch.fx.GraphModule] = []
 

@@ -32,6 +32,8 @@ from .nn import PhaseAverage as PhaseAverage
 from .nn import Polyphase as Polyphase
 from .ops import backends as backends
 from .retrofit import retrofit_ as retrofit_
+from .runtimes import Exported as Exported
+from .runtimes import export as export
 from .surgery import Conversion as Conversion
 from .surgery import Plan as Plan
 from .surgery import convert_ as convert_
@@ -41,6 +43,7 @@ __all__ = [
     "Adaptive",
     "Conversion",
     "Diagnosis",
+    "Exported",
     "Fixed",
     "Flicker",
     "Mending",
@@ -53,6 +56,7 @@ __all__ = [
     "consistency",
     "convert_",
     "diagnose",
+    "export",
     "filter_statistics",
     "flicker",
     "inspect",

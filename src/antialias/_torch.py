@@ -6,6 +6,7 @@ to follow.
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,8 @@ __all__ = [
     "DisableTorchFunction",
     "TorchDispatchMode",
     "argument_names",
+    "compile_program",
+    "dimension_ranges",
     "forget_compiled",
     "forward_hooks",
     "forward_pre_hooks",
@@ -34,11 +37,13 @@ __all__ = [
     "intermediate_layers",
     "is_compiled",
     "is_in_functorch",
+    "load_compiled",
     "own_buffers",
     "own_children",
     "schema_name",
     "tree_leaves",
     "tree_map_only",
+    "why_not_compiled",
     "without_modes",
 ]
 
@@ -110,3 +115,43 @@ def intermediate_layers(network: nn.Module, names: Mapping[str, str]) -> nn.Modu
 
     getter: Any = IntermediateLayerGetter
     return getter(network, dict(names))
+
+
+def dimension_ranges(program: torch.export.ExportedProgram) -> list[int | tuple[int, int | None]]:
+    """Return for each dimension of an exported program's last input its size, or the least and the most it may be.
+
+    Torch gives 2 as the least where it traced two of something and made nothing of it: such a dimension may be 1.
+    """
+    *_, images = (node for node in program.graph.nodes if node.op == "placeholder")
+    ranges: list[int | tuple[int, int | None]] = []
+    for size in images.meta["val"].shape:
+        if isinstance(size, int):
+            ranges.append(size)
+            continue
+        within = program.range_constraints.get(size.node.expr)
+        low, high = (2, None) if within is None else (int(within.lower), within.upper)
+        limit = int(high) if high is not None and high < sys.maxsize - 1 else None
+        ranges.append((1 if low <= 2 else low, limit))
+    return ranges
+
+
+def compile_program(program: torch.export.ExportedProgram, path: str) -> None:
+    """Compile an exported program ahead of time into a file that `load_compiled` runs, with Inductor."""
+    torch._inductor.aoti_compile_and_package(program, package_path=path)
+
+
+def load_compiled(path: str) -> Any:
+    """Return what `compile_program` wrote as a function of the program's inputs."""
+    return torch._inductor.aoti_load_package(path)
+
+
+def why_not_compiled() -> str | None:
+    """Say why nothing can be compiled here, where Inductor finds no C++ compiler."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        compiler = get_cpp_compiler()
+    except (InvalidCxxCompiler, RuntimeError) as error:
+        return str(error).strip().splitlines()[0]
+    return None if shutil.which(compiler) else f"{compiler} is not there"

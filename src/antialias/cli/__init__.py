@@ -16,7 +16,7 @@ from antialias._version import __version__
 
 VERBS = (
     *("demo", "inspect", "diagnose", "convert", "retrofit", "mend", "flicker", "explore", "train", "evaluate"),
-    *("compare", "report", "split", "bench", "backends"),
+    *("compare", "report", "export", "split", "bench", "backends"),
 )
 
 

@@ -9,6 +9,7 @@ kernels' library) and `_registration.py` (what torch must know of them). `_dynam
 from __future__ import annotations
 
 from ._backend import BackendStatus as BackendStatus
+from ._backend import is_exporting as is_exporting
 from ._dynamic_filter import dynamic_filter2d as dynamic_filter2d
 from ._layout import in_layout_of as in_layout_of
 from ._pad import PADDING_MODES as PADDING_MODES
@@ -41,6 +42,7 @@ __all__ = [
     "dynamic_filter2d",
     "filter_weights",
     "in_layout_of",
+    "is_exporting",
     "max_pool2d",
     "pad",
     "padded_conv2d",

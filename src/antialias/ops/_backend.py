@@ -66,8 +66,8 @@ def pick(backends: Sequence[Backend], name: str, *inputs: Any) -> Backend:
         ValueError: The name is unknown.
         RuntimeError: The named backend cannot run the inputs.
     """
-    if name == "auto" and (torch.compiler.is_exporting() or torch.jit.is_tracing()):
-        return backends[-1]  # What is exported must run, or become ONNX, where this library is not installed.
+    if name == "auto" and (is_exporting() or torch.jit.is_tracing()):
+        return backends[-1]
     if name == "auto":
         return next(backend for backend in backends if not backend.why_not(*inputs))
     for backend in backends:
@@ -77,6 +77,11 @@ def pick(backends: Sequence[Backend], name: str, *inputs: Any) -> Backend:
             return backend
     names = ", ".join(repr(backend.name) for backend in backends)
     raise ValueError(f"backend={name!r} is unknown. Use 'auto' or one of {names}.")
+
+
+def is_exporting() -> bool:
+    """Say whether `torch.export` looks on, whose program must run, or become ONNX, without this library."""
+    return torch.compiler.is_exporting()
 
 
 def why_not_maps(x: Tensor, device: str, place: str, dtypes: Sequence[torch.dtype]) -> list[str]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ._backend import is_exporting
 from ._layout import memory_format_of
 
 PaddingMode = Literal["reflect", "replicate", "zeros", "circular"]
@@ -43,10 +44,27 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
     if not any(before or after for before, after in amounts):
         return x
     if _torch_can(x.shape[2:], amounts, mode):
+        if mode != "zeros" and is_exporting() and all(type(side) is int for pair in amounts for side in pair):
+            return _pad_by_slices(x, amounts, mode)
         return F.pad(x, [side for pair in reversed(amounts) for side in pair], mode=_TORCH_MODES[mode])
     for dim, (before, after) in enumerate(amounts, start=2):
         places = torch.arange(-before, x.shape[dim] + after, device=x.device)
         x = x.index_select(dim, source_place(places, x.shape[dim], mode))
+    return x
+
+
+def _pad_by_slices(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode) -> Tensor:
+    """Pad by slices and concatenation, which runtimes have that cannot reflect or wrap, or do it slowly."""
+    for dim, (before, after) in enumerate(amounts, start=2):
+        if mode == "circular":
+            parts = [*([x.narrow(dim, -before, before)] if before else []), x, x.narrow(dim, 0, after)]
+        else:
+            # Places from the end are negative constants: a place computed from a size would be another for each size.
+            inward = 1 if mode == "reflect" else 0
+            ahead = [x.narrow(dim, place * inward, 1) for place in range(before, 0, -1)]
+            behind = [x.narrow(dim, -1 - place * inward, 1) for place in range(1, after + 1)]
+            parts = [*ahead, x, *behind]
+        x = torch.cat(parts, dim)
     return x
 
 

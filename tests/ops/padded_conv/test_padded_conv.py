@@ -126,7 +126,7 @@ def test_exports_as_torch_operations():
     x = torch.randn(1, 3, 8, 8)
     exported = torch.export.export(Convolution(), (x,))
     calls = [str(node.target) for node in exported.graph.nodes if node.op == "call_function"]
-    assert calls == ["aten.pad.default", "aten.conv2d.default"]
+    assert set(calls) == {"aten.narrow.default", "aten.cat.default", "aten.conv2d.default"}
     assert torch.equal(exported.module()(x), Convolution()(x))
 
 

@@ -115,7 +115,7 @@ class GaussianBlurPool2d(nn.Module):
         if self.width == "location":
             log_precision = self.predictor(x)
         else:
-            kept = [-(-size // step) for size, step in zip(x.shape[2:], self.stride, strict=True)]
+            kept = [(size - 1) // step + 1 for size, step in zip(x.shape[2:], self.stride, strict=True)]
             log_precision = self.linear(x.mean((2, 3)))[:, :, None, None].expand(-1, -1, *kept)
         logits = -log_precision.exp()[:, :, None] * distances.view(k * k, 1, 1)
         return adaptive_blur2d(x, logits.flatten(1, 2), k, self.stride, "group", self.padding_mode)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from antialias.nn._checks import check_channels, check_maps, per_dimension
-from antialias.ops import PaddingMode, check_padding_mode, pad
+from antialias.ops import PaddingMode, check_padding_mode, is_exporting, pad
 
 Offset = tuple[int, int]
 """Where a phase starts: its first row and its first column."""
@@ -113,10 +113,13 @@ def split(x: Tensor, offsets: Sequence[Offset], mode: PaddingMode, stride: tuple
         stride: Samples per kept sample.
     """
     (height, width), (rows, columns) = x.shape[2:], stride
-    missing = [
-        (0, max((-(-size // step) - 1) * step + max(starts) + 1 - size, 0))
-        for size, step, starts in zip((height, width), stride, zip(*offsets, strict=True), strict=True)
-    ]
+    if is_exporting():  # of a map of any size: as much as can be missing
+        missing = [(0, max(starts)) for starts in zip(*offsets, strict=True)]
+    else:
+        missing = [
+            (0, max((size - 1) // step * step + max(starts) + 1 - size, 0))
+            for size, step, starts in zip((height, width), stride, zip(*offsets, strict=True), strict=True)
+        ]
     longer = pad(x, missing, mode)
-    last = ((-(-height // rows) - 1) * rows + 1, (-(-width // columns) - 1) * columns + 1)
+    last = ((height - 1) // rows * rows + 1, (width - 1) // columns * columns + 1)
     return torch.cat([longer[:, :, i : i + last[0] : rows, j : j + last[1] : columns] for i, j in offsets])

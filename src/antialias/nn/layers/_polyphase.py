@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from antialias.nn._checks import check_channels, check_maps, check_one_of, per_dimension
-from antialias.ops import PaddingMode, check_padding_mode, in_layout_of, pad
+from antialias.ops import PaddingMode, check_padding_mode, in_layout_of, is_exporting, pad
 
 Phase = Literal["norm", "learned", "input_norm"]
 PHASES: tuple[str, ...] = get_args(Phase)
@@ -165,6 +165,9 @@ class PolyphasePool2d(nn.Module):
 
     def _continued(self, x: Tensor) -> Tensor:
         (rows, columns), (height, width) = self.stride, x.shape[2:]
+        if is_exporting():  # of a map of any size: by more than can be missing, and always cut; ONNX rounds -h // 2 up
+            longer = pad(x, [(0, rows), (0, columns)], self.padding_mode)
+            return longer[:, :, : ((height - 1) // rows + 1) * rows, : ((width - 1) // columns + 1) * columns]
         return pad(x, [(0, -height % rows), (0, -width % columns)], self.padding_mode)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -274,13 +277,14 @@ class PhaseScorer(nn.Module):
 
 def _moved(x: Tensor, starts: tuple[Tensor, Tensor], stride: tuple[int, int], mode: PaddingMode) -> Tensor:
     """Move each of the maps `(N, C, H, W)` so that row and column `starts` of it, below `stride`, come first."""
-    size, longer = x.shape[2:], x
-    if mode != "circular":
+    size, longer, wraps = x.shape[2:], x, mode == "circular" and not is_exporting()
+    if not wraps:
         longer = pad(x, [(0, step - 1) for step in stride], mode)
     rows, columns = (
-        (start[:, None] + torch.arange(kept, device=x.device)) % there
-        for start, kept, there in zip(starts, size, longer.shape[2:], strict=True)
+        start[:, None] + torch.arange(kept, device=x.device) for start, kept in zip(starts, size, strict=True)
     )
+    if wraps:
+        rows, columns = rows % size[0], columns % size[1]
     index = (rows[:, :, None] * longer.shape[3] + columns[:, None, :]).flatten(1)
     moved = longer.flatten(2).gather(2, index[:, None, :].expand(-1, x.shape[1], -1))
     return in_layout_of(x, moved.unflatten(2, size))

@@ -1,8 +1,9 @@
 """The adaptive filter: a low-pass filter of its own for each location and channel group, from logits, in one pass.
 
 `_adaptive.py` checks what it is given and picks a backend. `_reference.py` is the definition, with which `_cpp.py` (the
-CPU) and `_triton.py` (CUDA; its kernels in `_triton_kernels.py`, their launches in `_triton_launch.py`) agree.
-`_operation.py` tells torch about both, and `_normalized.py` is the filter behind a BatchNorm, which keeps no logits.
+CPU) and `_triton.py` (CUDA; its kernels in `_triton_kernels.py`, their launches in `_triton_launch.py`) agree, and
+`_exported.py`, which exported programs hold. `_operation.py` tells torch about the kernels, and `_normalized.py` is the
+filter behind a BatchNorm, which keeps no logits.
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from .. import _library
-from .._backend import Backend, BackendStatus, pick
+from .._backend import Backend, BackendStatus, is_exporting, pick
 from .._layout import in_layout_of
 from .._pad import PaddingMode, check_padding_mode
 from . import _cpp, _triton
+from ._exported import exported
 from ._normalized import Normalized, blur_of_normalized
 from ._reference import NORMALIZATIONS, Normalize, Settings, reference
 
@@ -89,7 +90,10 @@ def adaptive_blur2d(
     """
     strides = (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
     _check(x, logits, kernel_size, strides, normalize, padding_mode)
-    chosen, settings = pick(BACKENDS, backend, x), Settings(kernel_size, *strides, normalize == "joint", padding_mode)
+    settings = Settings(kernel_size, *strides, normalize == "joint", padding_mode)
+    if backend == "auto" and is_exporting():
+        return in_layout_of(x, exported(x, logits, *settings))
+    chosen = pick(BACKENDS, backend, x)
     if source is not None and chosen.gradients is not None and not torch.compiler.is_compiling():
         return in_layout_of(x, blur_of_normalized(x, logits, source, chosen, *settings))
     return in_layout_of(x, chosen.run(x, logits, *settings))

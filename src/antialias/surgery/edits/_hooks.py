@@ -144,4 +144,4 @@ def same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int
         >>> same_padding(7, 3, 2, 1), same_padding(8, 3, 2, 1)
         (2, 1)
     """
-    return max((-(-size // stride) - 1) * stride + (kernel_size - 1) * dilation + 1 - size, 0)
+    return max((size - 1) // stride * stride + (kernel_size - 1) * dilation + 1 - size, 0)

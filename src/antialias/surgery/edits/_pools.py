@@ -71,7 +71,7 @@ def _overhang(x: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: 
     for i, size in enumerate(x.shape[2:]):
         kernel, step, pad = pair(kernel_size)[i], pair(stride or kernel_size)[i], pair(padding)[i]
         windows = size + 2 * pad - pair(dilation)[i] * (kernel - 1)
-        last = -(-(windows - 1) // step) * step
+        last = (windows + step - 2) // step * step
         if last >= size + pad:
             last -= step
         over[i] = max(last + 1 - windows, 0)

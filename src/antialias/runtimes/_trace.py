@@ -1,0 +1,126 @@
+"""A network as a program of `torch.export`, for images of any number and size that it takes."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from antialias._torch import dimension_ranges
+
+DIMENSIONS = {"batch": 0, "height": 2, "width": 3}
+"""What can vary of images `(N, C, H, W)`, and which dimension it is."""
+
+_LARGER = {"batch": 1, "height": 64, "width": 96}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traced:
+    """A network as a program.
+
+    Attributes:
+        program: What `torch.export` made of it.
+        ranges: The least and the most of each dimension that varies; `None` is no limit.
+        fixed: Why the others do not vary.
+        example: Images that the network takes.
+    """
+
+    program: torch.export.ExportedProgram
+    ranges: Mapping[str, tuple[int, int | None]]
+    fixed: Mapping[str, str]
+    example: Tensor
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let no exporter warn or log about itself."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def brief(error: BaseException) -> str:
+    """Return an error in one line: what came first, where one was raised from another."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'without a message'}"[:200]
+
+
+def resized(images: Tensor, batch: int, height: int, width: int) -> Tensor:
+    """Return images of another number and size, each rolled by a pixel more than the one before.
+
+    Args:
+        images: The images `(N, C, H, W)`.
+        batch: How many are wanted.
+        height: Of each, in pixels.
+        width: Of each, in pixels.
+    """
+    if images.shape[2:] != (height, width):
+        images = F.interpolate(images, (height, width), mode="bilinear", align_corners=False)
+    return torch.cat([images[n % len(images)].roll((n, n), (1, 2))[None] for n in range(batch)])
+
+
+def takes(model: nn.Module, images: Tensor) -> str | None:
+    """Return why a network does not take images; `None` if it does."""
+    try:
+        with torch.no_grad():
+            model(images)
+    except Exception as error:
+        return brief(error)
+    return None
+
+
+def trace(model: nn.Module, example: Tensor, fixed: Mapping[str, str], *, larger: bool = True) -> Traced:
+    """Trace a network, with each dimension free that it takes a larger one of.
+
+    Where no program is found for all that could be free, height and width are fixed, then everything.
+
+    Args:
+        model: The network, in evaluation mode.
+        example: Images `(N, C, H, W)`.
+        fixed: Dimensions that are not to be free, each with the reason.
+        larger: Trace with larger images than the example: what is one row in a trace is traced as always being one.
+
+    Raises:
+        ValueError: No program can be made of it.
+    """
+    own, reasons = [example.shape[dim] for dim in DIMENSIONS.values()], dict(fixed)
+    shape = list(own)
+    for place, (name, more) in enumerate(_LARGER.items()):
+        other = [size + more * (n == place) for n, size in enumerate(shape)]
+        if name in reasons:
+            continue
+        if (error := takes(model, resized(example, *other))) is None:
+            shape = other
+        else:
+            reasons[name] = f"the network does not take {other[place]}: {error}"
+    while True:
+        grows = [name not in reasons and (larger or name == "batch") for name in DIMENSIONS]
+        sizes = [more if grow else size for grow, size, more in zip(grows, own, shape, strict=True)]
+        images = resized(example, *sizes)
+        free = [name for name in DIMENSIONS if name not in reasons]
+        shapes = {DIMENSIONS[name]: torch.export.Dim.AUTO for name in free}
+        try:
+            with quiet(), torch.no_grad():
+                program = torch.export.export(model, (images,), dynamic_shapes=(shapes,), strict=False)
+        except Exception as error:
+            if not free:
+                raise ValueError(f"torch.export makes no program of {type(model).__name__}: {brief(error)}") from error
+            kept = [name for name in free if name != "batch"] or free
+            reasons |= dict.fromkeys(kept, f"torch.export makes no program for any: {brief(error)}")
+            continue
+        found = dimension_ranges(program)
+        ranges = {name: size for name in free if not isinstance(size := found[DIMENSIONS[name]], int)}
+        never = {name: "the network computes with it as with a constant" for name in free if name not in ranges}
+        return Traced(program=program, ranges=ranges, fixed=reasons | never, example=example)
