@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import pairwise
@@ -62,7 +63,10 @@ def opened(browser: webdriver.Chrome) -> Iterator[Callable[[str], webdriver.Chro
         return browser
 
     yield opens
-    assert [entry for entry in browser.get_log("browser") if "status of" not in entry["message"]] == []
+    # Chromium logs each answer that is no success; and filters may be asked for when a test has ended its server.
+    expected = ("status of 4", "ERR_CONNECTION_REFUSED")
+    messages = [entry["message"] for entry in browser.get_log("browser")]
+    assert [message for message in messages if not any(words in message for words in expected)] == []
     browser.get("about:blank")
 
 
@@ -239,6 +243,29 @@ def test_it_walks_by_itself_and_stops(page: webdriver.Chrome) -> None:
     assert moved == moves
 
 
+def test_of_a_quick_drag_only_the_newest_places_are_computed(
+    opened: Callable[[str], webdriver.Chrome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = explorer()
+    answer, computed = one.answer, list[Any]()
+
+    def slow(held: Any, path: Any, choice: Choice) -> Any:
+        time.sleep(0.3)
+        computed.append(path[-1])
+        return answer(held, path, choice)
+
+    with served(one) as where:
+        page = opened(f"http://{where}/")
+        monkeypatch.setattr(one, "answer", slow)
+        frame(page).send_keys(*[Keys.ARROW_RIGHT] * 12)
+        settle(page)
+        assert computed[0] == (18, 4)
+        assert computed[-1] == at(page) == (29, 4)
+        assert len(computed) < 6
+        moved, moves, *_ = rows(page)["as it is"]
+        assert (moved, int(moves)) == ("12", len(computed))
+
+
 @pytest.mark.parametrize("kind", ["objects", "labels", "values"])
 def test_other_answers_are_drawn_too(kind: str, opened: Callable[[str], webdriver.Chrome]) -> None:
     one = explorer(kind)
@@ -256,8 +283,10 @@ def test_other_answers_are_drawn_too(kind: str, opened: Callable[[str], webdrive
         assert list(rows(page)) == names
         if kind == "objects":
             assert page.find_elements(By.CSS_SELECTOR, ".detector rect.box")
+            assert page.find_element(By.CSS_SELECTOR, ".detector").size["width"] > 900
         else:
             assert page.execute_script("return document.querySelector('img.answer').naturalWidth") == 78
+        assert not page.find_element(By.CSS_SELECTOR, ".answers").is_displayed()
         assert text_of(page, ".trouble") == ""
 
 
@@ -307,6 +336,7 @@ def test_a_narrow_screen_scrolls_only_downwards(page: webdriver.Chrome) -> None:
     choose_no_phases(page)
     page.find_element(By.CSS_SELECTOR, "[name=filter][value=adaptive]").click()
     until(page, lambda: page.find_elements(By.CSS_SELECTOR, "#filters canvas.map"))
+    page.execute_script("document.querySelector('.phases option').text = 'phases at ' + 'features.'.repeat(20)")
     assert page.execute_script("return [innerWidth, document.documentElement.scrollWidth]") == [400, 400]
     assert page.execute_script(TOO_WIDE) == []
 

@@ -41,7 +41,7 @@ class Application:
         self.explorer, self.title = explorer, title
         self.guard = Guard(token, explorer.limits)
         self.turns = Turns(explorer.limits.waiting)
-        self.number = count()
+        self.number, self.receiving = count(), asyncio.Semaphore(explorer.limits.uploads)
         self.responses = require("starlette.responses", extra="explore")
 
     @asynccontextmanager
@@ -74,9 +74,10 @@ class Application:
 
     async def upload(self, request: Any) -> Any:
         """Take an image file, the body as it is; its name comes in the address."""
-        data = await body_of(request, self.guard)
-        name = request.query_params.get("name", "")
-        return await self.in_turn(request, f"upload {next(self.number)}", lambda: self.explorer.upload(name, data))
+        async with self.receiving:  # or many clients could fill the memory with what they send
+            data = await body_of(request, self.guard)
+            name = request.query_params.get("name", "")
+            return await self.in_turn(request, f"upload {next(self.number)}", lambda: self.explorer.upload(name, data))
 
     async def image(self, request: Any) -> Any:
         """Return an image."""
@@ -143,7 +144,7 @@ class Application:
                 task.cancel()
             await asyncio.gather(turn, gone, return_exceptions=True)
 
-    async def refuse(self, _: Any, error: Exception) -> Any:
+    async def refuse(self, request: Any, error: Exception) -> Any:
         """Return what is not done, as JSON."""
         if isinstance(error, Refused):
             wait = {"Retry-After": "1"} if error.status in (429, 503) else {}
@@ -151,6 +152,9 @@ class Application:
         if isinstance(error, ValueError):  # what the library cannot do with this network
             return self.responses.JSONResponse({"error": str(error)}, 422)
         status, detail = getattr(error, "status_code", 500), getattr(error, "detail", "")
+        if status in (404, 405):
+            asked = f"{request.method} {request.url.path[:80]}"
+            detail = f"Nothing answers to {asked!r}. Use GET /, POST /images, GET /images/ID, POST /answer or /filters."
         if status == 500:
             traceback.print_exception(error, file=sys.stderr)
             detail = f"Something failed ({type(error).__name__}). The terminal that runs the page says more."

@@ -8,6 +8,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Generic, TypeVar
 
 import torch.nn.functional as F
@@ -32,6 +33,7 @@ class Limits:
         request: Bytes of any other request.
         held: Bytes of uploads in memory; the longest unused go first.
         answers: Bytes of answers in memory.
+        uploads: Files that are received at once; others wait.
         waiting: Clients that wait for their turn at most.
         rate: Requests a second of an address.
         burst: Requests of an address at once.
@@ -43,6 +45,7 @@ class Limits:
     request: int = 64 << 10
     held: int = 128 << 20
     answers: int = 128 << 20
+    uploads: int = 4
     waiting: int = 128
     rate: float = 60.0
     burst: int = 240
@@ -74,6 +77,7 @@ class Shelf(Generic[K, V]):
 
     def __init__(self, most: int, size: Callable[[V], int]) -> None:
         self.most, self.size, self.bytes = most, size, 0
+        self._lock = Lock()  # requests are checked in one thread and computed in another
         self._values: OrderedDict[K, V] = OrderedDict()
 
     def __len__(self) -> int:
@@ -81,18 +85,20 @@ class Shelf(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return a value, or `None` if it is not there any more."""
-        if key in self._values:
-            self._values.move_to_end(key)
-        return self._values.get(key)
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
 
     def put(self, key: K, value: V) -> None:
         """Hold a value; one that is larger than all that is held goes at once."""
-        if key in self._values:
-            self.bytes -= self.size(self._values.pop(key))
-        self._values[key] = value
-        self.bytes += self.size(value)
-        while self.bytes > self.most:
-            self.bytes -= self.size(self._values.popitem(last=False)[1])
+        with self._lock:
+            if key in self._values:
+                self.bytes -= self.size(self._values.pop(key))
+            self._values[key] = value
+            self.bytes += self.size(value)
+            while self.bytes > self.most:
+                self.bytes -= self.size(self._values.popitem(last=False)[1])
 
 
 @dataclass(frozen=True, eq=False)

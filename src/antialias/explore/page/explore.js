@@ -15,7 +15,7 @@ async function ask(path, body, type = "application/json") {
   } catch {
     throw new Error("The machine that runs this page does not answer. Is antialias explore still running?");
   }
-  const said = await response.json();
+  const said = await response.json().catch(() => ({ error: `The machine that runs this page answers ${response.status}.` }));
   if (!response.ok) throw Object.assign(new Error(said.error), { status: response.status });
   return said;
 }
@@ -127,7 +127,7 @@ class Live {
     this.images = new Map();
     this.path = [];
     this.at = [0, 0];
-    root.classList.add(LIVE.kind);
+    root.classList.add(`of-${LIVE.kind}`);
     this.listen();
     for (const image of LIVE.images) this.addThumb(image);
     if (LIVE.images.length) this.choose(LIVE.images[0].id);
