@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from cyclopts import Parameter
 from torch import nn
 
 from antialias._display import show
+from antialias.metrics import ClassScores, DenseValues, Instances, LabelMaps, adapter_for
 from antialias.results import Comparison, Evaluation, EvaluationConfig, common_multiple, cost_of
 from antialias.tasks import evaluate as measure
 from antialias.tasks import is_main_process, measure_flips, process_group
@@ -56,6 +59,33 @@ class EvaluationOptions(EvaluationConfig):
         return EvaluationConfig.of({**vars(self), "window": self.window or next(iter(sides.values()))})
 
 
+TASKS: dict[type, str] = {
+    ClassScores: "classification",
+    LabelMaps: "semantic",
+    Instances: "instance",
+    DenseValues: "dense",
+}
+"""What answers of a kind are measured as."""
+
+
+def explained(error: Exception, name: str, network: nn.Module, config: EvaluationConfig) -> Exception:
+    """Return what to tell of a network that could not be measured: its answers may be of another task.
+
+    Args:
+        error: What went wrong.
+        name: What the user calls the network.
+        network: The network, which is shown one image of noise.
+        config: Names the task.
+    """
+    image = torch.rand(3, config.window, config.window, generator=torch.Generator().manual_seed(0))
+    with suppress(Exception):  # the first error is the one to tell
+        device = next(network.parameters(), torch.empty(0)).device
+        task = TASKS[type(adapter_for(network, image.to(device)))]
+        if task != config.task:
+            return ValueError(f"{name} answers as networks of another task do. Use --task {task}. ({error})")
+    return ValueError(f"{name}: {error}") if isinstance(error, TypeError) else error
+
+
 def evaluate(
     models: tuple[str, ...],
     /,
@@ -84,6 +114,9 @@ def evaluate(
         cost: Count and time each network beside itself without filters.
         accelerator: `cpu`, `gpu`, or `auto` for a GPU where there is one.
         out: Folder for one JSON file a network, which `antialias compare` reads.
+
+    Raises:
+        ValueError: A network cannot be measured; the message says of what task its answers are, if they are of another.
     """
     networks = built({name: name for name in models}, weights, onnx)
     measured_on = (options or EvaluationOptions()).config(networks)
@@ -95,7 +128,10 @@ def evaluate(
             network.to(device)
             with progress_bar(f"Measuring {name}") as progress:
                 partial = None if path is None else path.with_suffix(".partial")
-                scores = measure(network, measured_on, partial=partial, progress=progress)
+                try:
+                    scores = measure(network, measured_on, partial=partial, progress=progress)
+                except (TypeError, ValueError) as error:
+                    raise explained(error, name, network, measured_on) from error
             curves = []
             if flips:
                 with progress_bar(f"Moving pictures for {name}") as progress:

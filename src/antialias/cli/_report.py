@@ -68,7 +68,7 @@ def report(
         diagnose: Find where each network aliases as well, on the first 100 of the pictures.
 
     Raises:
-        ValueError: There are networks and no data.
+        ValueError: There are networks and no data, or their answers are of another task.
     """
     command = " ".join(["antialias", *sys.argv[1:]])
     earlier = {name: result for name in models if (result := read_result(name)) is not None}
@@ -86,7 +86,10 @@ def report(
     networks = built(dict(zip(names, models, strict=True)), weights, onnx)
     same, how = SameInstance(score=detection_score), {"pictures": pictures, "seed": seed, "command": command}
     with progress_bar("Measuring") as progress:
-        page, images = measure_task(task, networks, (data, split, size, limit), same, {**how, "progress": progress})
+        try:
+            page, images = measure_task(task, networks, (data, split, size, limit), same, {**how, "progress": progress})
+        except TypeError as error:
+            raise ValueError(f"{error} What the networks do is said by --task; it is {task}.") from error
     diagnoses = []
     for name, network in networks.items() if diagnose else ():
         first = [one.pixels for one in islice(ImageStream(images), _DIAGNOSED)]

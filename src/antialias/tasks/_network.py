@@ -112,8 +112,8 @@ def expect_classes(model: nn.Module, classes: int | None, whose: str = "the data
     """
 
     def check(_: nn.Module, __: Any, output: Any) -> None:
-        logits = output["out"] if isinstance(output, Mapping) else output
-        if classes is not None and logits.shape[1] != classes:
+        logits = output.get("out") if isinstance(output, Mapping) else output
+        if classes is not None and isinstance(logits, Tensor) and logits.shape[1] != classes:
             raise ValueError(
                 f"the network has {logits.shape[1]} outputs, {whose} {classes} classes. Use equal numbers."
             )

@@ -317,6 +317,10 @@ def test_dense_values_and_boxes_have_tasks(folder: str, tmp_path: Path, capsys: 
     assert "box" in told
     assert "mask" not in told
     with pytest.raises(SystemExit):
+        main(["evaluate", path, *data])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "boxes.onnx answers as networks of another task do. Use --task instance. (the model returned a list." in told
+    with pytest.raises(SystemExit):
         main(["train", "--task", "dense", "--data", folder, "--out", str(tmp_path / "run")])
     assert "task='dense' is measured and not trained" in capsys.readouterr().err
     assert OnnxNetwork.__doc__
