@@ -71,7 +71,7 @@ def row(name: str, trained_in: str, score: Score, note: str) -> dict[str, str]:
         "network": name,
         "trained in": trained_in,
         "score": score.name,
-        "unit": score.unit,
+        "unit": "share" if score.unit == "percent" else score.unit,
         "value": f"{score.value:.4f}",
         "low": f"{low:.4f}",
         "high": f"{high:.4f}",
