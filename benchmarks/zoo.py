@@ -19,7 +19,10 @@ A row of `benchmarks/zoo.csv` is a network, written when it is finished; `docs/z
 - compiled, sync batchnorm, reparameterised, fused: the same error between the converted network after a tool and
   before it. Here filters are drawn at random, so that a lost one shows. The tools: `torch.compile` with
   `backend="aot_eager"`; Lightning's `TorchSyncBatchNorm`, or timm's own for its norms that hold an activation;
-  `timm.utils.reparameterize_model`; `torch.fx`'s `fuse`, or `torch.nn.utils.fusion` on pairs where nothing traces.
+  `timm.utils.reparameterize_model`; `torch.fx`'s `fuse`, or `torch.nn.utils.fusion` on pairs where nothing traces;
+- export, onnx difference, int8: what `aa.export` fixed of the number and size of images, the largest relative
+  difference of the ONNX file from the converted network (filters drawn at random) on the shapes that it compares, and
+  that of an eight-bit file calibrated on eight images of noise, on another.
 
 A cell that fails says why. Each network has a process of its own, so that a crash or a hang is a cell, not the end.
 """
@@ -33,6 +36,7 @@ import io
 import multiprocessing
 import re
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -52,6 +56,9 @@ from torch.utils._pytree import tree_leaves
 
 import antialias as aa
 from antialias.nn import LAYERS
+from antialias.runtimes import FORMATS
+from antialias.runtimes._int8 import quantize
+from antialias.runtimes._verify import compare
 from antialias.surgery import convert_, input_size, replay_
 
 OUT = Path(__file__).with_suffix(".csv")
@@ -61,7 +68,7 @@ MOST_PARAMETERS = 60e6
 MARKS = ("<!-- written by benchmarks/zoo.py -->", "<!-- end -->")
 SHOWN = (
     "network", "size", "sites", "filtered", "left", "error", "another", "reverted", "trains", "sync", "reparam.",
-    "fused", "compiled",
+    "fused", "compiled", "export", "onnx difference", "int8",
 )  # fmt: skip
 LARGEST_ERROR = 1e-3  # of filters whose centre tap holds 0.999
 SAME = 1e-4  # bar of the tools: folding norms into convolutions rounds otherwise
@@ -333,6 +340,26 @@ def fuse_pairs_(model: nn.Module) -> nn.Module:
     return model
 
 
+def exported(case: Case) -> Iterator[str]:
+    """Write the converted network for ONNX Runtime, say what may vary and how far it is, and what eight bits add."""
+    with tempfile.TemporaryDirectory() as folder:
+        file, x = Path(folder) / "network.onnx", case.inputs[0]
+        try:
+            done = aa.export(case.drawn, file, example=x)
+        except ValueError as error:
+            said = _brief(error)
+            try:
+                aa.export(case.plain, file, example=x)
+            except ValueError:
+                said = f"not even the plain network: {said}"
+            yield said
+            return
+        yield f"fixed {', '.join(done.fixed)}" if done.fixed else "any size"
+        yield f"{done.difference:.0e}"
+        quantize(file, eight := Path(folder) / "eight.onnx", [noise(case.sizes[0], seed=seed) for seed in range(1, 9)])
+        yield f"{compare(case.drawn, FORMATS['onnx'].load(eight), x, (1, *case.sizes[0])).relative:.0e}"
+
+
 def compiled(case: Case) -> Iterator[str]:
     """Compile, without code generation."""
     yield _through(
@@ -381,6 +408,7 @@ STEPS: tuple[tuple[Callable[[Case], Iterator[str]], tuple[str, ...]], ...] = (
     (synced, ("sync batchnorm",)),
     (reparameterised, ("reparameterised",)),
     (fused, ("fused",)),
+    (exported, ("export", "onnx difference", "int8")),
     (compiled, ("compiled",)),  # last, since it takes most of the time
 )
 HEADER = ("network", *(column for _, columns in STEPS for column in columns), "seconds")
@@ -520,7 +548,7 @@ def table(rows: Sequence[dict[str, str]]) -> str:
                     "sync": cells["sync batchnorm"],
                     "reparam.": cells["reparameterised"],
                 }
-                lines.append(f"| {' | '.join(shown[column].replace('|', '/') or '-' for column in SHOWN)} |")
+                lines.append(f"| {' | '.join((shown.get(column) or '-').replace('|', '/') for column in SHOWN)} |")
     return "\n".join(lines).strip()
 
 
@@ -553,7 +581,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["*"], help="networks whose names match, such as 'timm:rep*'")
     parser.add_argument("--again", action="store_true", help="measure networks that have a row anew")
     parser.add_argument("--processes", type=int, default=1, help="networks at a time")
-    parser.add_argument("--quick", action="store_true", help="leave compilation, most of the time, to another call")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave exports and compilation, most of the time, to others"
+    )
+    parser.add_argument("--export", action="store_true", help="leave compilation to another call")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for a step")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--choose", action="store_true", help="choose the networks anew")
@@ -565,7 +596,7 @@ def main() -> None:
     names = [cells["network"] for cells in read(NETWORKS)]
     names = [name for name in names if any(fnmatchcase(name, pattern) for pattern in options.only)]
     wanted = [{"network": name} if options.again else rows.get(name, {"network": name}) for name in names]
-    last = len(STEPS) - options.quick
+    last = len(STEPS) - (2 if options.quick else 1 if options.export else 0)
     with ThreadPoolExecutor(options.processes) as pool:
         missing = [cells for cells in wanted if steps_done(cells) < last]
         for cells in pool.map(partial(complete, last=last, limit=options.limit), missing):

@@ -141,6 +141,8 @@ def test_detectors_and_wrong_arguments_are_refused(tmp_path):
         aa.export(network(), tmp_path / "model.pt2", to="program", calibrate=torch.rand(8, 3, 28, 28))
     with pytest.raises(ValueError, match=r"example has shape \(3, 24, 24\). Pass images \(N, C, H, W\)."):
         aa.export(network(), tmp_path / "model.onnx", example=EXAMPLE[0])
+    with pytest.raises(ValueError, match=r"calibrate has images of shape \(28, 28\). Pass batches \(N, 3, H, W\)"):
+        aa.export(network(), tmp_path / "model.onnx", calibrate=list(torch.rand(2, 3, 28, 28)))
     with pytest.raises(ValueError, match=r"calibrate has 2 images. Use 4 or more"):
         aa.export(network(), tmp_path / "model.onnx", calibrate=torch.rand(2, 3, 28, 28))
     assert list(tmp_path.iterdir()) == []

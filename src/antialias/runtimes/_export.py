@@ -211,6 +211,8 @@ def _quantized(model: nn.Module, written: Written, file: Path, images: Iterable[
     """Put an eight-bit file in the place of a float one."""
     batches = [images] if isinstance(images, Tensor) else images
     shown = [image for batch in batches for image in (batch if isinstance(batch, Tensor) else batch[0])]
+    if any(image.dim() != 3 for image in shown):
+        raise ValueError(f"calibrate has images of shape {tuple(shown[0].shape)}. Pass batches (N, 3, H, W).")
     if len(shown) < 4:
         raise ValueError(f"calibrate has {len(shown)} images. Use 4 or more, half of which give the ranges.")
     traced, before = written.traced, file.stat().st_size

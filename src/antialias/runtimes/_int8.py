@@ -14,14 +14,15 @@ from antialias.metrics import Score, agreement, consistency, normalization_of
 from ._formats import Run
 from ._trace import quiet
 
-_OPERATIONS = ["Conv", "Gemm", "MatMul"]
+# With their activations: a convolution's map has the range behind its ReLU6, not of all that this cuts off.
+_OPERATIONS = ["Conv", "Gemm", "MatMul", "Relu", "Clip"]
 
 
 def quantize(float_file: Path, file: Path, inputs: Sequence[Tensor]) -> None:
     """Write an ONNX file whose convolutions and products run on eight bits, with scales for each channel of weights.
 
-    Other operations stay as they are: sums and products of predicted filters' weights lose most by rounding and gain
-    least.
+    Other operations stay as they are, such as sums and the products with predicted filters. Both sides of a product are
+    unsigned: of signed weights, processors without VNNI saturate the sums.
 
     Args:
         float_file: The file.
@@ -45,8 +46,8 @@ def quantize(float_file: Path, file: Path, inputs: Sequence[Tensor]) -> None:
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=_OPERATIONS,
             per_channel=True,
-            activation_type=quantization.QuantType.QInt8,
-            weight_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QUInt8,
         )
     prepared.unlink()
 
