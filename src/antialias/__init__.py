@@ -25,6 +25,7 @@ from .metrics import Score as Score
 from .metrics import consistency as consistency
 from .metrics import filter_statistics as filter_statistics
 from .models import load as load
+from .models import load_checkpoint as load_checkpoint
 from .models import save as save
 from .nn import Adaptive as Adaptive
 from .nn import Fixed as Fixed
@@ -61,6 +62,7 @@ __all__ = [
     "flicker",
     "inspect",
     "load",
+    "load_checkpoint",
     "mend_",
     "metrics",
     "models",

@@ -1,6 +1,6 @@
 """Networks: by name, from files, and the small ones of this package.
 
-`_build.py` turns a name into a network: that of a file (`files/`), of an ONNX file (`onnx/`), or of a
+`_build.py` turns a name into a network: that of a file (`files/`, `checkpoints/` for other people's, `onnx/`), or of a
 library (`libraries/`). This package's own networks are classifiers (`backbones/`), and what detects and segments on
 them (`heads/`). `_origin.py` is how a network remembers its name, `_class_names.py` how it remembers its classes.
 """
@@ -13,6 +13,7 @@ from ._class_names import name_classes_ as name_classes_
 from .backbones import TinyResNet as TinyResNet
 from .backbones import freeze_as_ as freeze_as_
 from .backbones import imagenet_labels as imagenet_labels
+from .checkpoints import load_checkpoint as load_checkpoint
 from .files import load as load
 from .files import read_weights as read_weights
 from .files import save as save
@@ -29,6 +30,7 @@ __all__ = [
     "freeze_as_",
     "imagenet_labels",
     "load",
+    "load_checkpoint",
     "load_onnx",
     "name_classes_",
     "read_weights",

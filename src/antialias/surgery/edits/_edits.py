@@ -216,6 +216,31 @@ class Patch(FilterEdit):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replace(FilterEdit):
+    """Put a filter in the place of a module that filters alike, such as another library's.
+
+    Attributes:
+        replaced: Name of that module in `module`.
+    """
+
+    saved_as: ClassVar[str] = "Replace"
+
+    replaced: str
+
+    @property
+    def child(self) -> str:
+        return self.replaced
+
+    def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
+        before = {"layer": model.get_submodule(self.path)}
+        self.add_filter(model, config)
+        return before
+
+    def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
+        model.set_submodule(self.path, before["layer"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class SharePhase(Edit):
     """Let a polyphase layer keep the samples that another one chose.
 
