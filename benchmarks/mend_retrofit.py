@@ -5,9 +5,9 @@
 NETWORK is `mobilenet` (torchvision's MobileNetV2; `--weights` names its ImageNet weights) or `lite0` (EfficientNet-
 Lite0 with the weights of its package). The files of images are what `torch.save` wrote of `{"images": uint8 (N, 3, 256,
 256), "source": (N,)}`. Sources are split into half to learn from, a quarter to choose by and a quarter to report on, so
-that no photograph is on two sides. A row is one variant on one part of one kind of images; rows that the table holds
-are not measured again. Intervals are of the paired difference to the network as it is, and resample sources. About
-seven minutes a variant on one core.
+that no photograph is on two sides; `--elsewhere` names a file of images of other sources, all of which report. A row is
+one variant on one part of one kind of images; rows that the table holds are not measured again. Intervals are of the
+paired difference to the network as it is, and resample sources. About seven minutes a variant on one core.
 """
 
 from __future__ import annotations
@@ -248,6 +248,7 @@ def main() -> None:
     parser.add_argument("network", choices=("mobilenet", "lite0"))
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--composed", type=Path)
+    parser.add_argument("--elsewhere", type=Path, help="images of other sources, all of which report")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--parts", nargs="+", choices=("choose", "report"), default=["choose"])
@@ -266,6 +267,8 @@ def main() -> None:
             whole = pool.part(part)
             even = torch.linspace(0, len(whole.images) - 1, min(arguments.count, len(whole.images))).long()
             parts[kind, part] = Pool(whole.images[even], whole.source[even])
+    if arguments.elsewhere is not None:
+        parts["elsewhere", "report"] = Pool.read(arguments.elsewhere)
     table = Table(arguments.out, arguments.network, original, parts, arguments.seed)
     start = original.state_dict()
     for name in arguments.variants:

@@ -158,8 +158,9 @@ def phase_remedies(
     """Return averages over phases at each group and at combinations of groups within the budget, and what cannot be.
 
     Phases of a group run to the answers. Those of the first group may end before a later one, too, where a map is all
-    that follows reads: there the samples lie closest, so that a few layers take out most of what aliases at little
-    cost, and groups behind the end may have phases of their own.
+    that follows reads and one more stride lies between: their samples are then a quarter of a position apart or less,
+    so that the mean map is one of those that the rest knows. (Half a position apart, it is blurred beyond that.) Groups
+    behind the end may have phases of their own.
 
     A group is priced by its plan; combinations that fit by what follows each group are priced by theirs. What cannot
     be is returned by name, with the reason; no group that can split is an error.
@@ -188,7 +189,7 @@ def phase_remedies(
     for size in range(2, len(behind) + 1):
         choices += [(tuple((2, place) for place in some), "") for some in combinations(behind, size)]
     first = next(iter(behind), 0)
-    for place, (_, end) in list(enumerate(places))[first + 1 :]:
+    for place, (_, end) in list(enumerate(places))[first + 2 :]:
         if end:
             choices += [(((count, first),), end) for count in counts]
             choices += [(((2, first), (2, later)), end) for later in behind if later >= place]
