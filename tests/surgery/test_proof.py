@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from antialias.nn import Adaptive, Fixed
+from antialias.nn import Adaptive, Fixed, Polyphase
 from antialias.surgery import conversion_of, convert_
 
 X = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -95,3 +95,17 @@ class Chaotic(nn.Module):
 
 def test_outputs_that_differ_behind_equal_maps_are_accepted() -> None:
     assert len(convert_(Chaotic(), example=X).changed) == 1
+
+
+def test_a_phase_that_changes_the_size_of_a_map_is_refused_where_layers_need_the_old_one() -> None:
+    torch.manual_seed(0)
+    x, body = torch.rand(1, 3, 25, 25), nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(3, 2), nn.ReLU())
+    model = nn.Sequential(body, nn.Flatten(), nn.Linear(4 * 11 * 11, 2)).eval()
+    before, keys = model(x), list(model.state_dict())
+    with pytest.raises(ValueError, match=r"does not run with Polyphase.*Nothing was converted.*0.1 \(MaxPool2d"):
+        convert_(model, Polyphase(phase="norm"), example=x)
+    assert torch.equal(model(x), before)
+    assert list(model.state_dict()) == keys
+    assert conversion_of(model) is None
+    wide = nn.Sequential(body, nn.AdaptiveAvgPool2d(1)).eval()
+    assert convert_(wide, Polyphase(phase="norm"), example=x).changed

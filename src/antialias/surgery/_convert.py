@@ -12,7 +12,7 @@ from antialias.nn import Adaptive, Filter, PhaseAverage
 
 from ._conversion import Conversion, apply, conversion_of
 from ._plan import Placement, Plan, counted
-from ._proof import check_exact
+from ._proof import check_exact, check_runs
 from .dataflow import Graph, arguments, network_macs, observe
 from .edits import FilterEdit
 from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
@@ -174,4 +174,6 @@ def convert_(
         raise ValueError(f"{plan.network} has no site to filter. Looked at {operations}:\n{looked}")
     if placement == "exact" and plan.filter.phase is None:
         check_exact(model, plan, args, kwargs)
+    else:
+        check_runs(model, plan, args, kwargs)
     return apply(model, plan)

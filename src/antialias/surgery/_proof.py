@@ -104,6 +104,32 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
                 )
 
 
+def check_runs(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Run a network with a plan that is not meant to keep its function, and take it back.
+
+    Args:
+        model: The network.
+        plan: What would be done to it.
+        args: Positional arguments of the network.
+        kwargs: Keyword arguments of the network.
+
+    Raises:
+        ValueError: The network does not run: a map got another size on the way.
+    """
+    if any(tensor.is_meta for tensor in (*model.parameters(), *tensors_in((args, dict(kwargs))))):
+        return
+    with _applied(model, ConversionStep(plan.filter, plan.placement, plan.sites, plan.edits)):
+        try:
+            _run(model, (args, dict(kwargs)))
+        except Exception as error:
+            names = ", ".join(dict.fromkeys(f"{site.name} ({site.operation})" for site in plan.changed))
+            raise ValueError(
+                f"{plan.network} does not run with {plan.filter} ({error}). Nothing was converted. A phase that is "
+                "chosen gives some pools and convolutions a map of another size, which layers of a fixed size do not "
+                f"take. Leave out the site that does, by where=; there are {names}."
+            ) from error
+
+
 def _other_sizes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Input]:
     """Yield the input at other sizes: smaller and of other parity, and larger by what most networks divide by."""
     maps = [t for t in tensors_in((args, kwargs)) if t.ndim == 4 and t.is_floating_point()]
