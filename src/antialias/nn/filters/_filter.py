@@ -15,7 +15,7 @@ from antialias.nn.layers import PHASES, Init, Phase, PolyphasePool2d
 from antialias.ops import PaddingMode, check_padding_mode
 
 _HOME = "antialias.nn."
-_NOT_SHOWN = (("phase", None), ("predictor", "full"))  # nothing out of the ordinary
+_NOT_SHOWN = (("phase", None), ("predictor", "full"), ("until", ()))  # nothing out of the ordinary
 
 
 class Place(NamedTuple):
