@@ -100,5 +100,5 @@ def test_a_classifier_of_another_body_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere.pt' is not a file"):
+    with pytest.raises(FileNotFoundError, match="nowhere.pt is not a file"):
         network(_task("semantic", backbone=str(tmp_path / "nowhere.pt")), 21)
