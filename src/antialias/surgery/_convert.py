@@ -12,7 +12,7 @@ from antialias.nn import Adaptive, Filter, PhaseAverage
 
 from ._conversion import Conversion, apply, conversion_of
 from ._plan import Placement, Plan, counted
-from ._proof import check_exact, check_runs
+from ._proof import prove
 from .dataflow import Graph, arguments, network_macs, observe
 from .edits import FilterEdit
 from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
@@ -172,8 +172,5 @@ def convert_(
         looked = "\n".join(f"  {site.name}: {site.operation}: {site.reason}" for site in plan.sites)
         operations = counted(len(plan.sites), "operation")
         raise ValueError(f"{plan.network} has no site to filter. Looked at {operations}:\n{looked}")
-    if placement == "exact" and plan.filter.phase is None:
-        check_exact(model, plan, args, kwargs)
-    else:
-        check_runs(model, plan, args, kwargs)
+    prove(model, plan, args, kwargs)
     return apply(model, plan)

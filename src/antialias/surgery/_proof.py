@@ -30,7 +30,27 @@ class _SamePhases(PhaseAverage):
         return ((0, 0),) * len(super().offsets(stride))
 
 
-def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def prove(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Try a plan and take it back: whether it keeps what the network computes, where it is meant to, or runs at all.
+
+    Args:
+        model: The network. One without values, on the meta device, is left alone.
+        plan: What would be done to it.
+        args: Positional arguments of the network.
+        kwargs: Keyword arguments of the network.
+
+    Raises:
+        ValueError: A site changes what the network computes, or the network does not run with the plan.
+    """
+    if any(tensor.is_meta for tensor in (*model.parameters(), *tensors_in((args, dict(kwargs))))):
+        return
+    if plan.placement == "exact" and plan.filter.phase is None:
+        _check_exact(model, plan, args, kwargs)
+    else:
+        _check_runs(model, plan, args, kwargs)
+
+
+def _check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Compare a network with itself under filters of one tap, which hand their map on, so that only a plan can differ.
 
     Where phases are to be averaged, each of them is the phase that the network keeps, and so the average what it was.
@@ -40,18 +60,7 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
     returns.
     Outputs that hardly differ are enough; where they do, as after a detector's suppression, the maps at the filters
     decide.
-
-    Args:
-        model: The network.
-        plan: What would be done to it.
-        args: Positional arguments of the network.
-        kwargs: Keyword arguments of the network.
-
-    Raises:
-        ValueError: A site changes what the network computes, or the network does not run without its strides.
     """
-    if any(tensor.is_meta for tensor in (*model.parameters(), *tensors_in((args, dict(kwargs))))):
-        return
     filters = [(edit, site) for site in plan.changed for edit in site.edits if isinstance(edit, FilterEdit)]
     owners = {edit.module: site for edit, site in filters}
     inputs: list[Input] = [(args, dict(kwargs))]
@@ -104,20 +113,8 @@ def check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
                 )
 
 
-def check_runs(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Run a network with a plan that is not meant to keep its function, and take it back.
-
-    Args:
-        model: The network.
-        plan: What would be done to it.
-        args: Positional arguments of the network.
-        kwargs: Keyword arguments of the network.
-
-    Raises:
-        ValueError: The network does not run: a map got another size on the way.
-    """
-    if any(tensor.is_meta for tensor in (*model.parameters(), *tensors_in((args, dict(kwargs))))):
-        return
+def _check_runs(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Run a network with a plan that is not meant to keep its function: a map may get another size on the way."""
     with _applied(model, ConversionStep(plan.filter, plan.placement, plan.sites, plan.edits)):
         try:
             _run(model, (args, dict(kwargs)))

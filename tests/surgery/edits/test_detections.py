@@ -105,3 +105,12 @@ def test_detectors_take_it_at_the_input_only() -> None:
         ValueError, match="takes a list of images, as detectors do: its phases are averaged at the input"
     ):
         convert_(Brightest().eval(), aa.PhaseAverage(), where="layer4*", example=[torch.rand(1, 16, 16)])
+
+
+def test_a_detector_has_its_runs_counted_and_ends_no_phases() -> None:
+    images, model = [torch.rand(1, 20, 20)], Brightest().eval()
+    model.conv.stride = (5, 5)
+    with pytest.raises(ValueError, match="25 = 25 runs of the network behind 1 groups of sites; 16 are the most"):
+        convert_(model, aa.PhaseAverage(phases="all"), example=images)
+    with pytest.raises(ValueError, match="averages its detections. Leave until='conv' out"):
+        convert_(model, aa.PhaseAverage(until="conv"), example=images)

@@ -19,6 +19,10 @@ from ._edits import Edit, Insert
 from ._functional import JOIN, patch, unpatch
 from ._places import remove_hooks
 
+_LOST = (
+    "A tool has taken a layer that splits phases away; let it work on the network before convert_, or undo the "
+    "conversion first: conversion_of(model).revert_()."
+)
 Steps = tuple[int, int, float, float]
 """Of one group of sites: its stride `(s_h, s_w)`, and how far a map moves for each row and column of a phase."""
 
@@ -176,8 +180,7 @@ class AverageOutput:
             if tensor.shape[0] != len(moves) * images:
                 raise RuntimeError(
                     f"{type(module).__name__} returns {tensor.shape[0]} answers for {images} images in {len(moves)} "
-                    "phases. A tool has taken a layer that splits phases away; let it work on the network before "
-                    "convert_, or undo the conversion first: conversion_of(model).revert_()."
+                    f"phases. {_LOST}"
                 )
             if len(moves) == 1:
                 return tensor
@@ -231,8 +234,7 @@ class AverageMap:
         if output.shape[0] % len(self.moves):
             raise RuntimeError(
                 f"{type(module).__name__} returns a batch of {output.shape[0]}, which are not {len(self.moves)} phases "
-                "of each image. A tool has taken a layer that splits phases away; let it work on the network before "
-                "convert_, or undo the conversion first: conversion_of(model).revert_()."
+                f"of each image. {_LOST}"
             )
         whole = [(math.floor(i), math.floor(j)) for i, j in self.moves]
         return averaged(output.unflatten(0, (len(whole), -1)), whole, self.circular)

@@ -186,16 +186,7 @@ def plan_phases(
         alone = "phases=1: the network as it is"
         return PhasePlan(tuple(replace(s, edits=(), macs=0, reason=alone) if s.edits else s for s in kept), ())
     runs = [len(config.offsets(group.stride)) for group in groups]
-    if takes_list(graph):
-        if config.until:
-            raise ValueError(
-                f"{type(model).__name__} takes a list of images, as detectors do, and averages its detections. Leave "
-                f"until={config.until} out."
-            )
-        edits = _plan_joins(graph, candidates, _Splits(graph, candidates, kept, groups), grids)
-        return PhasePlan(_at_the_input(graph, kept, runs), tuple(edits))
-    ends = {_end(graph, model, name): name for name in config.until}
-    splits = _Splits(graph, candidates, kept, groups, ends)
+    splits = _Splits(graph, candidates, kept, groups, {_end(graph, model, name): name for name in config.until})
     most = max((splits.before(op) for op in graph.ops), key=lambda one: math.prod(runs[g] for g in one), default=())
     if (product := math.prod(runs[g] for g in most)) > _MOST_RUNS:
         raise ValueError(
@@ -203,6 +194,8 @@ def plan_phases(
             f"sites; {_MOST_RUNS} are the most. Use fewer phases, or fewer groups: where=."
         )
     edits = _plan_joins(graph, candidates, splits, grids)
+    if takes_list(graph):
+        return PhasePlan(_at_the_input(graph, kept, runs), tuple(edits))
     if config.padding_mode == "circular":
         edits += _wrapped_ends([(candidates[n], kept[n]) for n in sorted(chosen)])
     return PhasePlan(_with_costs(graph, candidates, kept, splits, runs), tuple(edits))
@@ -212,8 +205,14 @@ def _end(graph: Graph, model: nn.Module, name: str) -> Value:
     """Return the map that a module of this name returns.
 
     Raises:
-        ValueError: There is none, or it runs several times, or returns something else than one map.
+        ValueError: There is none, it runs several times, or returns something else than one map; or the network is a
+            detector, whose phases are averaged in its detections alone.
     """
+    if takes_list(graph):
+        raise ValueError(
+            f"{type(model).__name__} takes a list of images, as detectors do, and averages its detections. Leave "
+            f"until={name!r} out."
+        )
     calls = [call for call in graph.calls if call.name == name]
     if not calls:
         some = ", ".join(name for name, _ in list(model.named_children())[:8])
