@@ -13,6 +13,7 @@ from torch import Tensor
 
 from antialias._extras import require
 from antialias._torch import compile_program, load_compiled, tree_leaves, why_not_compiled
+from antialias.models.onnx import onnx_session
 
 Run = Callable[[Tensor], list[Tensor]]
 
@@ -63,11 +64,7 @@ def operations_of(path: Path) -> Counter[str]:
 
 
 def _load_onnx(path: Path) -> Run:
-    onnxruntime = require("onnxruntime", extra="export")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 4  # errors are raised
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnx_session(path)
     (name,) = (each.name for each in session.get_inputs())
     return lambda images: [torch.from_numpy(answer) for answer in session.run(None, {name: images.numpy()})]
 

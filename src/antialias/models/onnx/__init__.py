@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ._network import OnnxNetwork as OnnxNetwork
 from ._network import load_onnx as load_onnx
+from ._network import onnx_session as onnx_session
 from ._options import OnnxOptions as OnnxOptions
 
-__all__ = ["OnnxNetwork", "OnnxOptions", "load_onnx"]
+__all__ = ["OnnxNetwork", "OnnxOptions", "load_onnx", "onnx_session"]

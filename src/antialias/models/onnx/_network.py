@@ -44,7 +44,7 @@ class OnnxNetwork(nn.Module):
         self.path, self.options = Path(path), options
         if not self.path.is_file():
             raise FileNotFoundError(f"{path} is not a file. Use a path of an ONNX file.")
-        self.session: Any = _session(self.path)
+        self.session: Any = onnx_session(self.path)
         self.input = ImageInput.of(self.session.get_inputs(), path, options.layout, options.side)
         names = [output.name for output in self.session.get_outputs()]
         self.instances = next((each for each in INSTANCES if set(each) <= set(names)), None)
@@ -96,7 +96,7 @@ class OnnxNetwork(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.session = _session(self.path)
+        self.session = onnx_session(self.path)
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -160,10 +160,16 @@ class OnnxNetwork(nn.Module):
         return answers
 
 
-def _session(path: Path) -> Any:
+def onnx_session(path: Path) -> Any:
+    """Return ONNX Runtime's session of a file, on the CPU, with as many threads as torch has.
+
+    Raises:
+        ValueError: It is no file that ONNX Runtime reads.
+        ImportError: ONNX Runtime is not installed.
+    """
     runtime = require("onnxruntime", extra="onnx")
     options = runtime.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = 4  # errors are raised
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
