@@ -11,7 +11,7 @@ from antialias.metrics._adapter import DenseValues, Model, Options, check_positi
 from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Score
-from antialias.metrics.inputs._crops import Crops, random_crops
+from antialias.metrics.inputs._crops import OFFSETS, Crops, random_crops, words_of_pairs
 from antialias.metrics.inputs._images import Images, Sample
 
 _MOST = 100.0
@@ -91,29 +91,24 @@ def measure_dense(
         return random_crops(sample.pixels, passes, seed=seed, index=sample.index, **size)
 
     def row(sample: Sample, values: Tensor) -> Tensor:
-        cut, distances, ratios = crops(sample), [], []
+        cut, compared = crops(sample), []
         for first, second, places in zip(values[::2], values[1::2], cut.corners.unflatten(0, (-1, 2)), strict=True):
             start = places.amax(0)
             size = (torch.tensor(cut.size) - (start - places.amin(0))).tolist()
-            a, b = (
+            shared = (
                 adapter.within(one, (start - own).tolist(), size).double().flatten(1)
                 for one, own in zip((first, second), places, strict=True)
             )
-            both = torch.cat([a, b], 1)
-            spread, peak = both.std(1, correction=0), both.amax(1) - both.amin(1)
-            distance = (a - b).square().mean(1).sqrt()
-            # Values that are all the same do not differ either.
-            distances.append((distance / torch.where(spread > 0, spread, 1)).mean())
-            ratios.append((20 * (peak / distance).log10()).nan_to_num(_MOST, _MOST).clamp(max=_MOST).mean())
-        return torch.stack([torch.stack(distances), torch.stack(ratios)])[None].float()
+            compared.append(_compare(*shared))
+        return torch.stack(compared, 1)[None].float()
 
     measured = measure(images, [Show(adapter, lambda sample: torch.stack(crops(sample).frames))], row)
-    pairs = f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}"
+    pairs = words_of_pairs(passes, crop, seed)
     said: dict[str, Any] = {
         "passes": passes,
         "crop": crop,
         "multiple": adapter.sides_of,
-        "offsets": "per picture, uniform where the crop fits; both crops of a pair independently",
+        "offsets": OFFSETS,
         "seed": seed,
     }
     return {
@@ -136,3 +131,14 @@ def measure_dense(
             **said,
         ),
     }
+
+
+def _compare(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean difference of two answers `(C, P)` to the same pixels, in spreads and in decibels."""
+    both = torch.cat([a, b], 1)
+    spread, peak = both.std(1, correction=0), both.amax(1) - both.amin(1)
+    distance = (a - b).square().mean(1).sqrt()
+    # Values that are all the same do not differ either.
+    in_spreads = (distance / torch.where(spread > 0, spread, 1)).mean()
+    decibels = (20 * (peak / distance).log10()).nan_to_num(_MOST, _MOST).clamp(max=_MOST).mean()
+    return torch.stack([in_spreads, decibels])

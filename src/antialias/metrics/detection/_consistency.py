@@ -25,7 +25,7 @@ from antialias.metrics.detection._instances import (
     size_of,
 )
 from antialias.metrics.detection._matching import MATCHINGS, Matching
-from antialias.metrics.inputs._crops import Crops, random_crops
+from antialias.metrics.inputs._crops import Crops, random_crops, words_of_pairs
 from antialias.metrics.inputs._images import Images, Sample
 
 
@@ -178,7 +178,6 @@ def measure_pairs(
         return torch.stack(shares)[None]
 
     measured = measure(images, [Show(adapter, lambda sample: crops(sample).frames)], row)
-    words = f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides, seed {seed}"
     said: dict[str, Any] = {
         "passes": passes,
         "crop": crop,
@@ -191,7 +190,7 @@ def measure_pairs(
         about(
             measured,
             consistency_name(kind),
-            words,
+            words_of_pairs(passes, crop, seed),
             measured.rows[:, column],
             statistic="share of instances",
             **(said if labels is None else {**said, "labels": sorted(labels)}),

@@ -10,6 +10,9 @@ from torch import Tensor
 from antialias._renamed import renamed_keywords
 from antialias.metrics.inputs import _shifts
 
+OFFSETS = "per picture, uniform where the crop fits; both crops of a pair independently"
+"""What protocols say of where `random_crops` cuts."""
+
 
 class Crops(NamedTuple):
     """Crops of one picture.
@@ -23,6 +26,23 @@ class Crops(NamedTuple):
     frames: list[Tensor]
     corners: Tensor
     size: tuple[int, int]
+
+
+def words_of_pairs(passes: int, crop: float, seed: int, multiple: int = 1) -> str:
+    """Say what pairs of crops a score is of.
+
+    Args:
+        passes: How many pairs of each picture.
+        crop: Height and width of a crop, as a share of the picture's.
+        seed: Chose the places.
+        multiple: Of each crop the centre was shown whose sides are multiples of this.
+
+    Example:
+        >>> words_of_pairs(2, 0.875, 0)
+        '2 pairs each of crops of 0.875 of the sides, seed 0'
+    """
+    cut = f", their centres of multiples of {multiple}" * (multiple > 1)
+    return f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides{cut}, seed {seed}"
 
 
 @renamed_keywords(pairs="passes", repeats="passes")

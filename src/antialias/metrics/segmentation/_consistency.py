@@ -12,7 +12,7 @@ from antialias.metrics._adapter import LabelMaps, Model, Options, check_positive
 from antialias.metrics._loop import Show, about, measure
 from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Score
-from antialias.metrics.inputs._crops import Crops, random_crops
+from antialias.metrics.inputs._crops import OFFSETS, Crops, random_crops, words_of_pairs
 from antialias.metrics.inputs._images import Images, Sample
 from antialias.metrics.segmentation._mean_iou import measure_overlaps
 from antialias.metrics.segmentation._overlaps import overlap_shares, truth_of
@@ -112,13 +112,11 @@ def _measure_pairs(
         return torch.stack([overlap_shares(maps, crops(sample).corners, truth) for truth in truths])[None]
 
     measured = measure(images, [Show(adapter, lambda sample: torch.stack(crops(sample).frames))], row)
-    cut = f", their centres of multiples of {multiple}" * (multiple > 1)
-    words = f"{passes} pair{'s' * (passes > 1)} each of crops of {crop:g} of the sides{cut}, seed {seed}"
     said: dict[str, Any] = {
         "repeats": passes,
         "crop": crop,
         "multiple": multiple,
-        "offsets": "per picture, uniform where the crop fits; both crops of a pair independently",
+        "offsets": OFFSETS,
         "seed": seed,
     }
     overlap = "pixels of the overlap"
@@ -126,7 +124,7 @@ def _measure_pairs(
         "segmentation_consistency" + "_on_correct" * only: about(
             measured,
             consistency_name(only_correct=only),
-            words,
+            words_of_pairs(passes, crop, seed, multiple),
             measured.rows[:, column],
             counted=overlap + " that the first crop classifies as there" * only,
             **said,
