@@ -21,17 +21,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from pages import change_in_points, replace_rows, write_between
 from torch import Tensor, nn
 from torchvision.io import ImageReadMode, decode_image
 
 import antialias as aa
-from antialias.mend import Remedy
+from antialias.mend import Remedy, macs_of
 from antialias.mend._remedy import phase_remedies
-from antialias.metrics import Normalize, measure_classifier, shift_averaged_answers
-from antialias.metrics.inputs._normalization import normalization_of
+from antialias.metrics import Normalize, measure_classifier, normalization_of, shift_averaged_answers
 from antialias.models import build, load_onnx
 from antialias.surgery import phase_places
-from antialias.surgery.dataflow import network_macs, observe
 
 OUT = Path(__file__).with_suffix(".csv")
 PAGE = Path(__file__).parents[1] / "docs" / "mending.md"
@@ -112,19 +111,15 @@ def write_page() -> None:
         ]
         for row in own:
             cells = [row["remedy"], f"{float(row['multiply_adds']):.2f}", f"{100 * float(row['flips']):.1f}"]
-            if row["flips_interval"]:
-                low, high = (f"{100 * float(end):+.1f}" for end in row["flips_interval"].split())
-                share = float(row["flips_difference"]) / (float(row["flips"]) - float(row["flips_difference"]))
-                cells += [f"{100 * float(row['flips_difference']):+.1f} ({low} to {high})", f"{100 * share:+.0f} %"]
-            else:
-                cells += ["", ""]
+            difference = float(row["flips_difference"] or 0)
+            of_them = f"{100 * difference / (float(row['flips']) - difference):+.0f} %"
+            cells += [change := change_in_points(row, "flips"), of_them if change else ""]
             shares = (f"{100 * float(row[name]):.1f}" for name in ("consistency", "window_agreement"))
             consistency, agreement = shares
-            change = f"{float(row['mean_absolute_change']):.4f}"
-            lines.append(f"| {' | '.join([*cells, consistency, change, agreement])} |")
+            mean_change = f"{float(row['mean_absolute_change']):.4f}"
+            lines.append(f"| {' | '.join([*cells, consistency, mean_change, agreement])} |")
         lines.append("")
-    before, _, rest = PAGE.read_text().partition(MARKS[0])
-    PAGE.write_text("\n".join([before + MARKS[0], "", *lines, MARKS[1] + rest.partition(MARKS[1])[2]]))
+    write_between(PAGE, MARKS, lines)
 
 
 def main() -> None:
@@ -147,17 +142,12 @@ def main() -> None:
     for remedy in remedies:
         if not (path := cache / f"{remedy.name}.pt").exists():
             network = remedy.on_copy(model, example)
-            cost = network_macs(observe(network, (example,))) / network_macs(observe(model, (example,)))
+            cost = macs_of(network, example) / macs_of(model, example)
             assert abs(cost - remedy.cost) < 0.01, (remedy, cost)
             torch.save(measured(in_onnx_runtime(network, example, normalize), pixels, reference), path)
         (row,) = table(given.network, [remedy], cache)
         print(*(f"{name} {value}" for name, value in row.items()), flush=True)
-    rows = [row for row in csv.DictReader(OUT.open()) if row["network"] != given.network] if OUT.exists() else []
-    rows += table(given.network, remedies, cache)
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    replace_rows(OUT, given.network, table(given.network, remedies, cache))
     write_page()
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pages import write_between
 from torch import Tensor, nn
 
 import antialias as aa
@@ -132,8 +133,7 @@ def write_page() -> None:
             cells += [row["pixels"], carried, f"{float(cost):.2f}" if cost else ""]
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", own[0]["around"], ""]
-    before, _, rest = PAGE.read_text().partition(MARKS[0])
-    PAGE.write_text("\n".join([before + MARKS[0], "", *lines, MARKS[1] + rest.partition(MARKS[1])[2]]))
+    write_between(PAGE, MARKS, lines)
 
 
 def main() -> None:

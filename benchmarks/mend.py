@@ -22,12 +22,13 @@ from typing import Any
 
 import torch
 from curve import in_onnx_runtime
+from pages import change_in_points, replace_rows, write_between
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision.io import ImageReadMode, decode_image
 
 from antialias.mend import MendConfig, Mending, Remedy, Trial, mend_
-from antialias.metrics.inputs._normalization import normalization_of
+from antialias.metrics import normalization_of
 from antialias.models import build
 from antialias.retrofit import RetrofitConfig
 
@@ -141,15 +142,10 @@ def write_page() -> None:
         for row in table:
             shown = [f"{100 * float(row[name]):.1f}" for name in SCORES if name != "mean_absolute_change"]
             flips, consistency, confidence, agreement = shown
-            change = ""
-            if row["flips_interval"]:
-                low, high = (f"{100 * float(end):+.1f}" for end in row["flips_interval"].split())
-                change = f"{100 * float(row['flips_difference']):+.1f} ({low} to {high})"
-            cells = [row["remedy"], f"{float(row['multiply_adds']):.2f}", flips, change]
+            cells = [row["remedy"], f"{float(row['multiply_adds']):.2f}", flips, change_in_points(row, "flips")]
             lines.append(f"| {' | '.join([*cells, consistency, confidence, agreement, row['chosen']])} |")
         lines.append("")
-    before, _, rest = PAGE.read_text().partition(MARKS[0])
-    PAGE.write_text("\n".join([before + MARKS[0], "", *lines, MARKS[1] + rest.partition(MARKS[1])[2]]))
+    write_between(PAGE, MARKS, lines)
 
 
 def main() -> None:
@@ -194,13 +190,7 @@ def main() -> None:
         progress=lambda done, total: print(f"\r{done:,.0f} of {total:,.0f} passes", end="", flush=True),
     )
     print(f"\n{mending}")
-    earlier = list(csv.DictReader(OUT.open())) if OUT.exists() else []
-    table = [row for row in earlier if row["network"] != given.network]
-    table += rows(given.network, mending, given.margin, timed=not given.onnx)
-    with OUT.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in table for key in row)), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
+    replace_rows(OUT, given.network, rows(given.network, mending, given.margin, timed=not given.onnx))
     write_page()
 
 

@@ -1,0 +1,31 @@
+"""What benchmarks share that keep a table of rows by network, and show it on a page of the documentation."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+def write_between(page: Path, marks: tuple[str, str], lines: Iterable[str]) -> None:
+    """Write lines between two marks of a page, in place of what stands there."""
+    before, _, rest = page.read_text().partition(marks[0])
+    page.write_text("\n".join([before + marks[0], "", *lines, marks[1] + rest.partition(marks[1])[2]]))
+
+
+def replace_rows(path: Path, network: str, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write the rows of one network into a table, in place of those that it has; other networks' stay."""
+    earlier = csv.DictReader(path.read_text().splitlines()) if path.exists() else ()
+    table = [*(row for row in earlier if row["network"] != network), *rows]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in table for name in row)), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table)
+
+
+def change_in_points(row: Mapping[str, str], name: str) -> str:
+    """Return a score's difference and interval in points, empty where the row has none."""
+    if not row[f"{name}_interval"]:
+        return ""
+    low, high = (f"{100 * float(end):+.1f}" for end in row[f"{name}_interval"].split())
+    return f"{100 * float(row[f'{name}_difference']):+.1f} ({low} to {high})"
