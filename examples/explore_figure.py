@@ -5,14 +5,12 @@ Needs Chromium and selenium.
 
 from __future__ import annotations
 
-import base64
-import shutil
 import threading
 from pathlib import Path
 
 import torch
 import uvicorn
-from selenium import webdriver
+from page_figures import light_screen, write_png
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -22,8 +20,7 @@ from antialias.explore import Explorer, Networks, application
 from antialias.models import build
 
 OUT = Path(__file__).parents[1] / "docs" / "images" / "explore.png"
-WIDTH, MOVES = 1280, 47
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+MOVES = 47
 RESTS = """
 const live = document.querySelector('[data-live]');
 return !live.hasAttribute('aria-busy') && live.querySelector('.time').textContent !== '';
@@ -38,21 +35,13 @@ return {x, y: first.y + scrollY, width: whole.width + 24, height, scale: 1};
 
 def draw(address: str) -> None:
     """Move the window to the right by single pixels, and draw what the page shows then."""
-    options = webdriver.ChromeOptions()
-    for flag in (*FLAGS, f"--window-size={WIDTH},900"):
-        options.add_argument(flag)
-    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    try:
+    with light_screen() as browser:
         browser.get(address)
         for _ in range(MOVES):
             WebDriverWait(browser, 60, 0.02).until(lambda page: page.execute_script(RESTS))
             browser.find_element(By.CSS_SELECTOR, ".scene .frame").send_keys(Keys.ARROW_RIGHT)
         WebDriverWait(browser, 60, 0.02).until(lambda page: page.execute_script(RESTS))
-        shown = {"captureBeyondViewport": True, "clip": browser.execute_script(PLACE)}
-        OUT.write_bytes(base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", shown)["data"]))
-    finally:
-        browser.quit()
+        write_png(browser, browser.execute_script(PLACE), OUT)
 
 
 def main() -> None:

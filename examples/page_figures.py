@@ -14,6 +14,8 @@ from __future__ import annotations
 import base64
 import shutil
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from selenium import webdriver
@@ -32,20 +34,32 @@ return {x: box.x + scrollX - 8, y: box.y + scrollY - 8, width: box.width + 16, h
 """
 
 
-def draw(page: Path, selector: str, out: Path, step: int = 0) -> None:
-    """Draw a part of a page as PNG, as a light screen of 1280 pixels shows it."""
+@contextmanager
+def light_screen() -> Iterator[webdriver.Chrome]:
+    """Open a browser of 1280 pixels."""
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, f"--window-size={WIDTH},900"):
         options.add_argument(flag)
     options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
-        browser.get(page.resolve().as_uri())
-        browser.execute_script(MOVE, step)
-        shown = {"captureBeyondViewport": True, "clip": browser.execute_script(PLACE, selector)}
-        out.write_bytes(base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", shown)["data"]))
+        yield browser
     finally:
         browser.quit()
+
+
+def write_png(browser: webdriver.Chrome, clip: Mapping[str, float], out: Path) -> None:
+    """Draw a part of the page that is open, which need not be in view."""
+    shown = {"captureBeyondViewport": True, "clip": clip}
+    out.write_bytes(base64.b64decode(browser.execute_cdp_cmd("Page.captureScreenshot", shown)["data"]))
+
+
+def draw(page: Path, selector: str, out: Path, step: int = 0) -> None:
+    """Draw a part of a page as PNG, as a light screen of 1280 pixels shows it."""
+    with light_screen() as browser:
+        browser.get(page.resolve().as_uri())
+        browser.execute_script(MOVE, step)
+        write_png(browser, browser.execute_script(PLACE, selector), out)
 
 
 if __name__ == "__main__":

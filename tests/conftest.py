@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -49,3 +52,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(program("chromedriver")))
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def run_axe() -> Callable[[webdriver.Chrome], dict[str, Any]]:
+    """Run axe-core in an open page and return what it found."""
+    package = find_spec("axe_playwright_python")
+    assert package is not None, "axe-core is not installed. Run: pip install --no-deps -r files.txt"
+    assert package.submodule_search_locations
+    script = (Path(package.submodule_search_locations[0]) / "axe.min.js").read_text()
+
+    def run(page: webdriver.Chrome) -> dict[str, Any]:
+        page.execute_script(script)
+        return page.execute_async_script("axe.run().then(arguments[0])")
+
+    return run

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -343,10 +342,9 @@ def test_a_narrow_screen_scrolls_only_downwards(page: webdriver.Chrome) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
-def test_axe_finds_nothing(page: webdriver.Chrome, theme: str, width: int) -> None:
-    package = find_spec("axe_playwright_python")
-    assert package is not None, "axe-core is not installed. Run: pip install --no-deps -r files.txt"
-    assert package.submodule_search_locations
+def test_axe_finds_nothing(
+    page: webdriver.Chrome, theme: str, width: int, run_axe: Callable[[webdriver.Chrome], dict[str, Any]]
+) -> None:
     resize(page, width)
     if theme == "dark":
         page.find_element(By.CSS_SELECTOR, ".theme").click()
@@ -355,21 +353,18 @@ def test_axe_finds_nothing(page: webdriver.Chrome, theme: str, width: int) -> No
     until(page, lambda: page.find_elements(By.CSS_SELECTOR, "#filters canvas.map"))
     frame(page).send_keys(Keys.ARROW_RIGHT)
     settle(page)
-    page.execute_script((Path(package.submodule_search_locations[0]) / "axe.min.js").read_text())
-    found = page.execute_async_script("axe.run().then(arguments[0])")
+    found = run_axe(page)
     assert len(found["passes"]) > 20
     assert {rule["id"]: [node["html"] for node in rule["nodes"]][:3] for rule in found["violations"]} == {}
 
 
 @pytest.mark.parametrize("kind", ["objects", "labels"])
-def test_axe_finds_nothing_in_objects_and_maps(kind: str, opened: Callable[[str], webdriver.Chrome]) -> None:
-    package = find_spec("axe_playwright_python")
-    assert package is not None
-    assert package.submodule_search_locations
+def test_axe_finds_nothing_in_objects_and_maps(
+    kind: str, opened: Callable[[str], webdriver.Chrome], run_axe: Callable[[webdriver.Chrome], dict[str, Any]]
+) -> None:
     one = explorer(kind)
     one.networks.offers = ()
     with served(one) as where:
         page = opened(f"http://{where}/")
-        page.execute_script((Path(package.submodule_search_locations[0]) / "axe.min.js").read_text())
-        found = page.execute_async_script("axe.run().then(arguments[0])")
+        found = run_axe(page)
     assert {rule["id"]: [node["html"] for node in rule["nodes"]][:3] for rule in found["violations"]} == {}
