@@ -24,6 +24,7 @@ from .mend import mend_ as mend_
 from .metrics import Score as Score
 from .metrics import consistency as consistency
 from .metrics import filter_statistics as filter_statistics
+from .models import aa_layer as aa_layer
 from .models import load as load
 from .models import load_checkpoint as load_checkpoint
 from .models import save as save
@@ -53,6 +54,7 @@ __all__ = [
     "Polyphase",
     "Score",
     "__version__",
+    "aa_layer",
     "backends",
     "consistency",
     "convert_",

@@ -1,8 +1,9 @@
 """Networks: by name, from files, and the small ones of this package.
 
 `_build.py` turns a name into a network: that of a file (`files/`, `checkpoints/` for other people's, `onnx/`), or of a
-library (`libraries/`). This package's own networks are classifiers (`backbones/`), and what detects and segments on
-them (`heads/`). `_origin.py` is how a network remembers its name, `_class_names.py` how it remembers its classes.
+library (`libraries/`, whose `aa_layer` is for timm's own constructors). This package's own networks are classifiers
+(`backbones/`), and what detects and segments on them (`heads/`). `_origin.py` is how a network remembers its name,
+`_class_names.py` how it remembers its classes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .checkpoints import load_checkpoint as load_checkpoint
 from .files import load as load
 from .files import read_weights as read_weights
 from .files import save as save
+from .libraries import aa_layer as aa_layer
 from .onnx import OnnxNetwork as OnnxNetwork
 from .onnx import OnnxOptions as OnnxOptions
 from .onnx import load_onnx as load_onnx
@@ -25,6 +27,7 @@ __all__ = [
     "OnnxNetwork",
     "OnnxOptions",
     "TinyResNet",
+    "aa_layer",
     "build",
     "class_names",
     "freeze_as_",

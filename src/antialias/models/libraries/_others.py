@@ -25,8 +25,8 @@ _SMP_NORMALIZATIONS: dict[str, MeanStd] = {
 }
 
 
-def from_timm(origin: Origin, pretrained: bool | None) -> nn.Module:
-    """Build `timm:NAME`.
+def from_timm(origin: Origin, pretrained: bool | None, **options: Any) -> nn.Module:
+    """Build `timm:NAME`, with options of its constructor's.
 
     Raises:
         ValueError: timm has no such network.
@@ -34,7 +34,7 @@ def from_timm(origin: Origin, pretrained: bool | None) -> nn.Module:
     timm, name = require("timm", extra="tasks"), origin.rest
     if not timm.is_model(name):
         raise _nearest("timm model", name, timm.list_models())
-    return timm.create_model(name, pretrained=bool(pretrained), **origin.keywords)
+    return timm.create_model(name, pretrained=bool(pretrained), **origin.keywords, **options)
 
 
 def from_torchvision(origin: Origin, pretrained: bool | None) -> nn.Module:
@@ -56,8 +56,8 @@ def from_torchvision(origin: Origin, pretrained: bool | None) -> nn.Module:
     return models.get_model(name, **options)
 
 
-def from_smp(origin: Origin, pretrained: bool | None) -> nn.Module:
-    """Build `smp:ARCHITECTURE:ENCODER`.
+def from_smp(origin: Origin, pretrained: bool | None, **options: Any) -> nn.Module:
+    """Build `smp:ARCHITECTURE:ENCODER`, with options for the encoder, of which timm's take some.
 
     Raises:
         ValueError: segmentation_models_pytorch has no such architecture or encoder.
@@ -73,7 +73,8 @@ def from_smp(origin: Origin, pretrained: bool | None) -> nn.Module:
     if encoder not in smp.encoders.get_encoder_names() and not of_timm:
         raise _nearest("smp encoder", encoder, smp.encoders.get_encoder_names())
     classes = 1 if origin.num_classes is None else origin.num_classes
-    model = names[architecture](encoder, encoder_weights="imagenet" if pretrained else None, classes=classes)
+    weights = "imagenet" if pretrained else None
+    model = names[architecture](encoder, encoder_weights=weights, classes=classes, **options)
     model.normalization = smp_normalization(encoder)
     return model
 

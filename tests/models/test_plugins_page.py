@@ -1,0 +1,66 @@
+"""The code of docs/plugins.md runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+
+import antialias as aa
+from antialias.nn import LAYERS
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def block(word: str) -> str:
+    (found,) = (block for block in BLOCKS if word in block)
+    return found
+
+
+def test_every_block_is_run_here() -> None:
+    words = ("create_model", "convert_(network, aa.Ad", "convnext_tiny")
+    assert sorted(block(word) for word in words) == sorted(BLOCKS)
+
+
+def test_timms_constructors(capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, Any] = {"smp": smp, "torch": torch}
+    exec(block("create_model"), scope)
+    assert "already anti-aliased by this filter" in re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert sum(isinstance(module, LAYERS) for module in scope["segmenter"].modules()) == 4
+    exec(block("convert_(network, aa.Ad"), scope)
+    assert len(scope["conversion"].changed) == 3
+    exec(block("convnext_tiny"), {"aa": aa})
+    assert "takes no aa_layer= (" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "count"),
+    [
+        ("ResNet, ", "resnet50", 4),
+        ("SKNet", "skresnet18", 7),
+        ("EfficientNet, ", "mobilenetv2_050", 4),
+        ("CSPNet", "cspdarknet53", 5),
+        ("ByobNet", "resnext26ts", 6),
+        ("ByobNet", "gernet_s", 8),
+        ("DenseNet", "densenet121", 1),
+        ("Res2Net", "res2net50_26w_4s", 1),
+        ("ConvNeXt", "regnetx_002", 0),
+        ("ConvNeXt", "tresnet_m", 0),
+    ],
+)
+def test_the_table_of_families(family: str, name: str, count: int) -> None:
+    (row,) = (line for line in PAGE.read_text().splitlines() if line.startswith(f"| {family}"))
+    if not count:
+        assert "refused" in row
+        with pytest.raises(ValueError, match="takes no aa_layer="):
+            aa.models.build(f"timm:{name}", aa_layer="fixed")
+        return
+    with torch.device("meta"):
+        model = aa.models.build(f"timm:{name}", aa_layer="fixed")
+    assert str(count) in row.split("|")[2]
+    assert sum(isinstance(module, LAYERS) for module in model.modules()) == count
