@@ -20,7 +20,9 @@ from .filters import filter_from_dict as filter_from_dict
 from .layers import INITS as INITS
 from .layers import LAYERS as LAYERS
 from .layers import PHASES as PHASES
+from .layers import AdaptiveBlurPool1d as AdaptiveBlurPool1d
 from .layers import AdaptiveBlurPool2d as AdaptiveBlurPool2d
+from .layers import AdaptiveBlurPool3d as AdaptiveBlurPool3d
 from .layers import AttentionBlurPool2d as AttentionBlurPool2d
 from .layers import AverageBlurPool2d as AverageBlurPool2d
 from .layers import BlurPool1d as BlurPool1d
@@ -46,7 +48,9 @@ __all__ = [
     "PHASES",
     "PREDICTORS",
     "Adaptive",
+    "AdaptiveBlurPool1d",
     "AdaptiveBlurPool2d",
+    "AdaptiveBlurPool3d",
     "Attention",
     "AttentionBlurPool2d",
     "Average",

@@ -19,6 +19,7 @@ from ._pad import pad as pad
 from .adaptive import NORMALIZATIONS as NORMALIZATIONS
 from .adaptive import Normalize as Normalize
 from .adaptive import Normalized as Normalized
+from .adaptive import adaptive_blur as adaptive_blur
 from .adaptive import adaptive_blur2d as adaptive_blur2d
 from .adaptive import backends as backends
 from .adaptive import filter_weights as filter_weights
@@ -34,6 +35,7 @@ __all__ = [
     "Normalize",
     "Normalized",
     "PaddingMode",
+    "adaptive_blur",
     "adaptive_blur2d",
     "backends",
     "binomial",

@@ -49,7 +49,7 @@ class Gaussian(Filter):
         check_one_of("width", self.width, WIDTHS)
         check_groups(self.groups)
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> GaussianBlurPool2d:
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> GaussianBlurPool2d:
         return GaussianBlurPool2d(
             place.channels,
             self.kernel_size,
@@ -91,7 +91,7 @@ class Attention(Filter):
         check_sizes(self.kernel_sizes)
         check_groups(self.groups)
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> AttentionBlurPool2d:
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> AttentionBlurPool2d:
         return AttentionBlurPool2d(
             place.channels,
             self.kernel_sizes,
@@ -134,7 +134,7 @@ class Ideal(Filter):
                 "phase='norm' cannot choose: behind an ideal filter all phases tie. Use 'learned' or None."
             )
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> IdealBlurPool2d:
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> IdealBlurPool2d:
         return IdealBlurPool2d(place.channels, stride, cut=place.stride)
 
 
@@ -158,7 +158,6 @@ class Average(Filter):
         super().__post_init__()
         per_dimension(self.kernel_size, 1, "kernel_size")
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> AverageBlurPool2d:
-        subsamples = max(place.stride) > 1
-        sizes = [1 if subsamples and step == 1 else self.kernel_size for step in place.stride]
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> AverageBlurPool2d:
+        sizes = place.sizes(self.kernel_size)
         return AverageBlurPool2d(place.channels, sizes, stride, self.padding_mode)

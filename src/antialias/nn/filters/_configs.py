@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import ClassVar, Literal
 
 from antialias.nn._checks import check_binomial, check_groups, check_odd, check_one_of, largest_divisor
-from antialias.nn.layers import PHASES, AdaptiveBlurPool2d, BlurPool2d, Init, Phase, PhaseSplit2d, check_init
+from antialias.nn.layers import (
+    PHASES,
+    AdaptiveBlurPool1d,
+    AdaptiveBlurPool2d,
+    AdaptiveBlurPool3d,
+    BlurPool1d,
+    BlurPool2d,
+    BlurPool3d,
+    Init,
+    Phase,
+    PhaseSplit2d,
+    check_init,
+)
 from antialias.nn.predictor import PREDICTORS, PredictorKind
 from antialias.ops import Normalize, PaddingMode
 
 from ._filter import Filter, Place
 
+_BLURS = {1: BlurPool1d, 2: BlurPool2d, 3: BlurPool3d}
+_ADAPTIVE = {1: AdaptiveBlurPool1d, 2: AdaptiveBlurPool2d, 3: AdaptiveBlurPool3d}
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Fixed(Filter):
-    """The fixed binomial blur of Zhang (ICML 2019).
+    """The fixed binomial blur of Zhang (ICML 2019), of sequences, maps and volumes.
 
     Along a dimension that is not subsampled while the other is, such as the first of stride `(1, 2)`, it does not
     filter: there is nothing to alias.
@@ -31,21 +46,25 @@ class Fixed(Filter):
         (5, 5)
     """
 
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
+
     kernel_size: int = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_binomial(self.kernel_size)
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> BlurPool2d:
-        subsamples = max(place.stride) > 1
-        sizes = [1 if subsamples and step == 1 else self.kernel_size for step in place.stride]
-        return BlurPool2d(place.channels, sizes, stride, self.padding_mode, device=place.device, dtype=place.dtype)
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> BlurPool1d | BlurPool2d | BlurPool3d:
+        sizes, blur_pool = place.sizes(self.kernel_size), _BLURS[len(stride)]
+        return blur_pool(place.channels, sizes, stride, self.padding_mode, device=place.device, dtype=place.dtype)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Adaptive(Filter):
-    """The content-adaptive filter of Zou et al. (BMVC 2020).
+    """The content-adaptive filter of Zou et al. (BMVC 2020), of sequences, maps and volumes.
+
+    In a volume, which the predictor as published would cost more than its convolutions, a dimension that is not
+    subsampled while another is gets one tap.
 
     Attributes:
         kernel_size: Side of the filters in samples, odd.
@@ -62,6 +81,8 @@ class Adaptive(Filter):
         >>> Adaptive(groups=8).build(12, (2, 2)).groups
         6
     """
+
+    dims: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     kernel_size: int = 3
     groups: int = 8
@@ -80,10 +101,12 @@ class Adaptive(Filter):
         """Return the number of groups used at a place with `channels` channels."""
         return largest_divisor(self.groups, channels)
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> AdaptiveBlurPool2d:
-        return AdaptiveBlurPool2d(
+    def _low_pass(
+        self, place: Place, stride: tuple[int, ...]
+    ) -> AdaptiveBlurPool1d | AdaptiveBlurPool2d | AdaptiveBlurPool3d:
+        return _ADAPTIVE[len(stride)](
             place.channels,
-            self.kernel_size,
+            self.kernel_size if len(stride) == 2 else place.sizes(self.kernel_size),
             stride,
             self.groups_for(place.channels),
             self.normalize,
@@ -124,7 +147,7 @@ class Polyphase(Filter):
         if self.phase == "input_norm":
             raise ValueError("phase='input_norm' chooses before a filter, and Polyphase has none. Use phase='norm'.")
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> None:
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> None:
         return None
 
 
@@ -182,5 +205,5 @@ class PhaseAverage(Filter):
             return tuple(dict.fromkeys(product((0, half[0]), (0, half[1]))))
         return tuple(product(range(rows), range(columns)))
 
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> PhaseSplit2d:
-        return PhaseSplit2d(place.channels, stride, self.offsets(stride), self.padding_mode)
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> PhaseSplit2d:
+        return PhaseSplit2d(place.channels, stride, self.offsets((stride[0], stride[1])), self.padding_mode)

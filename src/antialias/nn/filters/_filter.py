@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -23,7 +23,7 @@ class Place(NamedTuple):
 
     Attributes:
         channels: Number of channels.
-        stride: Samples per kept sample, `(s_h, s_w)`.
+        stride: Samples per kept sample, one number for each dimension, such as `(s_h, s_w)`.
         init: Start values where the config itself names none.
         frozen_norm: The network around the place has frozen BatchNorm.
         device: Device of the layer.
@@ -31,11 +31,15 @@ class Place(NamedTuple):
     """
 
     channels: int
-    stride: tuple[int, int]
+    stride: tuple[int, ...]
     init: Init
     frozen_norm: bool
     device: torch.device | None
     dtype: torch.dtype | None
+
+    def sizes(self, kernel_size: int) -> list[int]:
+        """Return the taps for each dimension: one where a dimension is not subsampled while another is."""
+        return [1 if max(self.stride) > 1 and step == 1 else kernel_size for step in self.stride]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -46,7 +50,10 @@ class Filter(ABC):
         padding_mode: How borders are continued.
         phase: Which of every `stride` samples is kept: `None` the first one, `"norm"` and `"learned"` as the filtered
             map says, `"input_norm"` as the map before the filter says, which is quicker; see `PolyphasePool2d`.
+        dims: For maps of how many dimensions it has layers.
     """
+
+    dims: ClassVar[tuple[int, ...]] = (2,)
 
     padding_mode: PaddingMode = "reflect"
     phase: Phase | None = None
@@ -59,7 +66,7 @@ class Filter(ABC):
     def build(
         self,
         channels: int,
-        stride: tuple[int, int],
+        stride: tuple[int, ...],
         *,
         init: Init = "paper",
         frozen_norm: bool = False,
@@ -70,12 +77,17 @@ class Filter(ABC):
 
         Args:
             channels: Number of channels at the place.
-            stride: Samples per kept sample, `(s_h, s_w)`.
+            stride: Samples per kept sample, one number for each dimension, such as `(s_h, s_w)`.
             init: Start values where the config itself names none.
             frozen_norm: The network around the place has frozen BatchNorm.
             device: Device of the layer.
             dtype: Type of the layer's parameters.
+
+        Raises:
+            ValueError: The config has no layer for maps of that many dimensions.
         """
+        if reason := self.why_not(len(stride)):
+            raise ValueError(f"{self}: {reason}.")
         place = Place(channels, stride, init, frozen_norm, device, dtype)
         if self.phase is None or max(stride) == 1:
             return self._low_pass(place, stride) or nn.Identity()
@@ -84,8 +96,22 @@ class Filter(ABC):
             channels, stride, self.phase, self.padding_mode, filter=filter, device=device, dtype=dtype
         )
 
+    def why_not(self, dims: int) -> str:
+        """Say why maps of that many dimensions cannot be filtered; empty if they can.
+
+        Example:
+            >>> from antialias.nn import Fixed
+            >>> Fixed().why_not(3), Fixed(phase="norm").why_not(3)
+            ('', 'phases are chosen in two dimensions only, and this has 3: leave phase= out')
+        """
+        if dims not in self.dims:
+            return f"{type(self).__name__} filters two dimensions only, and this has {dims}: use Fixed or Adaptive"
+        if self.phase is not None and dims != 2:
+            return f"phases are chosen in two dimensions only, and this has {dims}: leave phase= out"
+        return ""
+
     @abstractmethod
-    def _low_pass(self, place: Place, stride: tuple[int, int]) -> nn.Module | None:
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> nn.Module | None:
         """Make the low-pass filter alone; its own `stride` is 1 where another layer subsamples."""
 
     def from_scratch(self) -> Filter:

@@ -8,7 +8,9 @@ chooses samples by content, and `_phases.py`, which keeps several choices at onc
 from __future__ import annotations
 
 from ._adaptive import INITS as INITS
+from ._adaptive import AdaptiveBlurPool1d as AdaptiveBlurPool1d
 from ._adaptive import AdaptiveBlurPool2d as AdaptiveBlurPool2d
+from ._adaptive import AdaptiveBlurPool3d as AdaptiveBlurPool3d
 from ._adaptive import Init as Init
 from ._adaptive import check_init as check_init
 from ._attention import AttentionBlurPool2d as AttentionBlurPool2d
@@ -30,7 +32,9 @@ from ._spectral import AverageBlurPool2d as AverageBlurPool2d
 from ._spectral import IdealBlurPool2d as IdealBlurPool2d
 
 LAYERS = (
+    AdaptiveBlurPool1d,
     AdaptiveBlurPool2d,
+    AdaptiveBlurPool3d,
     AttentionBlurPool2d,
     AverageBlurPool2d,
     BlurPool1d,
@@ -48,7 +52,9 @@ __all__ = [
     "LAYERS",
     "PHASES",
     "WIDTHS",
+    "AdaptiveBlurPool1d",
     "AdaptiveBlurPool2d",
+    "AdaptiveBlurPool3d",
     "AttentionBlurPool2d",
     "AverageBlurPool2d",
     "BlurPool1d",

@@ -1,16 +1,26 @@
-"""Content-adaptive low-pass filtering with subsampling."""
+"""Content-adaptive low-pass filtering with subsampling, in one, two and three dimensions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from antialias.nn._checks import check_channels, check_groups, check_maps, check_odd, check_one_of
+from antialias.nn._checks import check_channels, check_groups, check_maps, check_one_of, per_dimension
 from antialias.nn.predictor import Predictor, PredictorKind
-from antialias.ops import NORMALIZATIONS, Normalize, PaddingMode, adaptive_blur2d, binomial, filter_weights
+from antialias.ops import (
+    NORMALIZATIONS,
+    Normalize,
+    PaddingMode,
+    adaptive_blur,
+    adaptive_blur2d,
+    binomial,
+    filter_weights,
+)
 
 Init = Literal["paper", "identity", "binomial"]
 INITS: tuple[str, ...] = get_args(Init)
@@ -18,7 +28,90 @@ INITS: tuple[str, ...] = get_args(Init)
 _IDENTITY_CENTRE = 0.9999
 
 
-class AdaptiveBlurPool2d(Predictor):
+class _AdaptiveBlurPool(Predictor):
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int | Sequence[int] = 3,
+        stride: int | Sequence[int] = 2,
+        groups: int = 8,
+        normalize: Normalize = "group",
+        init: Init = "paper",
+        padding_mode: PaddingMode = "reflect",
+        predictor: PredictorKind = "full",
+        *,
+        frozen_norm: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        check_channels(channels)
+        check_groups(groups, channels)
+        check_init(init, normalize)
+        super().__init__(
+            channels,
+            groups * math.prod(per_dimension(kernel_size, self.dims, "kernel_size")),
+            kernel_size,
+            stride,
+            padding_mode,
+            predictor,
+            frozen_norm=frozen_norm,
+            device=device,
+            dtype=dtype,
+        )
+        self.groups = groups
+        self.normalize: Normalize = normalize
+        self.init: Init = init
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Write the start values that `init` names."""
+        if self.init == "paper":
+            self.start_at(None)
+            return
+        sizes = per_dimension(self.kernel_size, self.dims, "kernel_size")
+        if self.init == "binomial":
+            rows = [binomial(size, dtype=torch.float64) for size in sizes]
+            taps = reduce(lambda taps, row: taps[..., None] * row, rows).flatten()
+        else:
+            count = math.prod(sizes)
+            taps = torch.full((count,), (1 - _IDENTITY_CENTRE) / max(count - 1, 1), dtype=torch.float64)
+            taps[count // 2] = _IDENTITY_CENTRE
+        self.start_at(taps.log().repeat(self.groups), exactly=self.init == "identity")
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Predict the filters' logits `(N, G*k*k, ceil(H / s_h), ceil(W / s_w))` at the kept positions of `x`."""
+        check_maps(x, self.channels, dims=self.dims)
+        return self.predict(x)
+
+    def filters(self, x: Tensor) -> Tensor:
+        """Return the filters `(N, G, k*k, ceil(H / s_h), ceil(W / s_w))` that `forward` applies to `x`."""
+        return filter_weights(self.logits(x), self.kernel_size, self.normalize)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Filter and subsample maps `(N, C, *spatial)`."""
+        logits = self.logits(x)
+        return adaptive_blur(x, logits, self.kernel_size, self.stride, self.normalize, self.padding_mode)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, groups={self.groups}, "
+            f"normalize={self.normalize!r}, init={self.init!r}, padding_mode={self.padding_mode!r}, "
+            f"predictor={self.predictor_kind!r}"
+        )
+
+
+class AdaptiveBlurPool1d(_AdaptiveBlurPool):
+    """Filter and subsample sequences `(N, C, L)` by predicted filters of `k` taps; see `AdaptiveBlurPool2d`.
+
+    Example:
+        >>> AdaptiveBlurPool1d(16, groups=4)(torch.randn(2, 16, 9)).shape
+        torch.Size([2, 16, 5])
+    """
+
+    dims = 1
+
+
+class AdaptiveBlurPool2d(_AdaptiveBlurPool):
     """Predict a low-pass filter for every location and channel group, filter, and keep every `stride`-th sample.
 
     A convolution and a BatchNorm predict `groups` filters of `kernel_size**2` taps at each kept position; a softmax
@@ -54,63 +147,7 @@ class AdaptiveBlurPool2d(Predictor):
         torch.Size([2, 16, 4, 5])
     """
 
-    def __init__(
-        self,
-        channels: int,
-        kernel_size: int = 3,
-        stride: int | Sequence[int] = 2,
-        groups: int = 8,
-        normalize: Normalize = "group",
-        init: Init = "paper",
-        padding_mode: PaddingMode = "reflect",
-        predictor: PredictorKind = "full",
-        *,
-        frozen_norm: bool = False,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        check_channels(channels)
-        check_odd(kernel_size)
-        check_groups(groups, channels)
-        check_init(init, normalize)
-        super().__init__(
-            channels,
-            groups * kernel_size**2,
-            kernel_size,
-            stride,
-            padding_mode,
-            predictor,
-            frozen_norm=frozen_norm,
-            device=device,
-            dtype=dtype,
-        )
-        self.groups = groups
-        self.normalize: Normalize = normalize
-        self.init: Init = init
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Write the start values that `init` names."""
-        if self.init == "paper":
-            self.start_at(None)
-            return
-        if self.init == "binomial":
-            row = binomial(self.kernel_size, dtype=torch.float64)
-            taps = torch.outer(row, row).flatten()
-        else:
-            around = (1 - _IDENTITY_CENTRE) / max(self.kernel_size**2 - 1, 1)
-            taps = torch.full((self.kernel_size**2,), around, dtype=torch.float64)
-            taps[self.kernel_size**2 // 2] = _IDENTITY_CENTRE
-        self.start_at(taps.log().repeat(self.groups), exactly=self.init == "identity")
-
-    def logits(self, x: Tensor) -> Tensor:
-        """Predict the filters' logits `(N, G*k*k, ceil(H / s_h), ceil(W / s_w))` at the kept positions of `x`."""
-        check_maps(x, self.channels)
-        return self.predict(x)
-
-    def filters(self, x: Tensor) -> Tensor:
-        """Return the filters `(N, G, k*k, ceil(H / s_h), ceil(W / s_w))` that `forward` applies to `x`."""
-        return filter_weights(self.logits(x), self.kernel_size, self.normalize)
+    dims = 2
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter and subsample maps `(N, C, H, W)`."""
@@ -120,12 +157,21 @@ class AdaptiveBlurPool2d(Predictor):
             x, logits, self.kernel_size, self.stride, self.normalize, self.padding_mode, source=source
         )
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, groups={self.groups}, "
-            f"normalize={self.normalize!r}, init={self.init!r}, padding_mode={self.padding_mode!r}, "
-            f"predictor={self.predictor_kind!r}"
-        )
+
+class AdaptiveBlurPool3d(_AdaptiveBlurPool):
+    """Filter and subsample volumes `(N, C, D, H, W)` by predicted filters; see `AdaptiveBlurPool2d`.
+
+    The filters of `kernel_size=3` have 27 taps, and the predictor as published `channels * groups * 27 * 27`
+    multiply-adds a position, more than most convolutions: `predictor="separable"` is the one to take. A dimension that
+    is not subsampled needs one tap, `kernel_size=(1, 3, 3)`.
+
+    Example:
+        >>> layer = AdaptiveBlurPool3d(16, (1, 3, 3), (1, 2, 2), groups=4, predictor="separable")
+        >>> layer(torch.randn(2, 16, 3, 7, 9)).shape
+        torch.Size([2, 16, 3, 4, 5])
+    """
+
+    dims = 3
 
 
 def check_init(init: str | None, normalize: str = "group") -> None:

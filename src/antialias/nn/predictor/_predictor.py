@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from antialias._torch import has_hooks
 from antialias.nn._checks import check_channels, check_odd, check_one_of, per_dimension
 from antialias.ops import Normalized, PaddingMode, check_padding_mode
 
-from ._convolution import PaddedConv2d, SeparableConv2d
+from ._convolution import PaddedConv, PaddedConv1d, PaddedConv2d, PaddedConv3d, SeparableConv
 from ._frozen import FrozenBatchNorm2d
 
 PredictorKind = Literal["full", "separable", "bottleneck"]
@@ -21,6 +21,8 @@ PREDICTORS: tuple[str, ...] = get_args(PredictorKind)
 
 _SCALE = 0.1
 _BOTTLENECK = 8  # channels
+_CONVOLUTIONS = {1: PaddedConv1d, 2: PaddedConv2d, 3: PaddedConv3d}
+_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 class Predictor(nn.Module):
@@ -32,8 +34,8 @@ class Predictor(nn.Module):
     Args:
         channels: Number of channels `C` of the maps.
         outputs: Numbers per position.
-        kernel_size: Side `k` of the convolution, odd.
-        stride: Samples per kept sample, one number or `(s_h, s_w)`.
+        kernel_size: Side `k` of the convolution, odd; where there are not two dimensions, also one for each.
+        stride: Samples per kept sample, one number or one for each dimension, such as `(s_h, s_w)`.
         padding_mode: How the border is continued.
         kind: `"full"` convolves as published, `"separable"` in two steps, depthwise and pointwise, and `"bottleneck"`
             with a pointwise one to 8 channels between them.
@@ -52,11 +54,15 @@ class Predictor(nn.Module):
         torch.Size([1, 9, 4, 5])
     """
 
+    dims: ClassVar[int] = 2
+    kernel_size: Any  # a number in two dimensions, else one for each
+    stride: Any
+
     def __init__(
         self,
         channels: int,
         outputs: int,
-        kernel_size: int,
+        kernel_size: int | Sequence[int],
         stride: int | Sequence[int],
         padding_mode: PaddingMode,
         kind: PredictorKind = "full",
@@ -67,34 +73,40 @@ class Predictor(nn.Module):
     ) -> None:
         super().__init__()
         check_channels(channels)
-        check_odd(kernel_size)
+        sizes = per_dimension(kernel_size, self.dims, "kernel_size")
+        for size in sizes:
+            check_odd(size)
+        if self.dims == 2 and len(set(sizes)) > 1:
+            raise ValueError(f"kernel_size={kernel_size} is not square, as filters of maps are. Use one number.")
         check_padding_mode(padding_mode)
         check_one_of("predictor", kind, PREDICTORS)
-        self.channels, self.kernel_size, self.predictor_kind = channels, kernel_size, kind
-        rows, columns = per_dimension(stride, 2, "stride")
-        self.stride = (rows, columns)
+        self.channels, self.predictor_kind = channels, kind
+        self.kernel_size = sizes[0] if self.dims == 2 else sizes
+        self.stride = per_dimension(stride, self.dims, "stride")
         self.padding_mode: PaddingMode = padding_mode
         options: dict[str, Any] = {"bias": False, "padding_mode": padding_mode, "device": device, "dtype": dtype}
-        window: dict[str, Any] = {"kernel_size": kernel_size, "stride": self.stride, "padding": kernel_size // 2}
+        half = tuple(size // 2 for size in sizes)
+        window: dict[str, Any] = {"kernel_size": sizes, "stride": self.stride, "padding": half}
+        convolution: Any = _CONVOLUTIONS[self.dims]
         self.conv: nn.Module
         if kind == "full":
-            self.conv = PaddedConv2d(channels, outputs, **window, **options)
+            self.conv = convolution(channels, outputs, **window, **options)
         else:
             steps = OrderedDict[str, nn.Module]()
-            steps["depthwise"] = PaddedConv2d(channels, channels, groups=channels, **window, **options)
+            steps["depthwise"] = convolution(channels, channels, groups=channels, **window, **options)
             width = channels
             if kind == "bottleneck":
                 width = min(channels, _BOTTLENECK)
-                steps["bottleneck"] = PaddedConv2d(channels, width, 1, **options)
-            steps["pointwise"] = PaddedConv2d(width, outputs, 1, **options)
-            self.conv = SeparableConv2d(steps)
-        norm = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
+                steps["bottleneck"] = convolution(channels, width, 1, **options)
+            steps["pointwise"] = convolution(width, outputs, 1, **options)
+            self.conv = SeparableConv(steps)
+        norm: Any = FrozenBatchNorm2d if frozen_norm else _NORMS[self.dims]
         self.bn = norm(outputs, device=device, dtype=dtype)
 
     @torch.no_grad()
     def start_at(self, values: Tensor | None, *, exactly: bool = False) -> None:
         """Draw the weights anew; with `values` `(outputs,)`, start at them, exactly or with a little of the content."""
-        convolutions = [layer for layer in self.conv.modules() if isinstance(layer, PaddedConv2d)]
+        convolutions: list[Any] = [layer for layer in self.conv.modules() if isinstance(layer, PaddedConv)]
         for layer in convolutions:
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
         self.bn.reset_parameters()
@@ -110,10 +122,10 @@ class Predictor(nn.Module):
     def predict(self, x: Tensor) -> Tensor:
         """Predict from maps: in one go where the norm's statistics are fixed, so that it costs no pass."""
         norm = self.bn
-        fixed = isinstance(norm, FrozenBatchNorm2d) or (type(norm) is nn.BatchNorm2d and not norm.training)
+        fixed = isinstance(norm, FrozenBatchNorm2d) or (type(norm) is _NORMS[self.dims] and not norm.training)
         if not fixed or has_hooks(norm):
             return norm(self.conv(x))
-        whole = norm.affine and norm.running_mean is not None and isinstance(self.conv, PaddedConv2d | SeparableConv2d)
+        whole = norm.affine and norm.running_mean is not None and isinstance(self.conv, PaddedConv | SeparableConv)
         return self.conv(x, norm) if whole else norm(self.conv(x))
 
     def predict_with_source(self, x: Tensor) -> tuple[Tensor, Normalized | None]:
@@ -134,5 +146,5 @@ class Predictor(nn.Module):
         return numbers, Normalized(read, weight, bias, means, deviations, norm.eps)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Predict from maps `(N, C, H, W)`."""
+        """Predict from maps `(N, C, *spatial)`."""
         return self.predict(x)

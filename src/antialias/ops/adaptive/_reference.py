@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -31,17 +33,20 @@ class Settings(NamedTuple):
     padding_mode: PaddingMode
 
 
-def filter_weights(logits: Tensor, kernel_size: int, normalize: Normalize = "group") -> Tensor:
+def filter_weights(logits: Tensor, kernel_size: int | Sequence[int], normalize: Normalize = "group") -> Tensor:
     """Turn logits `(N, G*k*k, H, W)` into positive weights `(N, G, k*k, H, W)`, taps in row-major order.
+
+    Of one or three dimensions, `kernel_size` has a number for each, and a filter as many taps as their product.
 
     With `"group"` the `k*k` taps of each group sum to one, so each filter is a low-pass filter; with `"joint"` all
     `G*k*k` do, which is the released form: each group's taps then sum to `1/G` on average.
 
     Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
     """
+    taps = kernel_size**2 if isinstance(kernel_size, int) else math.prod(kernel_size)
     if normalize == "joint":
-        return logits.softmax(1).unflatten(1, (-1, kernel_size**2))
-    return logits.unflatten(1, (-1, kernel_size**2)).softmax(2)
+        return logits.softmax(1).unflatten(1, (-1, taps))
+    return logits.unflatten(1, (-1, taps)).softmax(2)
 
 
 def reference(
