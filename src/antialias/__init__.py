@@ -30,6 +30,7 @@ from .models import load_checkpoint as load_checkpoint
 from .models import save as save
 from .nn import Adaptive as Adaptive
 from .nn import Fixed as Fixed
+from .nn import Importance as Importance
 from .nn import PhaseAverage as PhaseAverage
 from .nn import Polyphase as Polyphase
 from .ops import backends as backends
@@ -48,6 +49,7 @@ __all__ = [
     "Exported",
     "Fixed",
     "Flicker",
+    "Importance",
     "Mending",
     "PhaseAverage",
     "Plan",

@@ -31,6 +31,8 @@ from antialias.nn import (
     GaussianBlurPool2d,
     Ideal,
     IdealBlurPool2d,
+    Importance,
+    ImportancePool2d,
     PhaseAverage,
     PhaseRepeat2d,
     PhaseReturn2d,
@@ -62,6 +64,8 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
         for width in ("learned", "channel", "image", "location")
     },
     "IdealBlurPool2d": lambda: IdealBlurPool2d(8),
+    "ImportancePool2d": lambda: ImportancePool2d(8),
+    "ImportancePool2d groups": lambda: ImportancePool2d(8, groups=2),
     "PhaseRepeat2d": lambda: PhaseRepeat2d([(0, 0), (1, 1)]),
     "PhaseSplit2d": lambda: PhaseSplit2d(8),
     "PhaseReturn2d": lambda: PhaseReturn2d(PolyphasePool2d(8, phase="learned")),
@@ -80,6 +84,7 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
             Average(),
             Gaussian(),
             Ideal(),
+            Importance(),
             PhaseAverage(),
             Fixed(phase="norm"),
             Adaptive(phase="learned"),
@@ -89,6 +94,7 @@ MAKE: dict[str, Callable[[], nn.Module]] = {
             Attention(phase="norm"),
             Average(phase="learned"),
             Gaussian(phase="norm"),
+            Importance(phase="norm", groups=4),
             Ideal(phase="learned"),
         )
     },

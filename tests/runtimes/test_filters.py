@@ -23,6 +23,7 @@ LAYERS = {
         *(aa.Adaptive(init="paper", groups=2, padding_mode=mode) for mode in MODES),
         aa.Adaptive(init="paper", groups=2, kernel_size=5, normalize="joint", predictor="bottleneck"),
         aa.nn.Attention(kernel_sizes=(1, 3)),
+        aa.Importance(groups=2),
     ),
     "phases": (aa.Fixed(phase="norm"), aa.Polyphase(phase="learned"), aa.Polyphase(padding_mode="replicate")),
     "phases before filters": (aa.Adaptive(init="paper", groups=2, phase="input_norm"),),

@@ -14,6 +14,7 @@ from .filters import Filter as Filter
 from .filters import Fixed as Fixed
 from .filters import Gaussian as Gaussian
 from .filters import Ideal as Ideal
+from .filters import Importance as Importance
 from .filters import PhaseAverage as PhaseAverage
 from .filters import Polyphase as Polyphase
 from .filters import filter_from_dict as filter_from_dict
@@ -31,12 +32,14 @@ from .layers import BlurPool3d as BlurPool3d
 from .layers import DynamicFilter2d as DynamicFilter2d
 from .layers import GaussianBlurPool2d as GaussianBlurPool2d
 from .layers import IdealBlurPool2d as IdealBlurPool2d
+from .layers import ImportancePool2d as ImportancePool2d
 from .layers import Init as Init
 from .layers import Phase as Phase
 from .layers import PhaseRepeat2d as PhaseRepeat2d
 from .layers import PhaseReturn2d as PhaseReturn2d
 from .layers import PhaseSplit2d as PhaseSplit2d
 from .layers import PolyphasePool2d as PolyphasePool2d
+from .layers import Taps as Taps
 from .layers import Width as Width
 from .predictor import PREDICTORS as PREDICTORS
 from .predictor import FrozenBatchNorm2d as FrozenBatchNorm2d
@@ -66,6 +69,8 @@ __all__ = [
     "GaussianBlurPool2d",
     "Ideal",
     "IdealBlurPool2d",
+    "Importance",
+    "ImportancePool2d",
     "Init",
     "Phase",
     "PhaseAverage",
@@ -75,6 +80,7 @@ __all__ = [
     "Polyphase",
     "PolyphasePool2d",
     "PredictorKind",
+    "Taps",
     "Width",
     "filter_from_dict",
 ]

@@ -1,4 +1,4 @@
-"""The filter configs that people use: fixed, adaptive, none but a choice of samples, and all choices averaged."""
+"""The filter configs that people use: fixed, adaptive, weights of samples, a choice of samples, all averaged."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import ClassVar, Literal
 from antialias.nn._checks import check_binomial, check_groups, check_odd, check_one_of, largest_divisor
 from antialias.nn.layers import (
     PHASES,
+    TAPS,
     AdaptiveBlurPool1d,
     AdaptiveBlurPool2d,
     AdaptiveBlurPool3d,
     BlurPool1d,
     BlurPool2d,
     BlurPool3d,
+    ImportancePool2d,
     Init,
     Phase,
     PhaseSplit2d,
+    Taps,
     check_init,
 )
 from antialias.nn.predictor import PREDICTORS, PredictorKind
@@ -113,6 +116,51 @@ class Adaptive(Filter):
             self.init or ("paper" if self.normalize == "joint" else place.init),
             self.padding_mode,
             self.predictor,
+            frozen_norm=place.frozen_norm,
+            device=place.device,
+            dtype=place.dtype,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Importance(Filter):
+    """Local importance pooling of Gao et al. (ICCV 2019): a window's average, weighted by what the content says.
+
+    It starts as its window's average, also in a trained network, whose function that changes.
+
+    Attributes:
+        kernel_size: Side of the window in samples, odd.
+        groups: Channel groups with an importance of their own; `None`: each channel, as published. Where it does not
+            divide the channels of a place, the largest divisor not above it is used there.
+        taps: How samples of a window count beside their importance: `"equal"`, as published, or `"binomial"`, which
+            starts as `Fixed` does.
+        padding_mode: How borders are continued.
+        phase: Which samples are kept, see `Filter`.
+
+    Example:
+        >>> Importance(groups=8).build(12, (2, 2)).groups
+        6
+    """
+
+    kernel_size: int = 3
+    groups: int | None = None
+    taps: Taps = "equal"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_odd(self.kernel_size)
+        check_one_of("taps", self.taps, TAPS)
+        if self.groups is not None:
+            check_groups(self.groups)
+
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> ImportancePool2d:
+        return ImportancePool2d(
+            place.channels,
+            place.sizes(self.kernel_size),
+            stride,
+            None if self.groups is None else largest_divisor(self.groups, place.channels),
+            self.taps,
+            self.padding_mode,
             frozen_norm=place.frozen_norm,
             device=place.device,
             dtype=place.dtype,

@@ -1,8 +1,9 @@
 """The layers: each filters maps and keeps every `stride`-th sample, or chooses which samples are kept.
 
 Read `_blur.py` first, the fixed blur; then `_adaptive.py`, which predicts its filters, and `_polyphase.py`, which
-chooses samples by content, and `_phases.py`, which keeps several choices at once. `_gaussian.py`, `_attention.py` and
-`_spectral.py` are what the adaptive filter is compared with. `_dynamic.py` filters by the whole image, and is DMNet's.
+chooses samples by content, and `_phases.py`, which keeps several choices at once. `_importance.py` weighs samples by
+content. `_gaussian.py`, `_attention.py` and `_spectral.py` are what the adaptive filter is compared with. `_dynamic.py`
+filters by the whole image, and is DMNet's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from ._dynamic import DynamicFilter2d as DynamicFilter2d
 from ._gaussian import WIDTHS as WIDTHS
 from ._gaussian import GaussianBlurPool2d as GaussianBlurPool2d
 from ._gaussian import Width as Width
+from ._importance import TAPS as TAPS
+from ._importance import ImportancePool2d as ImportancePool2d
+from ._importance import Taps as Taps
 from ._phases import PhaseRepeat2d as PhaseRepeat2d
 from ._phases import PhaseSplit2d as PhaseSplit2d
 from ._polyphase import PHASES as PHASES
@@ -42,6 +46,7 @@ LAYERS = (
     BlurPool3d,
     GaussianBlurPool2d,
     IdealBlurPool2d,
+    ImportancePool2d,
     PhaseSplit2d,
     PolyphasePool2d,
 )
@@ -51,6 +56,7 @@ __all__ = [
     "INITS",
     "LAYERS",
     "PHASES",
+    "TAPS",
     "WIDTHS",
     "AdaptiveBlurPool1d",
     "AdaptiveBlurPool2d",
@@ -63,12 +69,14 @@ __all__ = [
     "DynamicFilter2d",
     "GaussianBlurPool2d",
     "IdealBlurPool2d",
+    "ImportancePool2d",
     "Init",
     "Phase",
     "PhaseRepeat2d",
     "PhaseReturn2d",
     "PhaseSplit2d",
     "PolyphasePool2d",
+    "Taps",
     "Width",
     "check_init",
     "check_sizes",

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from antialias.nn import PhaseSplit2d, PolyphasePool2d
+from antialias.nn import ImportancePool2d, PhaseSplit2d, PolyphasePool2d
 
 from ..dataflow import pair
 from ._find import Candidate
@@ -48,7 +48,10 @@ def _macs_per_kept(layer: Any) -> int:
         filter = _macs_per_kept(layer.filter) if layer.filter else 0
         judge = _kernels(layer.judge) if layer.judge else 0
         return filter if layer.phase == "input_norm" else math.prod(layer.stride) * (filter + judge)
-    return _kernels(layer) + layer.channels * math.prod(pair(layer.kernel_size))
+    window = math.prod(pair(layer.kernel_size))
+    if isinstance(layer, ImportancePool2d):  # which asks for the importance of every sample, and averages that, too
+        return math.prod(layer.stride) * _kernels(layer) + (layer.channels + layer.groups) * window
+    return _kernels(layer) + layer.channels * window
 
 
 def _kernels(module: nn.Module) -> int:
