@@ -23,7 +23,7 @@ def block(word: str) -> str:
 
 
 def test_every_block_is_run_here() -> None:
-    words = ("create_model", "convert_(network, aa.Ad", "convnext_tiny")
+    words = ("create_model", "convert_(network, aa.Ad", "convnext_tiny", "lightning.Trainer")
     assert sorted(block(word) for word in words) == sorted(BLOCKS)
 
 
@@ -64,3 +64,30 @@ def test_the_table_of_families(family: str, name: str, count: int) -> None:
         model = aa.models.build(f"timm:{name}", aa_layer="fixed")
     assert str(count) in row.split("|")[2]
     assert sum(isinstance(module, LAYERS) for module in model.modules()) == count
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*number of training batches")
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.* is deprecated")
+def test_lightning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lightning: Any = pytest.importorskip("lightning")
+
+    class Module(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = aa.models.TinyResNet(num_classes=4)
+
+        def training_step(self, batch: Any, _: int) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(self.model(batch[0]), batch[1])
+
+        def validation_step(self, batch: Any, _: int) -> None:
+            self.model(batch[0])
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    batches = torch.utils.data.DataLoader([(torch.rand(3, 32, 32), n) for n in range(4)], batch_size=2)
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    options = quiet | {"max_epochs": 1, "accelerator": "cpu", "default_root_dir": tmp_path}
+    scope = {"aa": aa, "module": Module(), "train_loader": batches, "validation_loader": batches, "options": options}
+    exec(block("lightning.Trainer"), scope)
+    assert capsys.readouterr().out.count("tensor(") == 2
