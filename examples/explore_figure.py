@@ -13,7 +13,7 @@ import uvicorn
 from page_figures import light_screen, write_png
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from antialias.data import photographs
 from antialias.explore import Explorer, Networks, application
@@ -37,6 +37,8 @@ def draw(address: str) -> None:
     """Move the window to the right by single pixels, and draw what the page shows then."""
     with light_screen() as browser:
         browser.get(address)
+        WebDriverWait(browser, 60, 0.02).until(lambda page: page.execute_script(RESTS))
+        Select(browser.find_element(By.NAME, "phases")).select_by_value("1")  # the cheapest
         for _ in range(MOVES):
             WebDriverWait(browser, 60, 0.02).until(lambda page: page.execute_script(RESTS))
             browser.find_element(By.CSS_SELECTOR, ".scene .frame").send_keys(Keys.ARROW_RIGHT)

@@ -48,3 +48,17 @@ def test_what_is_no_clip_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
         main(["flicker", "antialias:TinyResNet", "--clip", str(tmp_path / "never.mp4"), "--out", str(tmp_path / "out")])
     assert "never.mp4 is not there. Use a video file" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_of_several_values_is_told_from_a_segmenter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "flows.py").write_text(
+        "import torch\n\ndef network():\n    return torch.nn.Conv2d(3, 2, 3, padding=1)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    Image.effect_noise((96, 96), 50).save(tmp_path / "still.png")
+    command = ["flicker", "flows:network", "--clip", f"pan:{tmp_path / 'still.png'}", "--size", "32", "--out"]
+    for flags, score in (([], "temporal consistency"), (["--dense"], "change along the motion")):
+        main([*command, str(tmp_path / "out"), *flags])
+        assert f"as it is: {score}" in capsys.readouterr().out.replace("\n", " ")

@@ -83,6 +83,26 @@ def test_the_contact_sheet_shows_frames_around_changes(written: Path, blinking: 
     panels = Panels(blinking, "ClassScores", {"a": torch.rand(20, 2), "b": torch.rand(20, 2)}, {})
     with Image.open(written / "blinking_clip.png") as sheet:
         assert sheet.size == (2 * panels.size[0], 4 * panels.size[1])
+        red = [
+            all(abs(one - other) < 40 for one, other in zip(sheet.convert("RGB").getpixel(place), RED, strict=True))
+            for y in range(4)
+            for x in range(2)
+            if (place := (x * panels.size[0] + 14, y * panels.size[1] + panels.size[1] // 3))
+        ]
+    # Of the frames 0, 3, 5, 8, 9, 10, 14 and 16 the one in which the answer changes, and none behind it.
+    assert red.count(True) == 1
+
+
+def test_a_frame_tells_its_time(blinking: Clip, monkeypatch: pytest.MonkeyPatch):
+    from PIL import ImageDraw
+
+    written: list[str] = []
+    draw = ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        ImageDraw.ImageDraw, "text", lambda pen, at, text, **how: written.append(text) or draw(pen, at, text, **how)
+    )
+    Panels(blinking, "ClassScores", {"a": torch.rand(20, 2)}, {}).draw(10)
+    assert "0.33 s" in written
 
 
 def test_chromium_plays_the_video(written: Path, tmp_path: Path):
@@ -169,7 +189,7 @@ def test_long_names_are_cut_to_the_panel():
 
 def test_classes_of_imagenet_have_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     said: list[str] = []
-    monkeypatch.setattr(Panels, "fit", lambda self, text: said.append(text) or "")
+    monkeypatch.setattr(Panels, "fit", lambda self, text, less=0: said.append(text) or "")
     sure = torch.zeros(1, 1000)
     sure[0, 967] = 20
     aa.flicker({"net": lambda x: sure.expand(len(x), -1)}, torch.zeros(2, 3, 8, 8), fps=10).write(tmp_path)

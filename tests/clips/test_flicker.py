@@ -149,13 +149,16 @@ def test_a_detector_without_and_with_truth():
     low = aa.flicker(boxes_of(*places), clip, detection_score=0.1)
     assert low.scores["track continuity"].value == 1
     assert found.rows[1].scores["presence flicker"].value == 0  # held for a frame
+    assert scores["objects per frame"].value == pytest.approx(5 / 6)
+    assert (scores["objects per frame"].unit, scores["objects per frame"].protocol["unit"]) == ("objects", "window")
+    assert found.gained(found.rows[1], "objects per frame") is None  # more are not steadier
 
 
 def test_nothing_detected_is_said():
     nothing = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long(), "scores": torch.zeros(0)}
     none = Instances(lambda images: [nothing for _ in images])
     found = aa.flicker(none, Clip(torch.zeros(6, 3, 32, 32), 10))
-    assert found.scores == {}
+    assert {name: score.value for name, score in found.scores.items()} == {"objects per frame": 0}
     assert "nothing could be measured" in found.verdict
     assert any("track continuity: nothing of 5 windows counts" in note for note in found.notes)
     assert "nothing could be measured" in str(found)

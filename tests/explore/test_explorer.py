@@ -156,6 +156,13 @@ def test_the_mended_network_stands_beside_and_is_of_the_same_kind() -> None:
         Networks(network("classes"), torch.rand(3, 56, 56), mended=network("labels"))
 
 
+def test_without_a_mended_network_two_phases_of_the_input_come_first() -> None:
+    networks = Networks(network("classes"), torch.rand(3, 56, 56))
+    offer = networks.offers[networks.start.phases - 1]
+    assert (networks.start.filter, offer.phases, offer.sites) == ("none", 2, ("conv1",))
+    assert offer.cost == max(one.cost for one in networks.offers if one.phases == 2)
+
+
 def test_what_cannot_be_changed_says_why_and_the_rest_goes_on() -> None:
     plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     networks = Networks(plain, torch.rand(3, 56, 56))

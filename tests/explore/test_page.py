@@ -156,9 +156,11 @@ def test_files_are_uploaded_and_dropped(page: webdriver.Chrome, tmp_path: Path) 
     (tmp_path / "broken.png").write_bytes(png()[:900])
     chooser = page.find_element(By.CSS_SELECTOR, "input[type=file]")
     chooser.send_keys(f"{tmp_path / 'mine.png'}\n{tmp_path / 'broken.png'}")
-    until(page, lambda: text_of(page, ".trouble"))
-    assert text_of(page, ".trouble").startswith("broken.png: The PNG of 90 x 70 pixels cannot be decoded")
+    refused = "broken.png: The PNG of 90 x 70 pixels cannot be decoded"
+    until(page, lambda: text_of(page, ".trouble").startswith(refused))
+    frame(page).send_keys(Keys.ARROW_RIGHT)
     settle(page)
+    assert text_of(page, ".trouble").startswith(refused)  # no answer takes it back
     assert text_of(page, ".caption") == "mine.png, 82 × 64; the frame shows 56 × 56 pixels."
     page.execute_script(DROP, base64.b64encode(png(64, 64)).decode(), "dropped.png")
     until(page, lambda: text_of(page, ".caption").startswith("dropped.png, 64 × 64"))
@@ -167,6 +169,40 @@ def test_files_are_uploaded_and_dropped(page: webdriver.Chrome, tmp_path: Path) 
     page.execute_script(DROP, base64.b64encode(b"GIF89a" + bytes(90)).decode(), "<img src=x>.png")
     until(page, lambda: text_of(page, ".trouble"))
     assert text_of(page, ".trouble").startswith("<img src=x>.png: The file of 96 bytes is no image")
+
+
+def drop_paths(page: webdriver.Chrome, *paths: Path) -> None:
+    """Drop files and folders as the system does that holds them."""
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        page.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+
+def test_a_folder_is_dropped(page: webdriver.Chrome, tmp_path: Path) -> None:
+    folder = tmp_path / "holiday"
+    (folder / "more").mkdir(parents=True)
+    (folder / "notes.txt").write_text("no image")
+    for name in ("img10.png", "img9.PNG", "more/img11.png"):
+        (folder / name).write_bytes(png())
+    before = len(page.find_elements(By.CSS_SELECTOR, ".thumbs button"))
+    drop_paths(page, folder)
+    until(page, lambda: len(page.find_elements(By.CSS_SELECTOR, ".thumbs button")) == before + 3)
+    until(page, lambda: text_of(page, ".caption").startswith("img11.png"))
+    names = [one.text for one in page.find_elements(By.CSS_SELECTOR, ".thumbs button")]
+    assert names[before:] == ["img9.PNG", "img10.png", "img11.png"]
+    assert text_of(page, ".trouble") == ""
+
+
+def test_of_a_large_folder_the_first_images_are_taken(page: webdriver.Chrome, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    drop_paths(page, tmp_path / "empty")
+    until(page, lambda: text_of(page, ".trouble").startswith("There is no image in what was dropped."))
+    before = len(page.find_elements(By.CSS_SELECTOR, ".thumbs button"))
+    for number in range(30):
+        (tmp_path / f"{number}.png").write_bytes(png(64, 64))
+    drop_paths(page, tmp_path)
+    until(page, lambda: text_of(page, ".trouble") == "There are more than 24 files: the first 24 were taken.")
+    assert len(page.find_elements(By.CSS_SELECTOR, ".thumbs button")) == before + 24
 
 
 def test_another_image_has_its_own_answers(page: webdriver.Chrome, classifier: Explorer) -> None:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from antialias._display import show
 from antialias.clips import flicker as measure_flicker
+from antialias.metrics import DenseValues
 
 from ._options import OnnxFlags, built
 from ._progress import progress_bar
@@ -26,6 +27,7 @@ def flicker(
     fps: float | None = None,
     size: int | None = None,
     seed: int = 0,
+    dense: bool = False,
     detection_score: float = 0.5,
 ) -> None:
     """Measure how much a network's answers flicker on clips, beside a mended network's and smoothing over time.
@@ -44,11 +46,14 @@ def flicker(
         fps: Frames a second, where the clip does not say.
         size: Resample frames to this shorter side and cut the central square; by default as they are, and 224 for pans.
         seed: Chooses where pans move to.
+        dense: The networks answer with numbers, such as depth or flow, not with classes of pixels.
         detection_score: What a detector finds with a lower score does not count.
     """
     networks = built({"as it is": model}, weights, onnx)
     if mended is not None:
         networks |= built({"mended": mended}, None, onnx if mended.endswith(".onnx") else None)
+    if dense:
+        networks = {name: DenseValues(network) for name, network in networks.items()}
     options = {"fps": fps, "size": size, "seed": seed, "detection_score": detection_score}
     with progress_bar("Watching") as progress:
         found = measure_flicker(networks, clip, progress=progress, **options)

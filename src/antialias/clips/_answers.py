@@ -21,6 +21,7 @@ VC_WINDOWS = (8, 16)
 CHANGES, CONTINUITY, CONSISTENCY, DENSE = (
     *("answers changed per second", "track continuity", "temporal consistency", "change along the motion"),
 )
+COUNT = "objects per frame"
 
 Answers = dict[int, Any]
 """By the lag of smoothing, 0 for none: class probabilities `(F, K)`, classes of pixels `(F, H, W)`, values
@@ -137,6 +138,8 @@ def _of_objects(objects: Sequence[Mapping[str, Tensor]], clip: Clip, truth: Any)
         "confidence jitter": ("absolute change of the score until the next frame", "percent", False),
     }
     tallies = {name: Tally(name, *both, *about[name]) for name, both in track_counts(objects, clip, gap).items()}
+    counts = torch.tensor([len(each["labels"]) for each in objects], dtype=torch.float64)
+    tallies[COUNT] = Tally.of_values(COUNT, counts, "objects found in a frame", unit="objects")
     if truth is not None:
         words = "mean over true trajectories that are found; matched at an IoU of 0.5, by falling IoU"
         units = {"centre error": "sizes", "ratio error": "ratios"}

@@ -106,18 +106,23 @@ class Panels:
         )
         self.font = require("PIL.ImageFont", extra="video").load_default(size=14)
 
-    def draw(self, frame: int) -> Any:
-        """Return the image of a frame."""
+    def draw(self, frame: int, hold: int | None = None) -> Any:
+        """Return the image of a frame.
+
+        Args:
+            frame: Its number.
+            hold: For how many frames a change stays marked; as long as an eye needs to see it, if none.
+        """
         images, drawing = (require(f"PIL.{module}", extra="video") for module in ("Image", "ImageDraw"))
         canvas = images.new("RGB", self.size, PAPER)
-        pen = drawing.Draw(canvas)
+        pen, time = drawing.Draw(canvas), f"{frame / self.clip.fps:.2f} s"
         for number, name in enumerate(self.answers):
             left = _GAP + number * (self.width + _GAP)
             shown = self.draw_answer(name, frame)
-            pen.text((left, _GAP // 2), self.fit(name), fill=INK, font=self.font)
+            pen.text((left, _GAP // 2), self.fit(name, self.font.getlength(time) + _GAP), fill=INK, font=self.font)
+            pen.text((left + self.width, _GAP // 2), time, fill=INK, font=self.font, anchor="ra")
             canvas.paste(shown, (left, _GAP + _LINE))
-            # A change is marked in its frame, and as long again as an eye needs to see it.
-            recent = self.changes[name][max(0, frame - self.hold + 1) : frame + 1]
+            recent = self.changes[name][max(0, frame - (hold or self.hold) + 1) : frame + 1]
             if float(recent.max()) > 0 and self.kind in ("ClassScores", "Instances"):
                 corner = (left, _GAP + _LINE, left + shown.width - 1, _GAP + _LINE + shown.height - 1)
                 pen.rectangle(corner, outline=RED, width=_BORDER)
@@ -195,9 +200,9 @@ class Panels:
         names = self.classes.get(name)
         return names[label] if names is not None and label < len(names) else f"class {label}"
 
-    def fit(self, text: str) -> str:
-        """Return as much of a line as a panel is wide."""
-        while len(text) > 1 and self.font.getlength(text) > self.width:
+    def fit(self, text: str, less: float = 0) -> str:
+        """Return as much of a line as fits beside what takes some of a panel's width."""
+        while len(text) > 1 and self.font.getlength(text) > self.width - less:
             text = f"{text[:-2].rstrip('…')}…"
         return text
 
@@ -221,7 +226,10 @@ class Panels:
         return file
 
     def sheet(self, file: Path) -> Path:
-        """Write a contact sheet: frames before and behind the first network's largest changes, in their order."""
+        """Write a contact sheet: frames before and behind the first network's largest changes, in their order.
+
+        Beside each other, frames are marked only where their own answer is another one than that of the frame before.
+        """
         images = require("PIL.Image", extra="video")
         order = next(iter(self.changes.values())).sort(descending=True, stable=True).indices.tolist()
         chosen: list[int] = []
@@ -229,7 +237,7 @@ class Panels:
             chosen += [each for each in (frame - 1, frame) if each >= 0 and each not in chosen]
         spread = torch.linspace(0, len(self.clip) - 1, min(len(self.clip), _SHEET_FRAMES)).round().int().tolist()
         chosen += [frame for frame in spread if frame not in chosen]
-        drawn = list(map(self.draw, sorted(chosen[:_SHEET_FRAMES])))
+        drawn = [self.draw(frame, hold=1) for frame in sorted(chosen[:_SHEET_FRAMES])]
         columns = min(_SHEET_COLUMNS, len(drawn))
         width, height = self.size
         paper = images.new("RGB", (columns * width, -(-len(drawn) // columns) * height), PAPER)

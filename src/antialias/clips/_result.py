@@ -19,7 +19,7 @@ from antialias.metrics import Score, difference
 from antialias.models import imagenet_labels
 from antialias.results import plain
 
-from ._answers import CHANGES, CONSISTENCY, CONTINUITY, DENSE, Answers
+from ._answers import CHANGES, CONSISTENCY, CONTINUITY, COUNT, DENSE, Answers
 from ._clip import Clip
 from ._tally import half_width_of_few
 
@@ -76,12 +76,14 @@ class Flicker(Displayed):
     @property
     def main(self) -> str:
         """The name of the score that says most about this kind of answer."""
-        return MAIN[self.kind] if MAIN[self.kind] in self.scores else next(iter(self.scores), "")
+        counts = [name for name in self.scores if name != COUNT]
+        return MAIN[self.kind] if MAIN[self.kind] in counts else next(iter(counts), "")
 
     def gained(self, row: Row, name: str) -> Score | None:
         """Return how much steadier a row is than the first network as it is, paired by part.
 
-        `None` where one has no score or fewer than two parts count in both. Of fewer than six parts, resampling alone
+        `None` where one has no score, where it counts objects, of which more are not steadier, or where fewer than two
+        parts count in both. Of fewer than six parts, resampling alone
         would be too sure: the interval holds Student's, too.
 
         Args:
@@ -89,7 +91,7 @@ class Flicker(Displayed):
             name: Of the score; more is steadier, whichever way the score counts.
         """
         first = self.rows[0]
-        if row is first or name not in row.scores or name not in first.scores:
+        if row is first or name == COUNT or name not in row.scores or name not in first.scores:
             return None
         a, b = row.scores[name], first.scores[name]
         a, b = (a, b) if name in HIGHER_IS_BETTER else (b, a)

@@ -162,10 +162,14 @@ class Networks:
 
     @cached_property
     def start(self) -> Choice:
-        """What the page shows first: the mended network, else the cheapest average over phases, or a fixed filter."""
+        """What the page shows first: the mended network, else two phases as early as they can be, or a fixed filter.
+
+        Of stills, two phases of the input are known to take flips away; cheaper averages do less (docs/mending.md).
+        """
         if self.mended is not None:
             return Choice("mended")
-        for choice in [*(Choice("none", number + 1) for number in range(len(self.offers))), Choice("fixed")]:
+        offers = sorted(enumerate(self.offers, 1), key=lambda one: (one[1].phases, -one[1].cost))
+        for choice in [*(Choice("none", number) for number, _ in offers), Choice("fixed")]:
             with suppress(ValueError):
                 self.shown(choice)
                 return choice

@@ -5,6 +5,9 @@ const CLIENT = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byt
 const TOKEN = new URLSearchParams(location.search).get("token");
 const MOST_POINTS = 600;  // of each curve
 const REST = 250;         // milliseconds without a move before filters are asked for
+const IMAGES = /\.(jpe?g|png|webp|bmp)$/i;
+const MOST_DROPPED = 24;
+const MOST_LOOKED_AT = 2000;  // files and folders of what is dropped
 
 /** Ask the machine that runs the page; what it refuses is an Error with its words. */
 async function ask(path, body, type = "application/json") {
@@ -18,6 +21,23 @@ async function ask(path, body, type = "application/json") {
   const said = await response.json().catch(() => ({ error: `The machine that runs this page answers ${response.status}.` }));
   if (!response.ok) throw Object.assign(new Error(said.error), { status: response.status });
   return said;
+}
+
+/** Files that were dropped, and of folders the images, by name, also those of folders in them; more than MOST_DROPPED are not read. */
+async function filesOf(transfer) {
+  const dropped = [...transfer.items].filter(({ kind }) => kind === "file").map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
+  const files = [];
+  let looked = 0;
+  const take = async (one) => {
+    if (!one || files.length > MOST_DROPPED || ++looked > MOST_LOOKED_AT) return;
+    if (!one.isDirectory) return files.push(one instanceof File ? one : await new Promise((...ends) => one.file(...ends)));
+    const [reader, inside] = [one.createReader(), []];
+    for (let some = [1]; some.length; inside.push(...some)) some = await new Promise((...ends) => reader.readEntries(...ends));
+    inside.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+    for (const each of inside) if (each.isDirectory || IMAGES.test(each.name)) await take(each);
+  };
+  for (const one of dropped) await take(one);
+  return files;
 }
 
 /** Give a network the next colour and sign, for as long as the page is open. */
@@ -152,23 +172,30 @@ class Live {
     addEventListener("drop", (event) => {
       event.preventDefault();
       document.body.classList.remove("dropping");
-      this.add([...event.dataTransfer.files]);
+      filesOf(event.dataTransfer).then(
+        (dropped) => (dropped.length ? this.add(dropped) : this.tell("There is no image in what was dropped. Use JPEG, PNG, WebP or BMP.", "files")),
+        () => this.tell("What was dropped cannot be read. Is it still there?", "files"));
     });
     new ResizeObserver(() => this.redraw()).observe(this.find(".stage"));
   }
 
   // ---- images ----------------------------------------------------------------------------------------------------------
 
-  tell(words) { this.find(".trouble").textContent = words; }
+  /** Say what is the matter with files, or with an answer; the next answer takes back only what was said of the last. */
+  tell(words, of = "answer") {
+    this.told = { ...this.told, [of]: words };
+    this.find(".trouble").textContent = Object.values(this.told).filter(Boolean).join(" ");
+  }
 
   async add(files) {
-    this.tell("");
+    this.tell("", "files");
     let last;
-    const refused = [];
-    for (const file of files) {
+    const refused = files.length > MOST_DROPPED ? [`There are more than ${MOST_DROPPED} files: the first ${MOST_DROPPED} were taken.`] : [];
+    for (const file of files.slice(0, MOST_DROPPED)) {
       try {
         if (file.size > LIVE.upload) throw new Error(`The file has ${file.size.toLocaleString("en")} bytes, more than ${LIVE.upload.toLocaleString("en")}. Use a smaller one.`);
-        const image = await ask(`/images?name=${encodeURIComponent(file.name)}`, file, "application/octet-stream");
+        const bytes = await file.arrayBuffer().catch(() => { throw new Error("The file cannot be read. Is it still there?"); });
+        const image = await ask(`/images?name=${encodeURIComponent(file.name)}`, bytes, "application/octet-stream");
         this.addThumb(image);
         last = image.id;
       } catch (error) {
@@ -176,7 +203,7 @@ class Live {
       }
     }
     if (last) await this.choose(last);
-    if (refused.length) this.tell(refused.join(" "));
+    if (refused.length) this.tell(refused.join(" "), "files");
   }
 
   addThumb({ id, name, thumb }) {
@@ -194,6 +221,7 @@ class Live {
       return this.tell(error.message);
     }
     this.tell("");
+    this.tell("", "files");
     this.image = this.images.get(id);
     for (const button of this.root.querySelectorAll(".thumbs button")) button.setAttribute("aria-pressed", String(button.dataset.image === id));
     const { data, width, height, name, window: [tall, wide], room, start } = this.image;
@@ -209,7 +237,7 @@ class Live {
 
   // ---- moving ----------------------------------------------------------------------------------------------------------
 
-  /** The image follows the pointer as far as it was drawn on the page: the window moves by as many of its pixels. */
+  /** The window follows the pointer as far as that moves on the page: by as many of the image's pixels. */
   drag(event) {
     if (!this.image || event.button) return;
     this.pause();
