@@ -21,16 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from curve import in_onnx_runtime
+from curve import AS_IT_IS, in_onnx_runtime
 from pages import change_in_points, replace_rows, write_between
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision.io import ImageReadMode, decode_image
 
+import antialias as aa
 from antialias.mend import MendConfig, Mending, Remedy, Trial, mend_
 from antialias.metrics import normalization_of
 from antialias.models import build
 from antialias.retrofit import RetrofitConfig
+from antialias.surgery import conversion_of
 
 OUT = Path(__file__).with_suffix(".csv")
 PAGE = Path(__file__).parents[1] / "docs" / "mending.md"
@@ -79,8 +81,15 @@ def run_in_onnx_runtime() -> None:
     on_copy, running = Remedy.on_copy, dict[str, nn.Module]()
 
     def on_exported_copy(remedy: Remedy, model: nn.Module, example: Any) -> nn.Module:
+        if remedy.shifts is not None:  # whose copies no graph can count
+            network = on_exported_copy(AS_IT_IS, model, example)
+            if (conversion := conversion_of(network)) is not None:
+                conversion.revert_()
+            return aa.convert_(network, remedy.shifts, example=example).model
         if remedy.name not in running:
             running[remedy.name] = in_onnx_runtime(on_copy(remedy, model, example), example, normalization_of(model))
+        if (conversion := conversion_of(running[remedy.name])) is not None:
+            conversion.revert_()
         return running[remedy.name]
 
     Remedy.on_copy = on_exported_copy  # type: ignore[method-assign]

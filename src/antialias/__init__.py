@@ -33,6 +33,7 @@ from .nn import Fixed as Fixed
 from .nn import Importance as Importance
 from .nn import PhaseAverage as PhaseAverage
 from .nn import Polyphase as Polyphase
+from .nn import ShiftAverage as ShiftAverage
 from .ops import backends as backends
 from .retrofit import retrofit_ as retrofit_
 from .runtimes import Exported as Exported
@@ -55,6 +56,7 @@ __all__ = [
     "Plan",
     "Polyphase",
     "Score",
+    "ShiftAverage",
     "__version__",
     "aa_layer",
     "backends",

@@ -28,8 +28,8 @@ from antialias.surgery import conversion_of
 from .conftest import Sampler, Steady, noise
 
 DIRECTIONS: tuple[Direction, ...] = ("horizontal", "vertical", "diagonal")
-FAST = MendConfig(retrofit=RetrofitConfig(steps=0))
-LEARNING = MendConfig(retrofit=RetrofitConfig(steps=2, batch_size=4, passes=1))
+FAST = MendConfig(retrofit=RetrofitConfig(steps=0), shift_copies=1)
+LEARNING = MendConfig(retrofit=RetrofitConfig(steps=2, batch_size=4, passes=1), shift_copies=1)
 
 
 @pytest.fixture(scope="module")
@@ -394,3 +394,32 @@ def refuse_both(
     if len(phases) > 1:
         raise ValueError("these do not split together")
     return 1.5
+
+
+def test_runs_go_to_the_images_that_need_them(tmp_path: Path) -> None:
+    """Averages over shifted copies stay within the budget on average, save more than as many copies of every image."""
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), phases=(), copies=(2,))
+    network = Sampler().eval()
+    mending = mend_(network, noise(160, seed=3), budget=2, margin=0.05, checkpoint=tmp_path, config=config)
+    half, whole = (trial for trial in mending.table if trial.remedy.shifts and trial.remedy.applies)
+    assert mending.chosen is whole
+    assert whole.name == "up to 8 shifted copies, 2.00 on average"
+    assert (half.remedy.cost, whole.remedy.cost) == (pytest.approx(1.5, abs=0.02), pytest.approx(2, abs=0.02))
+    assert half.cost == pytest.approx(1.5, abs=0.2)
+    assert whole.cost == pytest.approx(2, abs=0.3)
+    assert whole.cost != whole.remedy.cost
+    (yardstick,) = (trial for trial in mending.table if trial.remedy.copies == 2)
+    assert whole.flips < half.flips < mending.table[0].flips
+    assert whole.flips < yardstick.flips
+    assert conversion_of(network).filter == whole.remedy.shifts
+    again = mend_(Sampler().eval(), noise(160, seed=3), budget=2, margin=0.05, checkpoint=tmp_path, config=config)
+    assert again.to_dict() == mending.to_dict()
+
+
+def test_copies_for_all_where_the_budget_has_them() -> None:
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), phases=(), copies=(2,), shift_copies=3)
+    mending = mend_(Sampler().eval(), noise(64, seed=3), budget=9, config=config)
+    assert {trial.name for trial in mending.table if trial.remedy.shifts} == {
+        "3 shifted copies",
+        "2 shifted copies averaged",
+    }

@@ -23,6 +23,8 @@ class MendConfig:
         fit_shares: How far students go towards the weights that were fitted; none leaves the fit out. Beyond them what
             few images taught by chance grows, too (docs/mending.md).
         phases: How many phases are averaged at a group of sites.
+        shift_copies: Most shifted copies whose answers are averaged, of each image as many as it needs; 1 leaves that
+            out.
         most: Remedies that are tried at most, of each kind of phases as many, over its whole range of cost.
         keep: Remedies that are left after half of the choosing images, and that are reported.
         confirm: Of those that learn nothing, how many the images to learn from choose among, too.
@@ -40,6 +42,7 @@ class MendConfig:
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
     fit_shares: tuple[float, ...] = (0.75, 1.0)
     phases: tuple[int, ...] = (2, 4)
+    shift_copies: int = 8
     most: int = 14
     keep: int = 4
     confirm: int = 2

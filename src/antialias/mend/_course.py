@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from antialias.metrics import Score
+from antialias.nn import ShiftAverage
 from antialias.surgery import phase_places
 
 from ._evaluator import AS_IT_IS, Evaluator
 from ._learn import fit_work, learn, students_of, why_nobody_learns, work_of
-from ._remedy import Remedy, combined, phase_remedies, spread
+from ._remedy import Remedy, combined, phase_remedies, shift_remedies, spread
 from ._result import Trial, points
 from ._split import Part
 
 CHOOSING = ("choose", "choose again")
 CONFIRMING = (*CHOOSING, "confirm")
 _COMBINATIONS = 2
+_CALIBRATING = 384
 
 
 class Course:
@@ -71,7 +73,13 @@ class Course:
                 applied.append(remedy)
             except ValueError as error:
                 self.left_out[remedy.name] = str(error)
-        return [*applied, *learnt]
+        if evaluator.answers.learns and config.shift_copies > 1:
+            first, *others = (evaluator.parts[part] for part in CONFIRMING)
+            images = evaluator.inputs(sum(others, start=first), _CALIBRATING)
+            shifts = shift_remedies(model, images, self.budget, config.shift_copies)
+        else:
+            shifts = list[Remedy]()
+        return [*applied, *shifts, *learnt]
 
     def _learnt(self) -> Iterator[Remedy]:
         """Yield what students learn."""
@@ -168,7 +176,10 @@ class Course:
     def report(self, kept: Sequence[Remedy], tried: Sequence[Remedy]) -> list[Trial]:
         """Return a trial of each remedy: as it is, those that went on by cost, the yardsticks, those that ended."""
         copies = self.evaluator.config.copies
-        yardsticks = [Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n) for n in copies]
+        yardsticks = []
+        for n in copies:
+            shifts = ShiftAverage(copies=n) if self.evaluator.answers.learns and 1 < n <= 8 else None
+            yardsticks.append(Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n, shifts=shifts))
         trials = []
         for remedy in (AS_IT_IS, *sorted(kept, key=lambda one: one.cost), *yardsticks):
             scores, changes = self.evaluator.scores(remedy, ["report"]), dict[str, Score]()
@@ -180,6 +191,7 @@ class Course:
                 choosing = self.evaluator.change(remedy, parts)
                 agreeing = self.evaluator.change(remedy, parts, "window_agreement").value
             time = 1.0 if remedy is AS_IT_IS else self.evaluator.time(remedy)
-            trials.append(Trial(remedy, scores, changes, time, choosing, agreeing))
+            cost = self.evaluator.cost(remedy, "report")
+            trials.append(Trial(remedy, cost, scores, changes, time, choosing, agreeing))
         self.evaluator.progress.finish()
-        return trials + [Trial(one, ended=self.ended[one.name]) for one in tried if one not in kept]
+        return trials + [Trial(one, one.cost, ended=self.ended[one.name]) for one in tried if one not in kept]

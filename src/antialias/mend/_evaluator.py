@@ -19,6 +19,7 @@ from antialias.metrics import (
     evaluating,
 )
 from antialias.results import plain
+from antialias.surgery.edits import runs_of
 
 from ._answers import answers_of
 from ._config import MendConfig
@@ -132,6 +133,8 @@ class Evaluator:
         if (stored := f"{part}: {remedy.name}") not in self.folder:
             network, judge = remedy.on_copy(self.model, self.example), self.judge(part)
             measured = self.answers.measure(network, self.parts[part], judge, passes, self._first(part))
+            if remedy.shifts is not None:
+                self.folder[f"{stored}: runs"] = runs_of(network)
             self.folder[stored] = plain({name: one.to_dict() for name, one in measured.items()})
         # Read back even what is new, so that an interruption changes nothing.
         measured = {name: Measurement.from_dict(one) for name, one in self.folder[stored].items()}
@@ -139,6 +142,12 @@ class Evaluator:
         self.views += views * remedy.copies
         self._measured[key] = measured
         return measured
+
+    def cost(self, remedy: Remedy, part: str) -> float:
+        """Return the multiply-adds that a remedy took on a part, relative to the network as given."""
+        if (stored := f"{part}: {remedy.name}: runs") not in self.folder:
+            return remedy.cost
+        return self.folder[stored]
 
     def _first(self, part: str) -> int:
         """Return the number of a part's first image: those that choose are counted through."""

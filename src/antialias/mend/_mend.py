@@ -35,9 +35,10 @@ def mend_(
     """Steady a trained network's answers under shifts, in place, by the remedy that proves best on its images.
 
     Half of the images teach, a quarter chooses, a quarter reports, and no two parts share a source. Remedies are
-    averages over sampling phases at each group of sites and at combinations of groups, filters, what students learn
-    from the network's own shift-averaged answers, and students with averages. Averaging the answers to shifted copies
-    of the image is measured beside them as the yardstick. The network gets the remedy with the fewest flips on the
+    averages over sampling phases at each group of sites and at combinations of groups, averages over as many shifted
+    copies as an image needs (`ShiftAverage`), filters, what students learn from the network's own shift-averaged
+    answers, and students with averages. Averaging the answers to copies of every image is measured beside them as the
+    yardstick. The network gets the remedy with the fewest flips on the
     images that choose if the paired interval of its difference excludes zero; else it stays as it is, bit for bit.
     What learns nothing is chosen by the images that teach, too.
 
@@ -45,7 +46,7 @@ def mend_(
         model: Classifier with logits `(N, K)`; segmenter with maps of logits, or detector, of which phases are averaged
             alone. It is changed only at the very end.
         images: `(N, C, H, W)` floats in [0, 1], a loader or a data set; labels, where there are any, add accuracy.
-        budget: The most multiply-adds, relative to the network as given.
+        budget: The most multiply-adds, relative to the network as given; on average over images, where some take more.
         margin: The most agreement with the original's shift-averaged answers that may be lost, as a share of images.
         held_out: Images to report on; then two thirds of `images` teach and a third chooses.
         seed: Chooses parts, windows and batches.

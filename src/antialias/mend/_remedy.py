@@ -15,13 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from antialias._torch import tree_map_only
-from antialias.nn import Filter, PhaseAverage
+from antialias.metrics import evaluating
+from antialias.nn import Filter, PhaseAverage, ShiftAverage
 from antialias.surgery import convert_, inspect
 from antialias.surgery.dataflow import arguments, network_macs, observe
-from antialias.surgery.edits import FuseDetections, MoveImages, averaged
+from antialias.surgery.edits import FuseDetections, MoveImages, averaged, logits_of, moved
 
 Group = tuple[str, ...]
 MOST_RUNS = 16
+_BATCH = 32
 _MOVES = ((0, 0), (1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0), (1, 2), (2, 1))
 
 
@@ -36,7 +38,9 @@ class Remedy:
         weights: Parameters and buffers that were learnt with that filter, or without one.
         phases: How many phases are averaged at which sites, after that.
         until: Module whose map they are averaged at; empty for the network's answers.
-        copies: Shifted copies of the image whose answers are averaged: the yardstick, which is never applied.
+        shifts: Average over shifted copies, as many as an image needs; the cost is what images took that chose when
+            they are enough, on average.
+        copies: Shifted copies of every image whose answers are averaged: the yardstick, which is never applied.
     """
 
     name: str
@@ -45,12 +49,13 @@ class Remedy:
     weights: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
     phases: tuple[tuple[int, Group], ...] = ()
     until: str = ""
+    shifts: ShiftAverage | None = None
     copies: int = 1
 
     @property
     def applies(self) -> bool:
         """Whether it can be applied to a network, as the yardstick cannot."""
-        return self.copies == 1 and bool(self.filter or self.weights or self.phases)
+        return self.copies == 1 and bool(self.filter or self.weights or self.phases or self.shifts)
 
     @property
     def learnt(self) -> bool:
@@ -66,7 +71,7 @@ class Remedy:
         """
         network = copy.deepcopy(model).eval()
         self.apply_(network, example)
-        return ShiftedCopies(network, self.copies).eval() if self.copies > 1 else network
+        return ShiftedCopies(network, self.copies).eval() if self.copies > 1 and self.shifts is None else network
 
     def apply_(self, model: nn.Module, example: Any) -> None:
         """Change a network in place.
@@ -84,6 +89,8 @@ class Remedy:
                     own[name].copy_(value)
         if self.phases:
             convert_(model, averages(self.phases, self.until), where=sites_of(self.phases), example=example)
+        if self.shifts is not None:
+            convert_(model, self.shifts, example=example)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
@@ -94,6 +101,7 @@ class Remedy:
             "learnt": self.learnt,
             "phases": [{"phases": phases, "sites": list(names)} for phases, names in self.phases],
             "until": self.until,
+            "shifts": None if self.shifts is None else self.shifts.to_dict(),
             "copies": self.copies,
         }
 
@@ -240,6 +248,40 @@ def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float] | 
         cost += (runs * phases - runs) * behind[place]
         runs *= phases
     return cost
+
+
+@torch.no_grad()
+def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int) -> list[Remedy]:
+    """Return averages over as many shifted copies as an image needs that cost the budget, and half of it, on average.
+
+    After each copy an image needs another one if no sum of logits so far has set its two best classes apart by the
+    threshold. So the runs that a threshold takes are as many as there are images and copies whose highest margin so
+    far lies below it, and the threshold of a cost is a quantile of these margins.
+
+    Args:
+        model: A classifier.
+        images: Its input `(N, C, H, W)` for images that are like those it will see.
+        budget: The most multiply-adds, relative to the network's, on average over images.
+        copies: The most copies of an image.
+    """
+    config, total, margins = ShiftAverage(copies=copies), torch.zeros(()), list[Tensor]()
+    with evaluating(model):
+        for offset in config.offsets[:-1]:
+            shown = moved(images, offset, config.padding_mode)
+            total = total + torch.cat([logits_of(model, model(batch)).float().cpu() for batch in shown.split(_BATCH)])
+            best = total.topk(2).values
+            margins.append(best[:, 0] - best[:, 1])
+    highest, remedies = torch.stack(margins, 1).cummax(1).values.flatten().sort().values, list[Remedy]()
+    for cost in (1 + (budget - 1) / 2, budget):
+        more = round((cost - 1) * len(images))
+        if more >= len(highest):
+            remedies.append(Remedy(name=f"{copies} shifted copies", cost=copies, shifts=config))
+            break
+        if more > 0 and (threshold := highest[more].item()) > 0:
+            cost = 1 + int((highest < threshold).sum()) / len(images)
+            name = f"up to {copies} shifted copies, {cost:.2f} on average"
+            remedies.append(Remedy(name=name, cost=cost, shifts=replace(config, threshold=threshold)))
+    return remedies
 
 
 def group_name(names: Group) -> str:

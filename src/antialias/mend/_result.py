@@ -39,9 +39,12 @@ class Trial:
         choosing: Paired difference in flips on the images that choose, by which it was chosen or not.
         agreeing: Difference in agreement on them, over all windows of the flips.
         ended: When and why it ended early, empty if it did not.
+        cost: Multiply-adds of the network with it, relative to the network as given; where they are different for each
+            image, on average over those that report.
     """
 
     remedy: Remedy
+    cost: float
     scores: Mapping[str, Score] = field(default_factory=dict, repr=False)
     changes: Mapping[str, Score] = field(default_factory=dict, repr=False)
     time: float | None = None
@@ -55,11 +58,6 @@ class Trial:
         return self.remedy.name
 
     @property
-    def cost(self) -> float:
-        """Multiply-adds of the network with it, relative to the network as given."""
-        return self.remedy.cost
-
-    @property
     def flips(self) -> float:
         """Share of shifts by a few pixels that change the answer; NaN if the trial ended early."""
         return self.scores["flips"].value if self.scores else float("nan")
@@ -68,6 +66,7 @@ class Trial:
         """Return plain JSON-able data."""
         return {
             **self.remedy.to_dict(),
+            "cost": self.cost,
             "time": self.time,
             "scores": {name: score.to_dict() for name, score in self.scores.items()},
             "changes": {name: score.to_dict() for name, score in self.changes.items()},

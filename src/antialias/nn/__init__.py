@@ -17,6 +17,7 @@ from .filters import Ideal as Ideal
 from .filters import Importance as Importance
 from .filters import PhaseAverage as PhaseAverage
 from .filters import Polyphase as Polyphase
+from .filters import ShiftAverage as ShiftAverage
 from .filters import filter_from_dict as filter_from_dict
 from .layers import INITS as INITS
 from .layers import LAYERS as LAYERS
@@ -80,6 +81,7 @@ __all__ = [
     "Polyphase",
     "PolyphasePool2d",
     "PredictorKind",
+    "ShiftAverage",
     "Taps",
     "Width",
     "filter_from_dict",

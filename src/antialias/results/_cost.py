@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from antialias.metrics import Model, Normalize, evaluating, shift_averaged_answers, side_multiple_of
 from antialias.surgery import inspect, unconverted_copy
+from antialias.surgery.edits import runs_of
 
 _ROUNDS, _SECONDS = 7, 1.0  # at least
 
@@ -21,7 +22,8 @@ class Cost:
 
     Attributes:
         parameters: Number of parameters.
-        macs: Multiply-adds of a forward pass on one picture.
+        macs: Multiply-adds of a forward pass on one picture; where it averages over as many shifted copies as a picture
+            needs, of the mean number so far.
         time: Time of a forward pass over that of the same network without filters: medians of rounds in turns, seven
             and a second at least.
         memory: Bytes that a forward pass keeps for the backward one, over those of the same network without filters;
@@ -72,7 +74,12 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
         if not saved[0]:  # all of the plain network is frozen: what would be kept if nothing were
             saved = [_saved_bytes(network, images, thawed=True) for network in (plain, model)]
     before, after = (statistics.median(seconds[1:]) for seconds in times)
-    return Cost(parameters=plan.parameters, macs=plan.macs, time=after / before, memory=saved[1] / saved[0])
+    return Cost(
+        parameters=plan.parameters,
+        macs=round(plan.macs * runs_of(model)),
+        time=after / before,
+        memory=saved[1] / saved[0],
+    )
 
 
 def cost_of_classifier(model: Model, image: Tensor, normalize: Normalize = "model") -> Cost:

@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from antialias._torch import tree_leaves
-from antialias.nn import Adaptive, Filter, PhaseAverage
+from antialias._torch import forward_hooks, tree_leaves
+from antialias.nn import Adaptive, Filter, PhaseAverage, ShiftAverage
 
 from ._conversion import Conversion, apply, conversion_of
-from ._plan import Placement, Plan, counted
+from ._plan import Placement, Plan, Site, counted
 from ._proof import prove
-from .dataflow import Graph, arguments, network_macs, observe
-from .edits import FilterEdit
+from .dataflow import Graph, arguments, network_macs, observe, tensors_in, untouched
+from .edits import AnswerCopies, AverageShifts, FilterEdit, logits_of
 from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
 from .sites import Rules, Where, decide, find, find_dilated, uncalled
 
@@ -51,6 +51,8 @@ def inspect(
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
     """
     rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where)
+    if isinstance(rules.filter, ShiftAverage):
+        return _plan_copies(model, example, rules)
     graph = observed(model, example)
     candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     macs, name = network_macs(graph), type(model).__name__
@@ -71,6 +73,44 @@ def inspect(
     sites = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
     polyphase = plan_polyphase(graph, candidates, sites, rules.filter)
     return Plan(name, rules.filter, placement, polyphase.sites, macs, parameters, polyphase.edits, polyphase.notes)
+
+
+def _plan_copies(model: nn.Module, example: Any, rules: Rules) -> Plan:
+    """Plan an average over shifted copies, which takes the network as a whole, also one that cannot be looked into.
+
+    Raises:
+        ValueError: A site is named, answers are averaged over copies already, there are no images, or no logits.
+    """
+    config, name = rules.filter, type(model).__name__
+    assert isinstance(config, ShiftAverage)
+    if rules.where is not None:
+        raise ValueError(f"where={rules.where!r}: ShiftAverage moves the network's input, no site. Leave where out.")
+    if any(isinstance(hook, AnswerCopies) for hook in forward_hooks(model).values()):
+        raise ValueError(f"{name} averages over shifted copies already. Call conversion_of(model).revert_() first.")
+    args, kwargs = arguments(model, example)
+    images = [tensor for tensor in tensors_in((args, kwargs)) if tensor.dim() == 4]
+    if not images:
+        raise ValueError(f"{name} is given no images (N, C, H, W), which could be shifted. Pass an example= of some.")
+    with untouched(model):
+        logits_of(model, model(*args, **kwargs))
+    macs = 0 if getattr(model, "sealed", None) is not None else network_macs(observed(model, example))
+    size, most = (images[0].shape[2], images[0].shape[3]), config.copies - 1
+    site = Site(
+        name="input",
+        kind="input",
+        operation=name,
+        stride=(1, 1),
+        channels=images[0].shape[1],
+        input_size=size,
+        output_size=size,
+        action="filter",
+        place="input of the network",
+        reason=f"the answers to {config.copies} shifted copies are averaged"
+        + ("" if config.threshold is None else ", or to fewer where these decide: costs are the most"),
+        macs=most * macs,
+        edits=(AverageShifts(module=""),),
+    )
+    return Plan(name, config, rules.placement, (site,), macs, sum(p.numel() for p in model.parameters()))
 
 
 def phase_groups(model: nn.Module, example: Any = None) -> tuple[tuple[str, ...], ...]:

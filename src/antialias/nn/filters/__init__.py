@@ -1,6 +1,6 @@
 """Filter configs: values that say which low-pass filter to use, and build the layer for a place in a network.
 
-`_filter.py` says what every config has and reads them from files; `_configs.py` has the five that people use, and
+`_filter.py` says what every config has and reads them from files; `_configs.py` has the six that people use, and
 `_ablations.py` those that the adaptive filter is compared with.
 """
 
@@ -15,6 +15,7 @@ from ._configs import Fixed as Fixed
 from ._configs import Importance as Importance
 from ._configs import PhaseAverage as PhaseAverage
 from ._configs import Polyphase as Polyphase
+from ._configs import ShiftAverage as ShiftAverage
 from ._filter import Filter as Filter
 from ._filter import filter_from_dict as filter_from_dict
 
@@ -29,5 +30,6 @@ __all__ = [
     "Importance",
     "PhaseAverage",
     "Polyphase",
+    "ShiftAverage",
     "filter_from_dict",
 ]

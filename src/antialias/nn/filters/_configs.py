@@ -1,4 +1,4 @@
-"""The filter configs that people use: fixed, adaptive, weights of samples, a choice of samples, all averaged."""
+"""The filter configs that people use: filters, weights and choices of samples, and averages without a filter."""
 
 from __future__ import annotations
 
@@ -255,3 +255,63 @@ class PhaseAverage(Filter):
 
     def _low_pass(self, place: Place, stride: tuple[int, ...]) -> PhaseSplit2d:
         return PhaseSplit2d(place.channels, stride, self.offsets((stride[0], stride[1])), self.padding_mode)
+
+
+_LATTICE = ((0, 0), (3, 1), (-3, -1), (1, 3), (-1, -3), (2, -2), (-2, 2), (-4, -4))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class ShiftAverage(Filter):
+    """No filter: a classifier's answers to shifted copies of an image are averaged, as many as that image needs.
+
+    One copy after another is answered until the two best classes of the logits' sum lie `threshold` apart. Logits are
+    log-likelihoods up to a constant, so this is Wald's sequential test between the two: an image far from a decision
+    costs one run, and the runs go where a shift would change the answer. Without a threshold every image is answered
+    in all copies, which costs `copies` times the network.
+
+    Copies are moved by at most four pixels, along the points of a lattice of which every row and every column has one,
+    so that few of them stand for all ways in which strides of up to eight can meet an image.
+
+    Attributes:
+        copies: Most copies of an image, 2 to 8, itself among them.
+        threshold: How far apart the two best classes have to be in the sum of logits; `None`: all copies are averaged.
+        padding_mode: How a copy is continued beyond the image.
+        phase: Refused: nothing is chosen.
+
+    Raises:
+        ValueError: `copies` is out of range, `threshold` is not positive, `phase` is not `None`, or the padding mode is
+            unknown.
+
+    Example:
+        >>> ShiftAverage(copies=3, threshold=1.0).offsets
+        ((0, 0), (3, 1), (-3, -1))
+
+    Source: Wald, "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16, 1945; Son & Kang,
+        "Efficient improvement of classification accuracy via selective test-time augmentation", Information Sciences
+        642, 2023, run more copies of uncertain images alone.
+    """
+
+    padding_mode: PaddingMode = "replicate"
+    copies: int = 8
+    threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.copies, bool) or self.copies not in range(2, len(_LATTICE) + 1):
+            raise ValueError(f"copies={self.copies!r} is not offered. Use 2 to {len(_LATTICE)}.")
+        if self.threshold is not None and not self.threshold > 0:
+            raise ValueError(f"threshold={self.threshold!r} is not above 0. Use such as 1.0, or None for all copies.")
+        if self.phase is not None:
+            raise ValueError(f"phase={self.phase!r}: ShiftAverage chooses no samples. Leave phase out.")
+
+    @property
+    def offsets(self) -> tuple[tuple[int, int], ...]:
+        """Rows and columns that the window of each copy is moved by, the image itself first."""
+        return _LATTICE[: self.copies]
+
+    def why_not(self, dims: int) -> str:
+        """Say why it is no layer."""
+        return "it averages the answers of a whole network, which a layer cannot: use convert_(network, ShiftAverage())"
+
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> None:
+        return None

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from ._graph import Call, Graph, Op, Value
 _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__file__))
 _PROBED = ("convolution", "max_pool2d_with_indices", "avg_pool2d", "slice", "im2col", "amax", "max", "mean")
 
+
+_one_run: ContextVar[bool] = ContextVar("one_run", default=False)
 
 Watch = Callable[[Op, Mapping[str, Any], Callable[..., Any]], None]
 """Called with an operation, its arguments, and what runs it again, unobserved, with some of them replaced."""
@@ -156,10 +159,32 @@ def fork_rng() -> Iterator[None]:
 
 
 @contextmanager
+def one_run() -> Iterator[None]:
+    """Let a network run once for an answer, in this thread: averages over copies of its input rest."""
+    before = _one_run.set(True)
+    try:
+        yield
+    finally:
+        _one_run.reset(before)
+
+
+def is_one_run() -> bool:
+    """Return whether `one_run` holds in this thread.
+
+    Example:
+        >>> with one_run():
+        ...     print(is_one_run())
+        True
+    """
+    return _one_run.get()
+
+
+@contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
     """Run a network in evaluation mode, and put back its modes, its buffers and the random state at the end.
 
-    No gradients are kept, and inference mode is left: in it, torch shows other operations to those who watch.
+    No gradients are kept, and inference mode is left: in it, torch shows other operations to those who watch. What runs
+    a network several times for an answer runs it once.
     """
     modes = [(module, module.training) for module in model.modules()]
     buffers = [
@@ -168,7 +193,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for key, buffer in own_buffers(module).items()
         if buffer is not None
     ]
-    with fork_rng(), torch.inference_mode(False), torch.no_grad():
+    with one_run(), fork_rng(), torch.inference_mode(False), torch.no_grad():
         try:
             for module, _ in modes:
                 module.training = False  # not .eval(), which a network may override

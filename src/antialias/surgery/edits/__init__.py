@@ -2,7 +2,8 @@
 
 `_edits` has them as plain data that can be done, undone, saved and repeated. What they leave in a network stands beside
 it: hooks (`_hooks`), pools at stride 1 (`_pools`), and forwards in which a function is given a filter (`_functional`).
-`_phases` has the edits that average phases, `_detections` what a detector needs for that.
+`_phases` has the edits that average phases, `_detections` what a detector needs for that, `_shifts` the average over
+shifted copies.
 `_places` lets filters stay where tools make modules anew, and `_guard` notices where one was lost.
 """
 
@@ -38,10 +39,17 @@ from ._phases import WrapEnd as WrapEnd
 from ._phases import averaged as averaged
 from ._places import Side as Side
 from ._places import is_foldable as is_foldable
+from ._shifts import AnswerCopies as AnswerCopies
+from ._shifts import AverageShifts as AverageShifts
+from ._shifts import logits_of as logits_of
+from ._shifts import moved as moved
+from ._shifts import runs_of as runs_of
 
 __all__ = [
     "CHILD",
+    "AnswerCopies",
     "AveragePhases",
+    "AverageShifts",
     "CropToPhase",
     "Edit",
     "EndPhases",
@@ -68,6 +76,9 @@ __all__ = [
     "edit_from_dict",
     "is_foldable",
     "joins",
+    "logits_of",
+    "moved",
+    "runs_of",
     "unwatch",
     "watch",
 ]
