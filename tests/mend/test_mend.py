@@ -405,8 +405,8 @@ def test_runs_go_to_the_images_that_need_them(tmp_path: Path) -> None:
     assert mending.chosen is whole
     assert whole.name == "up to 8 shifted copies, 2.00 on average"
     assert (half.remedy.cost, whole.remedy.cost) == (pytest.approx(1.5, abs=0.02), pytest.approx(2, abs=0.02))
-    assert half.cost == pytest.approx(1.5, abs=0.2)
-    assert whole.cost == pytest.approx(2, abs=0.3)
+    assert half.cost == pytest.approx(1.5, abs=0.4)
+    assert whole.cost == pytest.approx(2, abs=0.6)
     assert whole.cost != whole.remedy.cost
     (yardstick,) = (trial for trial in mending.table if trial.remedy.copies == 2)
     assert whole.flips < half.flips < mending.table[0].flips

@@ -70,19 +70,14 @@ class AnswerCopies:
             if not len(rows):
                 break
             with one_run():
-                args, kwargs = tree_map_only(Tensor, partial(self.copy, rows, len(total), offset), images)
+                copy = partial(moved_rows, rows, len(total), offset, self.config.padding_mode)
+                args, kwargs = tree_map_only(Tensor, copy, images)
                 again = logits_of(module, module(*args, **kwargs))
             total = total.index_add(0, rows, again.float())
             answered[rows] += 1
             self.runs += len(rows)
         mean = (total / answered[:, None]).to(first.dtype)
         return tree_map_only(Tensor, lambda tensor: mean if tensor is first else tensor, output)
-
-    def copy(self, rows: Tensor, images: int, offset: tuple[int, int], tensor: Tensor) -> Tensor:
-        """Return some rows of what has a row for each image, and maps among that moved."""
-        if tensor.dim() == 0 or len(tensor) != images:
-            return tensor
-        return moved(tensor[rows], offset, self.config.padding_mode) if tensor.dim() == 4 else tensor[rows]
 
 
 def runs_of(model: nn.Module) -> float:
@@ -116,6 +111,21 @@ def moved(images: Tensor, offset: tuple[int, int], padding_mode: PaddingMode) ->
     (height, width), (down, right) = images.shape[2:], offset
     border = [(max(-step, 0), max(step, 0)) for step in offset]
     return pad(images, border, padding_mode)[:, :, max(down, 0) :, max(right, 0) :][:, :, :height, :width]
+
+
+def moved_rows(rows: Tensor, images: int, offset: tuple[int, int], padding_mode: PaddingMode, tensor: Tensor) -> Tensor:
+    """Return some rows of what a network was given, moved if they are images; what has no row an image as it is.
+
+    Args:
+        rows: Numbers of the images.
+        images: How many there are.
+        offset: Rows and columns that windows are moved by.
+        padding_mode: How images are continued.
+        tensor: One of the network's arguments.
+    """
+    if tensor.dim() == 0 or len(tensor) != images:
+        return tensor
+    return moved(tensor[rows], offset, padding_mode) if tensor.dim() == 4 else tensor[rows]
 
 
 def logits_of(module: nn.Module, output: Any) -> Tensor:
