@@ -33,13 +33,13 @@ WINDOWS = {"importance": "average 3x3", "importance, binomial taps": "fixed 3x3"
 OUT = Path(__file__).with_suffix(".csv")
 
 
-def train(runs: Path, count: int) -> None:
+def train(runs: Path, count: int, methods: list[str]) -> None:
     """Train and measure what is not there yet, the first seed of every method first."""
     recipe = TrainConfig.read(recipes.RECIPES[recipes.FIRST])
     for seed in range(count):
-        for method, filter in METHODS.items():
+        for method in methods:
             out = str(seeds.folder_of(runs, method, seed))
-            config = replace(recipe, filter=filter, seed=seed, out=out, accelerator="cpu", devices=1)
+            config = replace(recipe, filter=METHODS[method], seed=seed, out=out, accelerator="cpu", devices=1)
             recipes.run(f"{method} {seed}", config)
 
 
@@ -53,7 +53,7 @@ def rows(runs: Path) -> Iterator[dict[str, object]]:
             row = {"method": method, "score": score, "seeds": len(of_method), "images": mean.images}
             row |= seeds.cells(of_method, plain)
             values = ["", "", ""]
-            if method in WINDOWS:
+            if found.get(WINDOWS.get(method, "")):
                 window = average([run.scores[score] for run in found[WINDOWS[method]][: len(of_method)]])
                 paired = difference(mean, window)
                 values = [seeds.percent(value) for value in (paired.value, *paired.interval)]
@@ -66,9 +66,10 @@ def main() -> None:
     parser.add_argument("step", choices=("train", "table"))
     parser.add_argument("--runs", type=Path, default=Path("runs/importance"))
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     args = parser.parse_args()
     if args.step == "train":
-        train(args.runs, args.seeds)
+        train(args.runs, args.seeds, args.methods)
     else:
         seeds.write(OUT, rows(args.runs))
 

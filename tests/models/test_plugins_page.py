@@ -23,7 +23,7 @@ def block(word: str) -> str:
 
 
 def test_every_block_is_run_here() -> None:
-    words = ("create_model", "convert_(network, aa.Ad", "convnext_tiny", "lightning.Trainer")
+    words = ("create_model", "convert_(network, aa.Ad", "convnext_tiny", "lightning.Trainer", "save_pretrained")
     assert sorted(block(word) for word in words) == sorted(BLOCKS)
 
 
@@ -91,3 +91,16 @@ def test_lightning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scope = {"aa": aa, "module": Module(), "train_loader": batches, "validation_loader": batches, "options": options}
     exec(block("lightning.Trainer"), scope)
     assert capsys.readouterr().out.count("tensor(") == 2
+
+
+def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    network, images = aa.models.build("antialias:TinyResNet", 4).eval(), torch.rand(12, 3, 48, 48)
+    scope = {"aa": aa, "network": network, "before": {"consistency": aa.consistency(network, images)}}
+    aa.convert_(network, aa.Fixed(), example=images)
+    scope["after"] = {"consistency": aa.consistency(network, images)}
+    exec(block("save_pretrained"), scope)
+    files = {path.name for path in (tmp_path / "resnet-steady").iterdir()}
+    assert files == {"model.safetensors", "config.json", "README.md"}
+    assert torch.equal(scope["network"](images), network(images))
+    assert scope["network"] is not network

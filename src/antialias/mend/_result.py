@@ -112,6 +112,11 @@ class Mending(Displayed):
         return self.chosen is not None
 
     @property
+    def scores(self) -> dict[str, Mapping[str, Score]]:
+        """The scores of the network as it was and, last, as it is, by the names of their trials."""
+        return {trial.name: trial.scores for trial in (self.table[0], *([self.chosen] if self.chosen else []))}
+
+    @property
     def gained(self) -> bool:
         """Whether what was applied has fewer flips on the reporting images, by an interval that excludes zero."""
         return self.chosen is not None and self.chosen.changes["flips"].interval[1] < 0

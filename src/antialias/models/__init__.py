@@ -18,6 +18,7 @@ from .checkpoints import load_checkpoint as load_checkpoint
 from .files import load as load
 from .files import read_weights as read_weights
 from .files import save as save
+from .files import save_pretrained as save_pretrained
 from .libraries import aa_layer as aa_layer
 from .onnx import OnnxNetwork as OnnxNetwork
 from .onnx import OnnxOptions as OnnxOptions
@@ -38,4 +39,5 @@ __all__ = [
     "name_classes_",
     "read_weights",
     "save",
+    "save_pretrained",
 ]

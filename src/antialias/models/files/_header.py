@@ -21,6 +21,7 @@ class Header:
         ties: `{other name: first name}` of tensors that are stored once.
         channels_last: Its weights are laid out so.
         classes: Names of its classes in the order of its outputs.
+        prefix: What its own names begin with, which those in the file lack, as those of transformers do.
     """
 
     name: str | None
@@ -29,6 +30,7 @@ class Header:
     ties: dict[str, str]
     channels_last: bool
     classes: list[str] | None = None  # files before it have none
+    prefix: str = ""  # nor this
 
     def to_json(self) -> str:
         """Return the text that goes into the file."""
@@ -42,7 +44,7 @@ class Header:
             ValueError: It is no such text, or of another format.
         """
         try:
-            values: dict[str, Any] = {"classes": None, **json.loads(text)}
+            values: dict[str, Any] = {"classes": None, "prefix": "", **json.loads(text)}
             if values["format"] != FORMAT:
                 raise ValueError(
                     f"{path} has format {values['format']}, this release reads {FORMAT}. Use a newer antialias."
@@ -57,6 +59,7 @@ class Header:
             "ties": dict,
             "channels_last": bool,
             "classes": (list, type(None)),
+            "prefix": str,
         }
         for name, kind in expected.items():
             value = getattr(header, name)

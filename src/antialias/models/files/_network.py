@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from antialias.metrics import TransformersNetwork
 from antialias.models._class_names import class_names, name_classes_
 from antialias.models._origin import LIBRARIES, Origin, origin_of
 from antialias.models.backbones import freeze_as_
@@ -17,6 +19,7 @@ from antialias.models.libraries import build_architecture
 from antialias.nn import Filter
 from antialias.surgery import conversion_of, replay_, unchanged_on_error
 
+from ._folder import open_folder
 from ._header import Header, unreadable
 
 _KEY = "antialias"
@@ -43,47 +46,20 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> load(path).fc.out_features
         3
     """
-    first: dict[int, str] = {}
-    tensors: dict[str, Tensor] = {}
-    ties: dict[str, str] = {}
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if tensor.is_meta:
-            raise ValueError(f"{name} is on the meta device and has no data. Use a network with weights.")
-        if id(tensor) in first:
-            ties[name] = first[id(tensor)]
-        else:
-            first[id(tensor)] = name
-            tensors[name] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-    origin, conversion, names = origin_of(model), conversion_of(model), class_names(model)
-    header = Header(
-        name=None if origin is None else origin.name,
-        num_classes=None if origin is None else origin.num_classes,
-        conversion=None if conversion is None else conversion.to_dict(),
-        ties=ties,
-        channels_last=any(_is_channels_last(parameter) for parameter in model.parameters()),
-        classes=None if names is None else list(names),
-    )
-    try:
-        metadata = {_KEY: header.to_json()}
-    except TypeError as error:
-        raise ValueError(
-            f"the conversion of {type(model).__name__} cannot be written ({error}). "
-            "Use filters whose fields are numbers, words or tuples of them."
-        ) from error
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata=metadata)
+    origin = origin_of(model)
+    name, num_classes = (None, None) if origin is None else origin
+    write_network(model, Path(path), name, num_classes)
 
 
 def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[type[Filter]] = ()) -> nn.Module:
-    """Read a network from a file written by `save`, in evaluation mode on the CPU.
+    """Read a network from what `save` or `save_pretrained` wrote, in evaluation mode on the CPU.
 
     Fetches nothing and unpickles nothing: a name in the file is resolved only if it begins with `timm:`,
     `torchvision:`, `smp:` or `antialias:`, or `transformers:` with a folder that is there, of which its config alone is
-    read.
+    read. Folders of networks of transformers are built from their own `config.json`.
 
     Args:
-        path: The file.
+        path: The file, or a folder that `save_pretrained` wrote.
         model: The network to fill, unconverted (the file's conversion is applied to it) or converted the same way;
             changed in place. Needed for a network that `models.build` did not make.
         filters: Filter configs of your own, as classes, that the network may have been converted with.
@@ -97,6 +73,8 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
             package's nor in `filters`, or does not fit `model`, which is then what it was.
     """
     path = Path(path)
+    if path.is_dir():
+        model, path = open_folder(path, model)
     header, tensors = _read(path)
     if model is None:
         if header.name is None or header.name.partition(":")[0] not in LIBRARIES:
@@ -104,23 +82,74 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
                 f"{path} holds a network of your own. Use load(path, model=...) with the unconverted network."
             )
         model = build_architecture(Origin(header.name, header.num_classes))
-    with unchanged_on_error(model):
-        freeze_as_(model, tensors.keys() | header.ties.keys())
-        if header.conversion is not None and conversion_of(model) is None:
+    part = model
+    if isinstance(model, TransformersNetwork) and not all(name.startswith("network.") for name in tensors):
+        part = model.network  # what was saved is the network of transformers itself
+    with unchanged_on_error(part):
+        freeze_as_(part, tensors.keys() | header.ties.keys())
+        if header.conversion is not None and conversion_of(part) is None:
             try:
-                replay_(model, header.conversion, filters)
+                replay_(part, header.conversion, filters)
             except (KeyError, TypeError, AttributeError, StopIteration, IndexError) as error:
                 raise unreadable(path, f"conversion: {error or type(error).__name__}") from error
-        _fill_(model, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
+        _fill_(part, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
     for tied, name in header.ties.items():  # to the very object that the first name refers to
         owner, _, attribute = tied.rpartition(".")
         source, _, source_attribute = name.rpartition(".")
-        setattr(model.get_submodule(owner), attribute, getattr(model.get_submodule(source), source_attribute))
+        setattr(part.get_submodule(owner), attribute, getattr(part.get_submodule(source), source_attribute))
     if header.channels_last:  # other kernels run then, which round otherwise
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if header.classes:
-        name_classes_(model, header.classes)
+        name_classes_(part, header.classes)
     return model.eval()
+
+
+def write_network(
+    model: nn.Module, path: Path, name: str | None, num_classes: int | None = None, prefix: str = ""
+) -> None:
+    """Write a network as `save` does.
+
+    Args:
+        model: The network.
+        path: Where to write.
+        name: What it is built from; `None` for a network of the user's own.
+        num_classes: The number of outputs that it was given.
+        prefix: What is left out of the beginnings of names.
+
+    Raises:
+        ValueError: As `save`.
+    """
+    first: dict[int, str] = {}
+    tensors: dict[str, Tensor] = {}
+    ties: dict[str, str] = {}
+    for full, tensor in model.state_dict(keep_vars=True).items():
+        key = full.removeprefix(prefix)
+        if tensor.is_meta:
+            raise ValueError(f"{full} is on the meta device and has no data. Use a network with weights.")
+        if id(tensor) in first:
+            ties[key] = first[id(tensor)]
+        else:
+            first[id(tensor)] = key
+            tensors[key] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    conversion, names = conversion_of(model), class_names(model)
+    header = Header(
+        name=name,
+        num_classes=num_classes,
+        conversion=None if conversion is None else conversion.to_dict(),
+        ties=ties,
+        channels_last=any(_is_channels_last(parameter) for parameter in model.parameters()),
+        classes=None if names is None else list(names),
+        prefix=prefix,
+    )
+    try:
+        metadata = {_KEY: header.to_json(), "format": "pt"}
+    except TypeError as error:
+        raise ValueError(
+            f"the conversion of {type(model).__name__} cannot be written ({error}). "
+            "Use filters whose fields are numbers, words or tuples of them."
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata=metadata)
 
 
 def _is_channels_last(tensor: Tensor) -> bool:
@@ -143,7 +172,8 @@ def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     header = Header.from_json(metadata[_KEY], path)
     if unknown := set(header.ties.values()) - tensors.keys():
         raise ValueError(f"{path} shares {min(unknown)}, which it does not hold. Use a file of antialias.save.")
-    return header, tensors
+    ties = {header.prefix + tied: header.prefix + first for tied, first in header.ties.items()}
+    return replace(header, ties=ties), {header.prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def _fill_(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-_FOLDER = ("model.safetensors", "pytorch_model.bin")
+from ._folder import CONFIG, WEIGHTS, read_config
+
+_FOLDER = (WEIGHTS, "pytorch_model.bin")
 _STATES = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
 _AVERAGES = ("state_dict_ema", "model_ema", "ema")
 _WRAPPERS = ("module.", "_orig_mod.")
@@ -66,7 +67,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     file = path
     if path.is_dir():
         file = next((path / name for name in _FOLDER if (path / name).is_file()), path / _FOLDER[0])
-        words = _read_config(path / "config.json")
+        words = read_config(path / CONFIG)
     if not file.is_file():
         raise FileNotFoundError(f"{file} is not a file. Use the path of weights that exist.")
     try:
@@ -121,25 +122,6 @@ def _state_of(contents: Mapping[Any, Any], depth: int = 3) -> Mapping[Any, Any] 
         if isinstance(inner, Mapping) and depth and (state := _state_of(inner, depth - 1)) is not None:
             return state
     return contents if any(isinstance(value, Tensor) for value in contents.values()) else None
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    """Read the `config.json` of a folder, which may be missing.
-
-    Raises:
-        ValueError: It is no object of JSON.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not JSON ({error}). Use the config.json that was saved with the weights."
-        ) from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} is a {type(config).__name__}. Use the config.json that was saved with the weights.")
-    return config
 
 
 def _unreadable(file: Path, error: Exception) -> str:
