@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from antialias import Adaptive, Fixed, PhaseAverage, convert_
+from antialias import Adaptive, Fixed, PhaseAverage, ShiftAverage, convert_
 from antialias.explore import Choice, Explorer, Limits, Networks
 from antialias.explore._explorer import change_of
 from antialias.metrics import ClassScores, DenseValues, Instances, LabelMaps, SameInstance, predicted_filters
@@ -154,6 +154,15 @@ def test_the_mended_network_stands_beside_and_is_of_the_same_kind() -> None:
     assert_probabilities(second["trace"], ClassScores(other)(window(one, (0, 0))))
     with pytest.raises(ValueError, match=r"gives LabelMaps, the other ClassScores\. Give two of one kind"):
         Networks(network("classes"), torch.rand(3, 56, 56), mended=network("labels"))
+
+
+def test_the_cost_of_shifted_copies_is_what_the_windows_took() -> None:
+    for threshold, runs in ((1e-9, 1), (None, 5)):
+        other = network("classes")
+        convert_(other, ShiftAverage(copies=5, threshold=threshold), example=torch.rand(1, 3, 56, 56))
+        first, second = said_at(explorer("classes", mended=other), [(0, 0)], Choice("mended"))
+        assert second["cost"] == pytest.approx(runs)
+        assert second["macs"] == runs * first["macs"]
 
 
 def test_without_a_mended_network_two_phases_of_the_input_come_first() -> None:

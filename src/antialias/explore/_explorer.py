@@ -24,6 +24,7 @@ from antialias.report import FilterMaps, Image, Report, filter_maps
 from antialias.report.images import Trace, instance_trace, label_image, legend_entry, ramped_image
 from antialias.report.page import page_json, section
 from antialias.results import to_dict
+from antialias.surgery.edits import runs_of
 
 from ._images import Held, Limits, Refused, Shelf, decode, shown_name
 from ._networks import AS_IT_IS, Choice, Network, Networks, kind_of
@@ -174,10 +175,11 @@ class Explorer:
         answers = [self._answers.get((held.id, network.name, at)) for at in path]
         answers = [one for one in answers if one is not None]
         size, classes = self.window_in(held), self.networks.classes
+        runs = runs_of(model) if isinstance(model := network.adapter.model, nn.Module) else 1.0
         said: dict[str, Any] = {
             "network": network.name,
-            "cost": network.cost,
-            "macs": network.macs,
+            "cost": network.cost * runs,
+            "macs": round(network.macs * runs),
             "filters": network.predicts_filters,
             "change": None,
             "moved": 0,

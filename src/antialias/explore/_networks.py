@@ -69,7 +69,7 @@ class Network:
         name: What the page calls it.
         adapter: Shows it images.
         cost: Multiply-adds relative to the network as it is.
-        macs: Multiply-adds for one window.
+        macs: Multiply-adds of a run for one window.
     """
 
     name: str
@@ -137,11 +137,16 @@ class Networks:
         return [inputs[0]] if isinstance(adapter, Instances) else inputs
 
     def macs_with_filters(self, network: nn.Module) -> int:
-        """Return the multiply-adds for a window: those of the network without its filters, and what these add."""
+        """Return the multiply-adds of a run for a window: those of the network without its filters, and what these add.
+
+        Where a network answers as many shifted copies as an image needs, `runs_of` says how many runs that were.
+        """
         conversion = conversion_of(network)
         if conversion is None:
             return macs_of(network, self.example)
-        return macs_of(unconverted_copy(network), self.example) + sum(site.macs for site in conversion.changed)
+        return macs_of(unconverted_copy(network), self.example) + sum(
+            site.macs for site in conversion.changed if site.kind != "input"
+        )
 
     def _offers(self, network: nn.Module) -> tuple[tuple[Offer, ...], str]:
         offers: list[Offer] = []

@@ -56,7 +56,7 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
         return _time_of(model, torch.rand(1, 3, side, side, generator=generator))
     device = next(model.parameters()).device
     images = torch.rand(batch_size, 3, side, side, generator=generator).to(device)
-    plain = unconverted_copy(model)
+    plain, runs = unconverted_copy(model), runs_of(model)  # before it is shown noise
     times: tuple[list[float], list[float]] = ([], [])
     with evaluating(model), evaluating(plain):
         plan = inspect(model, images[:1])
