@@ -23,6 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from pages import change_in_points, replace_rows, write_between
 from torch import Tensor, nn
 from torchvision.io import ImageReadMode, decode_image
@@ -38,6 +40,7 @@ from antialias.surgery.edits import moved
 
 OUT = Path(__file__).with_suffix(".csv")
 PAGE = Path(__file__).parents[1] / "docs" / "mending.md"
+FIGURE = Path(__file__).parents[1] / "docs" / "images" / "mending_curve.svg"
 MARKS = ("<!-- written by benchmarks/curve.py -->", "<!-- end of the curve -->")
 SCORES = ("flips", "consistency", "mean_absolute_change", "confidence", "agreement", "window_agreement")
 COSTS = (1.1, 1.25, 1.5, 2.0, 3.0, 4.0)
@@ -189,6 +192,41 @@ def write_page() -> None:
     write_between(PAGE, MARKS, lines)
 
 
+def draw() -> None:
+    """Draw the share of flips that is left against cost, with paired intervals, a panel for each network."""
+    rows = list(csv.DictReader(OUT.open()))
+    networks = list(dict.fromkeys(row["network"] for row in rows))
+    kinds = {"phases": ("#888888", "phases from a site on"), "copies": ("#c1440e", "copies of every image")}
+    kinds["needed"] = ("#1b7f5c", "as many copies as an image needs")
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "antialias", "font.size": 9}):
+        figure = Figure(figsize=(8.0, 3.6), layout="constrained")
+        panels = figure.subplots(1, len(networks), sharey=True, squeeze=False)[0]
+        for axes, network in zip(panels, networks, strict=True):
+            own = [row for row in rows if row["network"] == network]
+            flips = float(own[0]["flips"])
+            for kind, (color, label) in kinds.items():
+                some = [row for row in own[1:] if kind_of(row["remedy"]) == kind]
+                costs = [float(row["multiply_adds"]) for row in some]
+                left = [100 * float(row["flips"]) / flips for row in some]
+                axes.plot(costs, left, "o-" if kind == "needed" else "o", color=color, markersize=4, label=label)
+                for cost, row in zip(costs, some, strict=True):
+                    low, high = (100 * (1 + float(end) / flips) for end in row["flips_interval"].split())
+                    axes.vlines(cost, low, high, color=color, linewidth=1, alpha=0.4)
+            axes.axhline(100, color="#888888", linewidth=0.8, linestyle=":")
+            axes.set(title=network.partition(":")[2], xlabel="multiply-adds, of the network as it is", xscale="log")
+            axes.set_xticks([1, 1.5, 2, 3, 4, 8], ["1", "1.5", "2", "3", "4", "8"])
+            axes.minorticks_off()
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0].set(ylabel="flips left, %", ylim=(0, None))
+        panels[-1].legend(frameon=False, loc="lower left")
+        figure.savefig(FIGURE, metadata={"Date": None})
+
+
+def kind_of(remedy: str) -> str:
+    """Return of what kind a remedy is, by its name."""
+    return "needed" if "on average" in remedy else "copies" if "copies" in remedy else "phases"
+
+
 def first_crops(folder: Path) -> Tensor:
     """Return the first crop of each photograph in a folder of folders, `(N, 3, 256, 256)` in [0, 1]."""
     files = [sorted(one.iterdir())[0] for one in sorted(folder.iterdir()) if one.is_dir()]
@@ -228,6 +266,7 @@ def main() -> None:
         print(*(f"{name} {value}" for name, value in row.items()), flush=True)
     replace_rows(OUT, given.network, table(given.network, remedies, cache))
     write_page()
+    draw()
 
 
 if __name__ == "__main__":

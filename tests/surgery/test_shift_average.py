@@ -226,6 +226,8 @@ def test_what_it_does_not_fit(network: nn.Module, images: Tensor) -> None:
         aa.convert_(averaging, aa.ShiftAverage(), example=images)
     with pytest.raises(ValueError, match=r"Export it without: conversion_of\(model\)\.revert_\(\)\."):
         aa.export(averaging, "network.onnx", example=images)
+    with pytest.warns(FutureWarning), pytest.raises(RuntimeError, match="which no exported graph can count"):
+        torch.jit.trace(averaging, images)
 
 
 def test_a_plan_says_the_most_that_it_costs(network: nn.Module, images: Tensor) -> None:

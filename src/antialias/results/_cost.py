@@ -76,7 +76,7 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
     before, after = (statistics.median(seconds[1:]) for seconds in times)
     return Cost(
         parameters=plan.parameters,
-        macs=round(plan.macs * runs_of(model)),
+        macs=round(plan.macs * runs),
         time=after / before,
         memory=saved[1] / saved[0],
     )

@@ -51,7 +51,7 @@ class AnswerCopies:
     def __call__(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> Any:
         if module.training or is_one_run():
             return None
-        if is_exporting():
+        if is_exporting() or torch.jit.is_tracing():
             raise RuntimeError(
                 f"{type(module).__name__} averages answers to shifted copies, as many as an image needs, which no "
                 "exported graph can count. Export it without: conversion_of(model).revert_()."
