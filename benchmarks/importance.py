@@ -4,8 +4,8 @@
     python benchmarks/importance.py table [--runs runs/importance]               # writes benchmarks/importance.csv
 
 A run is the recipe of scenes_classification. A row is a score of a method: the mean over seeds, with an interval over
-test images, and differences, paired by image and seed: from the plain network (`gain`), and from the same taps without
-importance (`importance`).
+test images, and differences, paired by image and seed: from the plain network (`gain`) and from the fixed filter
+(`over_fixed`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ METHODS: dict[str, Filter | None] = {
     "importance, binomial taps": Importance(taps="binomial"),
     "average 3x3": Average(kernel_size=3),
 }
-WINDOWS = {"importance": "average 3x3", "importance, binomial taps": "fixed 3x3"}
 OUT = Path(__file__).with_suffix(".csv")
 
 
@@ -52,12 +51,10 @@ def rows(runs: Path) -> Iterator[dict[str, object]]:
             mean = average(of_method)
             row = {"method": method, "score": score, "seeds": len(of_method), "images": mean.images}
             row |= seeds.cells(of_method, plain)
-            values = ["", "", ""]
-            if found.get(WINDOWS.get(method, "")):
-                window = average([run.scores[score] for run in found[WINDOWS[method]][: len(of_method)]])
-                paired = difference(mean, window)
-                values = [seeds.percent(value) for value in (paired.value, *paired.interval)]
-            row |= dict(zip(("importance", "importance_low", "importance_high"), values, strict=True))
+            fixed = average([run.scores[score] for run in found["fixed 3x3"]][: len(of_method)])
+            paired = difference(mean, fixed)
+            values = map(seeds.percent, (paired.value, *paired.interval))
+            row |= dict(zip(("over_fixed", "over_fixed_low", "over_fixed_high"), values, strict=True))
             yield row
 
 
