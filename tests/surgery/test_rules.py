@@ -16,7 +16,7 @@ from timm.layers.pool2d_same import AvgPool2dSame, MaxPool2dSame
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from antialias.nn import Adaptive, BlurPool2d, Fixed
+from antialias.nn import Adaptive, BlurPool2d, Fixed, Gaussian
 from antialias.surgery import Conversion, convert_, inspect
 
 DELTA = Fixed(kernel_size=1)
@@ -305,15 +305,15 @@ class Leftovers(nn.Module):
 
 def test_whatever_is_left_is_reported_with_the_reason():
     with pytest.raises(ValueError, match="Leftovers has no site to filter. Looked at 1") as error:
-        convert_(Leftovers(), example=picture(32, 32))
+        convert_(Leftovers(), Gaussian(), example=picture(32, 32))
     for text in (
         "patches: Conv2d 4x4: stem of 4x4 patches that do not overlap",
         "up: ConvTranspose2d 2x2: transposed convolution: it upsamples",
         "adaptive pool: it averages all that it subsamples",
-        "audio: Conv1d 3: 1-dimensional convolution: filters here are two-dimensional",
-        "MaxPool1d: filters here are two-dimensional",
-        "volume: Conv3d 3x3x3: 3-dimensional convolution: filters here are two-dimensional",
-        "three-dimensional: filters here are two-dimensional",
+        "audio: Conv1d 3: Gaussian takes maps of two dimensions, and this one has 1: use Fixed or Adaptive",
+        "audio_pool: MaxPool1d 2: Gaussian takes maps of two dimensions, and this one has 1",
+        "volume: Conv3d 3x3x3: Gaussian takes maps of two dimensions, and this one has 3",
+        "volume_pool: AvgPool3d 1x2x2: Gaussian takes maps of two dimensions, and this one has 3",
         "returns indices, which a filtered map does not have",
         "global pool: one position is left",
         "slices with a step at",

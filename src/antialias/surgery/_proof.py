@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,7 +68,8 @@ def _check_exact(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Ma
     inputs: list[Input] = [(args, dict(kwargs))]
     before = [_run(model, inputs[0])]
     averages = isinstance(plan.filter, PhaseAverage)
-    for others in (_other_sizes(*inputs[0]), _two_images(*inputs[0]) if averages else ()):
+    dims = {len(edit.stride) for edit, _ in filters}
+    for others in (_other_sizes(*inputs[0], dims), _two_images(*inputs[0]) if averages else ()):
         for other in others:
             try:
                 before.append(_run(model, other))
@@ -129,16 +130,23 @@ def _check_runs(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Map
             ) from error
 
 
-def _other_sizes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Input]:
-    """Yield the input at other sizes: smaller and of other parity, and larger by what most networks divide by."""
-    maps = [t for t in tensors_in((args, kwargs)) if t.ndim == 4 and t.is_floating_point()]
+def _other_sizes(args: tuple[Any, ...], kwargs: dict[str, Any], dims: Collection[int]) -> Iterator[Input]:
+    """Yield the input at other sizes: smaller and of other parity, and larger by what most networks divide by.
+
+    Args:
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        dims: How many dimensions the maps have that are filtered, and so the inputs that are resized.
+    """
+    maps = [t for t in tensors_in((args, kwargs)) if t.ndim - 2 in dims and t.is_floating_point()]
     if not maps:
         return
-    height, width = maps[0].shape[2:]
-    for size in ((height * 3 // 4 | 1, width * 3 // 4 & ~1), (height + 1, width + 1), (height + 32, width + 64)):
+    before = maps[0].shape[2:]
+    smaller = [max(n * 3 // 4 & ~1, 1) if axis % 2 else n * 3 // 4 | 1 for axis, n in enumerate(before)]
+    for size in (smaller, [n + 1 for n in before], [n + 32 * (axis + 1) for axis, n in enumerate(before)]):
 
-        def resized(tensor: Tensor, size: tuple[int, int] = size) -> Tensor:
-            fits = tensor.ndim == 4 and tensor.shape[2:] == (height, width) and tensor.is_floating_point()
+        def resized(tensor: Tensor, size: list[int] = size) -> Tensor:
+            fits = tensor.shape[2:] == before and tensor.is_floating_point()
             return F.interpolate(tensor, size) if fits else tensor
 
         yield tree_map_only(Tensor, resized, (args, kwargs))

@@ -102,12 +102,12 @@ class Filter(ABC):
         Example:
             >>> from antialias.nn import Fixed
             >>> Fixed().why_not(3), Fixed(phase="norm").why_not(3)
-            ('', 'phases are chosen in two dimensions only, and this has 3: leave phase= out')
+            ('', 'phases are chosen in maps of two dimensions, and this one has 3: leave phase= out')
         """
         if dims not in self.dims:
-            return f"{type(self).__name__} filters two dimensions only, and this has {dims}: use Fixed or Adaptive"
+            return f"{type(self).__name__} takes maps of two dimensions, and this one has {dims}: use Fixed or Adaptive"
         if self.phase is not None and dims != 2:
-            return f"phases are chosen in two dimensions only, and this has {dims}: leave phase= out"
+            return f"phases are chosen in maps of two dimensions, and this one has {dims}: leave phase= out"
         return ""
 
     @abstractmethod

@@ -16,6 +16,7 @@ from ._graph import Call as Call
 from ._graph import Graph as Graph
 from ._graph import Op as Op
 from ._graph import Value as Value
+from ._graph import each as each
 from ._graph import pair as pair
 from ._macs import network_macs as network_macs
 from ._macs import op_macs as op_macs
@@ -36,6 +37,7 @@ __all__ = [
     "Value",
     "Watch",
     "arguments",
+    "each",
     "follow",
     "fork_rng",
     "input_size",

@@ -21,6 +21,17 @@ def pair(size: Any) -> tuple[int, int]:
     return (values[0], values[-1])
 
 
+def each(size: Any, dims: int) -> tuple[int, ...]:
+    """Return `size` for each of `dims` dimensions, as PyTorch's layers take it.
+
+    Example:
+        >>> each(2, 3), each([3], 1), each((1, 2, 2), 3)
+        ((2, 2, 2), (3,), (1, 2, 2))
+    """
+    values = tuple(size) if isinstance(size, (list, tuple)) else (size,)
+    return values * dims if len(values) == 1 else values
+
+
 @dataclass(eq=False)
 class Value:
     """One tensor at one moment; an in-place operation makes a new value of the same tensor.

@@ -20,7 +20,8 @@ from antialias._torch import TorchDispatchMode, argument_names, own_buffers, sch
 from ._graph import Call, Graph, Op, Value
 
 _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__file__))
-_PROBED = ("convolution", "max_pool2d_with_indices", "avg_pool2d", "slice", "im2col", "amax", "max", "mean")
+_PROBED_POOLS = ("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d")
+_PROBED = ("convolution", *_PROBED_POOLS, "slice", "im2col", "amax", "max", "mean")
 
 
 _one_run: ContextVar[bool] = ContextVar("one_run", default=False)

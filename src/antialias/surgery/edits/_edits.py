@@ -103,16 +103,15 @@ class KeepPhase(Edit):
     """Let a "same"-padded layer keep the sampling phase it had with its stride.
 
     Attributes:
-        stride: The former stride, `(s_h, s_w)`.
+        stride: The former stride, one number for each dimension, such as `(s_h, s_w)`.
     """
 
     saved_as: ClassVar[str] = "KeepPhase"
 
-    stride: tuple[int, int]
+    stride: tuple[int, ...]
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
-        rows, columns = self.stride
-        model.get_submodule(self.module).register_forward_hook(CropToPhase((rows, columns)), prepend=True)
+        model.get_submodule(self.module).register_forward_hook(CropToPhase(self.stride), prepend=True)
         return {}
 
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
@@ -125,13 +124,13 @@ class FilterEdit(Edit):
 
     Attributes:
         channels: Channels of the map.
-        stride: Stride of the filter, `(s_h, s_w)`.
+        stride: Stride of the filter, one number for each dimension, such as `(s_h, s_w)`.
         like: Name of a parameter whose device and type the filter takes.
         frozen_norm: The norms around it are frozen.
     """
 
     channels: int
-    stride: tuple[int, int]
+    stride: tuple[int, ...]
     like: str = ""
     frozen_norm: bool = False
 
@@ -147,8 +146,7 @@ class FilterEdit(Edit):
 
     def build(self, config: Filter, **options: Any) -> nn.Module:
         """Make the filter; it starts as an identity unless `config` says otherwise."""
-        rows, columns = self.stride
-        return config.build(self.channels, (rows, columns), init="identity", frozen_norm=self.frozen_norm, **options)
+        return config.build(self.channels, self.stride, init="identity", frozen_norm=self.frozen_norm, **options)
 
     def add_filter(self, model: nn.Module, config: Filter) -> nn.Module:
         """Make the filter, register it in the module, and return the module."""

@@ -12,7 +12,7 @@ from antialias._torch import DisableTorchFunction, own_children
 from antialias.nn import PhaseSplit2d
 from antialias.ops import pad
 
-from ..dataflow import pair
+from ..dataflow import each
 
 CHILD = "antialias"
 
@@ -116,19 +116,20 @@ class CropToPhase:
     brings the old phase back.
 
     Attributes:
-        stride: The former stride, `(s_h, s_w)`.
+        stride: The former stride, one number for each dimension, such as `(s_h, s_w)`.
     """
 
-    stride: tuple[int, int]
+    stride: tuple[int, ...]
 
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
-        kernel, dilation = pair(module.kernel_size), pair(getattr(module, "dilation", 1))
-        rows, columns = (
+        dims = len(self.stride)
+        kernel, dilation = each(module.kernel_size, dims), each(getattr(module, "dilation", 1), dims)
+        starts = (
             same_padding(size, kernel[i], 1, dilation[i]) // 2
             - same_padding(size, kernel[i], self.stride[i], dilation[i]) // 2
             for i, size in enumerate(args[0].shape[2:])
         )
-        return output[:, :, rows:, columns:]
+        return output[(..., *(slice(start, None) for start in starts))]
 
 
 def same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int:

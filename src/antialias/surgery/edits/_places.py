@@ -46,6 +46,29 @@ class FilteredBatchNorm2d(TracedAsLeaf, nn.BatchNorm2d):
         return run(self, input) if isinstance(input, Proxy) else super().forward(input)
 
 
+class FilteredBatchNorm1d(TracedAsLeaf, nn.BatchNorm1d):
+    """A `BatchNorm1d` whose output is filtered, see `FilteredBatchNorm2d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise sequences of shape `(N, C, L)`."""
+        return run(self, input) if isinstance(input, Proxy) else super().forward(input)
+
+
+class FilteredBatchNorm3d(TracedAsLeaf, nn.BatchNorm3d):
+    """A `BatchNorm3d` whose output is filtered, see `FilteredBatchNorm2d`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise volumes of shape `(N, C, D, H, W)`."""
+        return run(self, input) if isinstance(input, Proxy) else super().forward(input)
+
+
+_FILTERED: dict[type, type] = {
+    nn.BatchNorm1d: FilteredBatchNorm1d,
+    nn.BatchNorm2d: FilteredBatchNorm2d,
+    nn.BatchNorm3d: FilteredBatchNorm3d,
+}
+
+
 def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
     """Let a module filter its first input or its output, as its child `antialias`.
 
@@ -60,8 +83,8 @@ def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
         owner.register_forward_pre_hook(hook, prepend=not attachment.had_stride)
         return
     owner.register_forward_hook(FilterOutput(), prepend=True)
-    if type(owner) is nn.BatchNorm2d:
-        owner.__class__ = FilteredBatchNorm2d
+    if type(owner) in _FILTERED:
+        owner.__class__ = _FILTERED[type(owner)]
 
 
 def detach(owner: Any) -> None:
@@ -69,8 +92,9 @@ def detach(owner: Any) -> None:
     own_children(owner).pop(CHILD, None)
     remove_hooks(forward_pre_hooks(owner), FilterInput)
     remove_hooks(forward_hooks(owner), FilterOutput)
-    if type(owner) is FilteredBatchNorm2d:
-        owner.__class__ = nn.BatchNorm2d  # type: ignore[assignment]
+    for plain, filtered in _FILTERED.items():
+        if type(owner) is filtered:
+            owner.__class__ = plain
 
 
 def remove_hooks(hooks: dict[int, Any], *kinds: type, keep: int = 0) -> None:

@@ -38,7 +38,7 @@ def plan_polyphase(
 ) -> PolyphasePlan:
     """Plan for a network with polyphase subsampling to move with circular shifts of the image, where it can.
 
-    Without a `phase` in the filter there is nothing to plan beyond its sites.
+    Without a `phase` in the filter, or sites that get one, there is nothing to plan beyond the sites.
 
     Args:
         graph: The dataflow.
@@ -46,7 +46,7 @@ def plan_polyphase(
         sites: What was decided for each of `candidates`, then sites that are not called.
         config: The filter.
     """
-    if config.phase is None:
+    if config.phase is None or all(site.action == "leave" for site in sites):
         return PolyphasePlan(tuple(sites))
     pairs = list(zip(candidates, sites, strict=False))
     grids = follow_sites(graph, candidates)
@@ -54,8 +54,8 @@ def plan_polyphase(
     left = [site for candidate, site in pairs if subsamples(candidate) and site.action == "leave"]
     notes = [f"{site.name} keeps its stride: {site.reason}" for site in left]
     for number, (candidate, site) in enumerate(pairs):
-        size = _size_before(number, pairs, grids)
-        if site.action == "filter" and any(n % s for n, s in zip(size, candidate.stride, strict=True)):
+        size = _size_before(number, pairs, grids) if site.action == "filter" else ()
+        if any(n % s for n, s in zip(size, candidate.stride, strict=False)):
             shape = "x".join(map(str, size))
             notes.append(f"{site.name} subsamples a map of {shape}, no multiple of its stride {candidate.stride}")
     notes += grids.notes

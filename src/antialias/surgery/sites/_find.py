@@ -11,12 +11,17 @@ from torch import nn
 from antialias._torch import Convolution
 from antialias.nn import LAYERS, PhaseSplit2d
 
-from ..dataflow import Call, Graph, Op, Value, follow, pair
+from ..dataflow import Call, Graph, Op, Value, each, follow
 
-_POOLS = {"max_pool2d_with_indices": "max pool", "avg_pool2d": "average pool"}
+_POOLS = {
+    "max_pool2d_with_indices": "max pool",
+    "max_pool3d_with_indices": "max pool",
+    "avg_pool2d": "average pool",
+    "avg_pool3d": "average pool",
+}
+_FLAT_POOLS = (nn.MaxPool1d, nn.AvgPool1d)
+_POOL_LAYERS = (*_FLAT_POOLS, nn.MaxPool2d, nn.AvgPool2d, nn.MaxPool3d, nn.AvgPool3d)
 _LEFT = {
-    "max_pool3d_with_indices": "three-dimensional: filters here are two-dimensional",
-    "avg_pool3d": "three-dimensional: filters here are two-dimensional",
     "fractional_max_pool2d": "fractional pool: its windows have no fixed stride",
     "adaptive_max_pool2d": "adaptive pool: its windows follow the size of the input",
     "_adaptive_avg_pool2d": "adaptive pool: it averages all that it subsamples",
@@ -34,7 +39,8 @@ class Candidate:
         name: Name of the module, or of the module and the function it calls.
         kind: `"stem"`, `"convolution"`, `"shortcut"`, `"max pool"`, `"average pool"`, `"dilated"`, ...
         strides: Positions per kept position, for each dimension of the map.
-        ops: The operation, once for each call.
+        ops: The operation, once for each call; of a pool of sequences, which torch pools as maps of one row, what
+            takes that row away again.
         module: The module, where the operation is the module's own.
         leave: Why nothing can replace it, or empty.
     """
@@ -76,7 +82,7 @@ def find(graph: Graph) -> list[Candidate]:
             continue
         first = candidates.setdefault((candidate.name, op.name), candidate)
         if first is not candidate:
-            first.ops.append(op)
+            first.ops += candidate.ops
             first.leave = first.leave or candidate.leave
     return list(candidates.values())
 
@@ -215,8 +221,6 @@ def _convolution(op: Op, graph: Graph) -> Candidate | None:
     candidate = Candidate(name, "convolution", strides, [op], module)
     if op.settings["transposed"]:
         candidate.kind, candidate.leave = "transposed", "transposed convolution: it upsamples"
-    elif len(strides) != 2:
-        candidate.leave = f"{len(strides)}-dimensional convolution: filters here are two-dimensional"
     elif module is None:
         depthwise = op.settings["groups"] == op.input.shape[1] == op.output.shape[1]
         if depthwise and not isinstance(op.weight, nn.Parameter | Value):
@@ -234,20 +238,21 @@ def _convolution(op: Op, graph: Graph) -> Candidate | None:
 
 
 def _pool(op: Op) -> Candidate | None:
-    strides = pair(op.settings.get("stride") or op.settings["kernel_size"])
+    kernel, dims = op.settings["kernel_size"], len(op.output.shape) - 2
+    kernel, strides = each(kernel, dims), each(op.settings.get("stride") or kernel, dims)
     if max(strides) == 1:
         return None
-    name, module = op.module_name, _module_of(op, (nn.MaxPool2d, nn.AvgPool2d))
-    flat = _module_of(op, (nn.MaxPool1d, nn.AvgPool1d))
-    if module is None and flat is None:
+    name, module = op.module_name, _module_of(op, _POOL_LAYERS)
+    if module is None:
         name = f"{name}:{op.name.removesuffix('_with_indices')}"
     candidate = Candidate(name, _POOLS[op.name], strides, [op], module)
-    if flat is not None:
-        candidate.leave = f"{type(flat).__name__}: filters here are two-dimensional"
-    elif getattr(module, "return_indices", False):
+    if getattr(module, "return_indices", False):
         candidate.leave = "returns indices, which a filtered map does not have"
-    elif min(pair(op.settings["kernel_size"])) > 3 and math.prod(op.output.shape[2:]) == 1:
+    elif min(kernel[-1:] if isinstance(module, _FLAT_POOLS) else kernel) > 3 and math.prod(op.output.shape[2:]) == 1:
         candidate.leave = "global pool: one position is left, so nothing can move"
+    elif isinstance(module, _FLAT_POOLS):
+        end = op.call.output.producer if op.call is not None and op.call.output is not None else None
+        candidate.strides, candidate.ops = strides[-1:], [end or op]
     return candidate
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from antialias.nn import ImportancePool2d, PhaseSplit2d, PolyphasePool2d
 
-from ..dataflow import pair
+from ..dataflow import each
 from ._find import Candidate
 from ._stride1 import padding_of
 
@@ -34,7 +34,7 @@ def added_macs(candidate: Candidate, layers: Sequence[nn.Module], dense: bool) -
                 size + 2 * pad - dilation * (k - 1)
                 for size, pad, dilation, k in zip(op.input.shape[2:], s["padding"], s["dilation"], kernel, strict=True)
             ]
-            if op.call is not None and op.call.input is not None and padding_of(op.call.module) == "same":
+            if op.call is not None and op.call.input is not None and padding_of(op.call.module, len(kernel)) == "same":
                 sizes = list(op.call.input.shape[2:])  # at stride 1 it pads more than the map that was observed
             macs += (op.output.shape[0] * math.prod(sizes) - kept) * math.prod(op.weight.shape)
     return macs
@@ -48,11 +48,11 @@ def _macs_per_kept(layer: Any) -> int:
         filter = _macs_per_kept(layer.filter) if layer.filter else 0
         judge = _kernels(layer.judge) if layer.judge else 0
         return filter if layer.phase == "input_norm" else math.prod(layer.stride) * (filter + judge)
-    window = math.prod(pair(layer.kernel_size))
+    window = math.prod(each(layer.kernel_size, getattr(layer, "dims", 2)))
     if isinstance(layer, ImportancePool2d):  # which asks for the importance of every sample, and averages that, too
         return math.prod(layer.stride) * _kernels(layer) + (layer.channels + layer.groups) * window
     return _kernels(layer) + layer.channels * window
 
 
 def _kernels(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters() if p.dim() == 4)
+    return sum(p.numel() for p in module.parameters() if p.dim() > 2)

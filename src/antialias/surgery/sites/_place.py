@@ -75,7 +75,9 @@ def place(
             if len(ports) == len(graph.calls_of(call.module)) and call.name not in taken:
                 return Place((ports[0],), "before the 1x1 convolution, where it costs least and does the same")
         for steps in zip(*chains, strict=False):
-            if chosen := _assign([step.value for step in steps], graph, taken, folds):
+            values = [step.value for step in steps]
+            batched = all(len(value.shape) == len(candidate.strides) + 2 for value in values)
+            if batched and (chosen := _assign(values, graph, taken, folds)):
                 return Place(chosen, _why(candidate, steps[0]))
     return None
 
@@ -126,8 +128,6 @@ def _assign(values: Sequence[Value], graph: Graph, taken: frozenset[str], outsid
 
 def _ports(value: Value, graph: Graph) -> Iterator[Port]:
     """Yield the ends of modules that a map passes with all its readers behind: outputs first, innermost first."""
-    if len(value.shape) != 4:
-        return
     for call in graph.returning(value):
         read_inside = any(call.holds(op) for op in value.consumers)
         if call.holds(value.producer) and not read_inside and _can_own(call):

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from antialias._torch import own_children
 from antialias.nn import Adaptive, Filter, PhaseAverage, PhaseSplit2d, Polyphase, PolyphasePool2d
 
 from .._plan import Placement, Site
-from ..dataflow import Graph, Op, follow, pair
+from ..dataflow import Graph, Op, each, follow, pair
 from ..edits import CHILD, Edit, FilterEdit, Insert, MoveInput, Patch, SetAttributes
 from ._find import Candidate
 from ._macs import added_macs
@@ -23,6 +24,11 @@ from ._stride1 import at_stride_1, folded_at_stride_1, why_not_at_stride_1
 
 Where = str | Sequence[str] | Callable[[Site], bool] | None
 _FUNCTIONAL = ("max_pool2d_with_indices", "avg_pool2d")
+_WITH_STRIDE = {
+    1: (nn.Conv1d, nn.MaxPool1d, nn.AvgPool1d),
+    2: (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d),
+    3: (nn.Conv3d, nn.MaxPool3d, nn.AvgPool3d),
+}
 
 
 @dataclass
@@ -70,6 +76,8 @@ class Rules:
             return "stem: keeps its stride as in the papers; stem=True filters it"
         if not self.selects(site):
             return "not selected by `where`"
+        if reason := self.filter.why_not(len(candidate.op.output.shape) - 2):
+            return reason
         if max(candidate.stride) == 1 and isinstance(self.filter, (PhaseAverage, Polyphase)):
             return "keeps every sample, so there is no phase to choose"
         return ""
@@ -114,10 +122,12 @@ def uncalled(model: nn.Module, graph: Graph) -> Iterator[Site]:
     """Yield the layers with a stride that the example did not reach."""
     called = {call.module for call in graph.calls}
     for name, module in model.named_modules():
-        if module in called or not isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        dims = next((dims for dims, kinds in _WITH_STRIDE.items() if isinstance(module, kinds)), 0)
+        if module in called or not dims:
             continue
-        if max(stride := pair(module.stride)) > 1:
-            size = "x".join(map(str, pair(module.kernel_size)))
+        own: Any = module
+        if max(stride := each(own.stride, dims)) > 1:
+            size = "x".join(map(str, each(own.kernel_size, dims)))
             yield Site(
                 name=name,
                 kind="uncalled",
@@ -134,8 +144,9 @@ def uncalled(model: nn.Module, graph: Graph) -> Iterator[Site]:
 def _as_it_is(candidate: Candidate) -> Site:
     """Describe a candidate, with the maps before and after its whole module, which may pad before it subsamples."""
     op, module = candidate.op, candidate.module
-    kernel = op.weight.shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", ())
-    size = "x".join(map(str, pair(kernel) if kernel and len(op.input.shape) == 4 else kernel))
+    of_module = getattr(module, "kernel_size", ()) if "pool" in candidate.kind else ()
+    kernel = op.weight.shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", of_module)
+    size = "x".join(map(str, each(kernel, len(op.output.shape) - 2) if kernel != () else ()))
     layer = type(module).__name__ if module is not None else op.name.removesuffix("_with_indices")
     around = next((call for call in candidate.call.chain() if call.module is module), None) if module else None
     before, after = (around.input, around.output) if around is not None else (None, None)
@@ -209,7 +220,7 @@ def _filter_module(
             side=port.side,
             had_stride=port.side == "input" and port.call.module is candidate.module,
             channels=port.value.shape[1],
-            stride=candidate.stride,
+            stride=candidate.strides,
             like=_nearest_parameter(candidate.op),
             frozen_norm=_is_frozen(model, candidate.call.name or ""),
         )
@@ -290,7 +301,7 @@ def _why_not_patched(candidate: Candidate, graph: Graph) -> str:
     if len({tuple((inner.name, inner.output.shape[1]) for inner in ops) for ops in pools}) > 1:
         return f"{call.name} does not do the same in each of its calls"
     if len(op.input.shape) != 4 or (op.input.producer and op.input.producer.name in ("unsqueeze", "pow")):
-        return "it is not a two-dimensional max or average pool"
+        return "it is no max or average pool of maps in two dimensions: let a module, such as nn.MaxPool3d, pool"
     return ""
 
 

@@ -8,24 +8,29 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..dataflow import Graph, pair
+from ..dataflow import Graph, each
 from ..edits import CropToPhase, Edit, KeepPhase, SetAttributes, Stride1Pool, is_foldable
 from ._find import Candidate
 
-_TORCH_FORWARDS = (nn.Conv2d.forward, nn.MaxPool2d.forward, nn.AvgPool2d.forward)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
+_TORCH_FORWARDS = [kind.forward for kind in (*_CONVOLUTIONS, *_POOLS)]
 
 
 def why_not_at_stride_1(candidate: Candidate, graph: Graph) -> str:
     """Say why the module of a candidate cannot run at stride 1; empty if it can."""
     module: Any = candidate.module
+    dims = len(candidate.strides)
     if len(candidate.ops) != len(graph.calls_of(module)):
         return f"{type(module).__name__} does not do the same in each of its calls"
-    if max(candidate.stride) > 1 and pair(module.stride) != candidate.stride:
-        return f"its stride {module.stride} is not the stride {candidate.stride} it runs with"
+    if max(candidate.stride) > 1 and each(module.stride, dims) != tuple(candidate.strides):
+        return f"its stride {module.stride} is not the stride {candidate.strides} it runs with"
     own_forward = type(module).forward not in _TORCH_FORWARDS
     if "pool" in candidate.kind and module.ceil_mode and own_forward:
         return f"ceil_mode in a forward of {type(module).__name__}'s own"
-    if max(candidate.stride) > 1 and padding_of(module) == "unknown":
+    if "pool" in candidate.kind and module.ceil_mode and dims != 2:
+        return "ceil_mode, whose windows over the end are kept in two dimensions only: use ceil_mode=False"
+    if max(candidate.stride) > 1 and padding_of(module, dims) == "unknown":
         return f"{type(module).__name__} computes other positions at stride 1 than those between its own"
     return ""
 
@@ -39,15 +44,16 @@ def at_stride_1(candidate: Candidate, placement: str, circular: bool) -> list[Ed
         circular: Borders close to a circle, where no window hangs over the end.
     """
     module: Any = candidate.module
-    name, kind, stride = candidate.call.name or "", candidate.kind, candidate.stride
+    name, kind, stride, dims = candidate.call.name or "", candidate.kind, candidate.strides, len(candidate.strides)
     if max(stride) == 1:
         return []
     if placement == "paper" and kind == "average pool":
         nothing = {"kernel_size": 1, "stride": 1, "padding": 0, "ceil_mode": False}
         return [SetAttributes(module=name, attributes=nothing)]
     slides = type(module) is nn.MaxPool2d and not (module.ceil_mode or module.return_indices)
-    if placement == "paper" and kind == "max pool" and max(pair(module.padding)) > 0:
-        kernel = tuple(k - p for k, p in zip(pair(module.kernel_size), pair(module.padding), strict=True))
+    if placement == "paper" and kind == "max pool" and max(each(module.padding, dims)) > 0:
+        sides = zip(each(module.kernel_size, dims), each(module.padding, dims), strict=True)
+        kernel = tuple(size - border for size, border in sides)
         smaller = SetAttributes(module=name, attributes={"kernel_size": kernel, "padding": 0})
         return [smaller, Stride1Pool(module=name) if slides else SetAttributes(module=name, attributes={"stride": 1})]
     if "pool" in kind and module.ceil_mode:
@@ -55,8 +61,8 @@ def at_stride_1(candidate: Candidate, placement: str, circular: bool) -> list[Ed
         return [flat if circular else Stride1Pool(module=name)]
     if slides:
         return [Stride1Pool(module=name)]
-    at_1 = SetAttributes(module=name, attributes={"stride": 1 if isinstance(module.stride, int) else (1, 1)})
-    return [at_1, KeepPhase(module=name, stride=stride)] if padding_of(module) == "same" else [at_1]
+    at_1 = SetAttributes(module=name, attributes={"stride": 1 if isinstance(module.stride, int) else (1,) * dims})
+    return [at_1, KeepPhase(module=name, stride=stride)] if padding_of(module, dims) == "same" else [at_1]
 
 
 def folded_at_stride_1(candidate: Candidate) -> list[Edit]:
@@ -65,26 +71,31 @@ def folded_at_stride_1(candidate: Candidate) -> list[Edit]:
     Where their forward reads that stride it stays: it means more than the convolution's.
     """
     edits: list[Edit] = []
+    dims = len(candidate.strides)
     for call in candidate.call.chain():
         own = getattr(call.module, "stride", None)
         if not call.name or call.module is candidate.module or not is_foldable(call.module):
             continue
         reads = "stride" in getattr(getattr(type(call.module).forward, "__code__", None), "co_names", ("stride",))
-        if isinstance(own, int | tuple) and pair(own) == candidate.stride and max(candidate.stride) > 1 and not reads:
-            at_1 = 1 if isinstance(own, int) else (1, 1)
+        theirs = isinstance(own, int | tuple) and each(own, dims) == tuple(candidate.strides)
+        if theirs and max(candidate.stride) > 1 and not reads:
+            at_1 = 1 if isinstance(own, int) else (1,) * dims
             edits.append(SetAttributes(module=call.name, attributes={"stride": at_1}))
     return edits
 
 
 @torch.no_grad()
-def padding_of(module: Any) -> Literal["its own", "same", "unknown"]:
+def padding_of(module: Any, dims: int = 2) -> Literal["its own", "same", "unknown"]:
     """Return how a layer's padding depends on its stride, from what it does with noise at several sizes.
 
     `"its own"`: not at all, so that stride 1 computes the positions in between. `"same"`: as TensorFlow's padding does,
     which starts elsewhere at stride 1. Layers with a forward of torch itself need not be tried.
     """
     kind = type(module)
-    if kind.forward in _TORCH_FORWARDS and getattr(kind, "_conv_forward", None) in (None, nn.Conv2d._conv_forward):
+    if kind.forward in _TORCH_FORWARDS and getattr(kind, "_conv_forward", None) in (
+        None,
+        *(convolution._conv_forward for convolution in _CONVOLUTIONS),
+    ):
         return "its own"
     twin = copy.deepcopy(module).eval()
     if any(tensor.is_meta for tensor in twin.state_dict().values()):
@@ -92,17 +103,18 @@ def padding_of(module: Any) -> Literal["its own", "same", "unknown"]:
         for parameter in twin.parameters():
             nn.init.normal_(parameter)
     like = next(twin.parameters(), torch.empty(0))
-    stride, at_1 = pair(module.stride), 1 if isinstance(module.stride, int) else (1, 1)
-    least = max(pair(getattr(module, "dilation", 1))) * max(pair(module.kernel_size)) + 2 * max(stride)
+    stride, at_1 = each(module.stride, dims), 1 if isinstance(module.stride, int) else (1,) * dims
+    least = max(each(getattr(module, "dilation", 1), dims)) * max(each(module.kernel_size, dims)) + 2 * max(stride)
     paddings: list[Literal["its own", "same"]] = ["its own", "same"]
     for size in range(least, least + max(stride) + 1):
-        noise = torch.randn(1, getattr(module, "in_channels", 2), size, size + 1, generator=torch.Generator())
+        shape = (1, getattr(module, "in_channels", 2), *range(size, size + dims))
+        noise = torch.randn(shape, generator=torch.Generator())
         twin.stride, x = module.stride, noise.to(like)
         strided = kind.forward(twin, x)
         twin.stride = at_1
         dense = kind.forward(twin, x)
         maps = {"its own": dense, "same": CropToPhase(stride)(twin, (x,), dense)}
-        kept = {padding: y[:, :, :: stride[0], :: stride[1]] for padding, y in maps.items()}
+        kept = {padding: y[(..., *(slice(None, None, step) for step in stride))] for padding, y in maps.items()}
         paddings = [
             padding
             for padding in paddings
