@@ -100,7 +100,11 @@ ZOO = (
     "timm:mobilenetv4_conv_small",
     "smp:Unet",
     "smp:DeepLabV3Plus",
+    "antialias:TinyUNet",
 )
+
+#: Networks that upsample by transposed convolutions, or by repeating samples, which tests/surgery filters there.
+UPSAMPLING = ("antialias:TinyUNet", "antialias:TinyGenerator", "smp:Unet:resnet18")
 
 
 def network(name: str, seed: int = 0) -> nn.Module:
@@ -136,13 +140,15 @@ def small_detector_(model: Any) -> nn.Module:
 
 def images(name: str, batch: int = 1, seed: int = 0) -> Tensor:
     """Make noise of an odd size, or of the nearest that the network takes."""
-    height, width = (64, 96) if name.startswith(("smp:", "timm:hrnet")) else (75, 93)
+    if name == "antialias:TinyGenerator":
+        return noise((6, 8), batch, seed, channels=64)
+    height, width = (64, 96) if name.startswith(("smp:", "timm:hrnet", "antialias:TinyUNet")) else (75, 93)
     return noise((height, width), batch, seed)
 
 
-def noise(size: tuple[int, int], batch: int = 1, seed: int = 0) -> Tensor:
-    """Make noise of shape `(batch, 3, *size)`."""
-    return torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(seed))
+def noise(size: tuple[int, int], batch: int = 1, seed: int = 0, channels: int = 3) -> Tensor:
+    """Make noise of shape `(batch, channels, *size)`."""
+    return torch.randn(batch, channels, *size, generator=torch.Generator().manual_seed(seed))
 
 
 @torch.no_grad()

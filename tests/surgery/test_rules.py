@@ -217,6 +217,23 @@ def test_pools_called_as_functions_are_filtered(pool):
     assert torch.equal(model(x), before)
 
 
+def test_each_of_several_functions_of_one_forward_is_filtered():
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.max_pool2d(self.second(F.max_pool2d(self.first(x).relu(), 2)).relu(), 2)
+
+    model = named(net=Net(), head=nn.Conv2d(6, 2, 1))
+    done = assert_exact(model, picture())
+    assert [site.name for site in done.changed] == ["net:max_pool2d", "net:max_pool2d_1"]
+    assert [layer.channels for layer in done.filters().values()] == [4, 6]
+    done.revert_()
+    assert type(model.net) is Net
+
+
 def half(x: Tensor) -> Tensor:
     return F.max_pool2d(x, 2)
 

@@ -99,22 +99,24 @@ class SurgeryOptions:
         placement: `exact` keeps pooling windows and so the network's function; `paper` is as published.
         stem: Antialias the first convolution too; by default only where the samples to keep are chosen.
         where: Names of sites, with wildcards, such as `layer3.*`; all if none is given.
+        sites: `down` is what subsamples, `up` what upsamples: transposed convolutions and the like.
         size: Side of the square example picture that is shown to the network, in pixels; the network's own if none.
     """
 
     placement: Literal["exact", "paper"] = "exact"
     stem: bool | None = None
     where: Annotated[list[str] | None, Parameter(negative=())] = None
+    sites: Literal["down", "up"] = "down"
     size: int | None = None
 
     def keywords(self) -> dict[str, Any]:
         """Return the arguments of `inspect` and `convert_`."""
-        return {"placement": self.placement, "stem": self.stem, "where": self.where}
+        return {"placement": self.placement, "stem": self.stem, "where": self.where, "sites": self.sites}
 
     def example(self, model: nn.Module) -> Tensor:
         """Return an example batch of one picture."""
-        side = self.size or input_side(model)
-        return torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+        side, (channels, *_) = self.size or input_side(model), input_size(model) or (3,)
+        return torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
 
 
 @Parameter(name="*")

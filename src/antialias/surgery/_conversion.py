@@ -227,7 +227,8 @@ def apply(model: nn.Module, plan: Plan | ConversionStep) -> Conversion:
                 layer.site = site.name
             inserted = [edit.path for edit in filters if isinstance(edit, Insert)]
             if inserted and ":" not in site.name:
-                watch(model, site.name, inserted, site.place)
+                ran = "upsampled" if any(edit.upsampled for edit in filters) else "ran at stride 1"
+                watch(model, site.name, inserted, site.place, ran)
     forget_compiled()
     model.__dict__.setdefault(_RECORD, []).append(plan)
     return Conversion(model)

@@ -16,7 +16,7 @@ from ._proof import prove
 from .dataflow import Graph, arguments, network_macs, observe, tensors_in, untouched
 from .edits import AnswerCopies, AverageShifts, FilterEdit, logits_of
 from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
-from .sites import Rules, Where, decide, find, find_dilated, uncalled
+from .sites import Direction, Rules, Where, decide, find, find_dilated, find_upsampling, uncalled
 
 
 def inspect(
@@ -27,6 +27,7 @@ def inspect(
     placement: Placement = "exact",
     stem: bool | None = None,
     where: Where = None,
+    sites: Direction = "down",
 ) -> Plan:
     """Say where a network subsamples, what would replace it and why, and what that costs.
 
@@ -43,23 +44,30 @@ def inspect(
             is exact only where every stride is replaced; with `phase="input_norm"` it keeps its stride and its input
             is moved to the phase.
         where: Which sites: a glob over their names, several, or a predicate on `Site`; all by default.
+        sites: `"down"`: what subsamples. `"up"`: what upsamples (transposed convolutions, pixel shuffles and nearest
+            interpolation), which gets a filter that keeps every sample right behind it, against images and
+            checkerboards.
 
     Raises:
-        ValueError: `example` is `None` and the network names no input size, or `placement` is unknown.
+        ValueError: `example` is `None` and the network names no input size, `placement` or `sites` is unknown, or the
+            filter chooses samples and `sites="up"` keeps them all.
         RuntimeError: The network does not run on the example.
 
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
     """
-    rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where)
+    rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where, sites)
     if isinstance(rules.filter, ShiftAverage):
         return _plan_copies(model, example, rules)
     graph = observed(model, example)
-    candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     macs, name = network_macs(graph), type(model).__name__
     parameters = sum(p.numel() for p in model.parameters())
+    if rules.sites == "up":
+        decided = decide(find_upsampling(graph), graph, rules, model)
+        return Plan(name, rules.filter, placement, decided, macs, parameters)
+    candidates = sorted([*find(graph), *find_dilated(graph)], key=lambda candidate: candidate.op.index)
     if isinstance(rules.filter, PhaseAverage):
         everywhere = replace(rules, where=None)
-        sites = (*decide(candidates, graph, everywhere, model), *uncalled(model, graph))
+        decided = (*decide(candidates, graph, everywhere, model), *uncalled(model, graph))
         steps = conversion.steps if (conversion := conversion_of(model)) is not None else []
         filtered = {
             edit.path: site.name
@@ -68,10 +76,10 @@ def inspect(
             for edit in site.edits
             if isinstance(edit, FilterEdit)
         }
-        phases = plan_phases(graph, candidates, sites, rules, model, filtered)
+        phases = plan_phases(graph, candidates, decided, rules, model, filtered)
         return Plan(name, rules.filter, placement, phases.sites, macs, parameters, phases.edits)
-    sites = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
-    polyphase = plan_polyphase(graph, candidates, sites, rules.filter)
+    decided = (*decide(candidates, graph, rules, model), *uncalled(model, graph))
+    polyphase = plan_polyphase(graph, candidates, decided, rules.filter)
     return Plan(name, rules.filter, placement, polyphase.sites, macs, parameters, polyphase.edits, polyphase.notes)
 
 
@@ -181,6 +189,7 @@ def convert_(
     placement: Placement = "exact",
     stem: bool | None = None,
     where: Where = None,
+    sites: Direction = "down",
 ) -> Conversion:
     """Give a network anti-aliasing filters, in place.
 
@@ -195,6 +204,7 @@ def convert_(
         placement: As in `inspect`.
         stem: As in `inspect`.
         where: As in `inspect`.
+        sites: As in `inspect`. A network may be converted twice, once for each.
 
     Returns:
         What was changed and what was left, and the way back.
@@ -205,9 +215,10 @@ def convert_(
         RuntimeError: The network does not run on the example.
     """
     args, kwargs = arguments(model, example)
-    plan = inspect(model, example, filter, placement=placement, stem=stem, where=where)
+    plan = inspect(model, example, filter, placement=placement, stem=stem, where=where, sites=sites)
     if not plan.sites:
-        raise ValueError(f"{plan.network} has no site to filter: none of its operations has a stride or pools.")
+        none = "has a stride or pools" if sites == "down" else "makes a map larger"
+        raise ValueError(f"{plan.network} has no site to filter: none of its operations {none}.")
     if not plan.changed:
         looked = "\n".join(f"  {site.name}: {site.operation}: {site.reason}" for site in plan.sites)
         operations = counted(len(plan.sites), "operation")

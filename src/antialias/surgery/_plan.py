@@ -13,6 +13,7 @@ from antialias.nn import Filter
 from .edits import Edit, edit_from_dict
 
 Placement = Literal["exact", "paper"]
+UPSAMPLES = ("transposed convolution", "pixel shuffle", "interpolation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,9 +23,11 @@ class Site:
     Attributes:
         name: Name of the module that subsamples; with `:function` where it calls a function for that.
         kind: `"stem"`, `"convolution"`, `"shortcut"`, `"max pool"`, `"average pool"`, `"dilated"`,
-            `"dilated shortcut"`, or what else subsamples and is left.
+            `"dilated shortcut"`, or what else subsamples and is left; of what upsamples `"transposed convolution"`,
+            `"pixel shuffle"` or `"interpolation"`.
         operation: What runs there, such as `"Conv2d 3x3"`.
-        stride: Positions per kept position; `(1, 1)` where a stride was turned into dilation.
+        stride: Positions per kept position; `(1, 1)` where a stride was turned into dilation; of what upsamples, new
+            positions per position.
         channels: Channels the filter sees.
         input_size: Size of the map before, `(H, W)`.
         output_size: Size of the map after.
@@ -134,7 +137,8 @@ def table_of(sites: Iterable[Site]) -> TextTable:
         )
         cost = ("", "") if site.action == "leave" else (f"+{site.macs / 1e6:.1f} M", f"+{site.parameters / 1e3:.1f} k")
         map_size, place = f"{site.channels} x {before} → {after}", site.place or "left"
-        rows.append((site.name, f"{site.operation} /{stride}", map_size, *cost, place, site.reason))
+        way = "x" if site.kind in UPSAMPLES else "/"
+        rows.append((site.name, f"{site.operation} {way}{stride}", map_size, *cost, place, site.reason))
     return TextTable(headings=("site", "operation", "map", "MACs", "params", "filter", "why"), rows=rows)
 
 

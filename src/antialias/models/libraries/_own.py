@@ -45,10 +45,12 @@ _NETWORKS: dict[str, _Network] = {
     "TinyDMNet": _Network(_HEADS, "tiny_segmenter", {"head": "dynamic"}),
     "TinyDeepLab": _Network(_HEADS, "TinyDeepLab"),
     "TinyDeepLabV3": _Network(_HEADS, "tiny_segmenter", {"head": "dilated"}),
+    "TinyGenerator": _Network(_HEADS, "TinyGenerator"),
     "TinyMaskRCNN": _Network(_HEADS, "tiny_mask_rcnn"),
     "TinyMaskX": _Network(_HEADS, "tiny_mask_x"),
     "TinyPSPNet": _Network(_HEADS, "tiny_segmenter", {"head": "pooled"}),
     "TinyResNet": _Network(_BACKBONES, "TinyResNet"),
+    "TinyUNet": _Network(_HEADS, "TinyUNet"),
 }
 
 

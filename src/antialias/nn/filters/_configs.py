@@ -66,8 +66,7 @@ class Fixed(Filter):
 class Adaptive(Filter):
     """The content-adaptive filter of Zou et al. (BMVC 2020), of sequences, maps and volumes.
 
-    In a volume, which the predictor as published would cost more than its convolutions, a dimension that is not
-    subsampled while another is gets one tap.
+    In a volume, where taps are dear, a dimension that is not subsampled while another is gets one.
 
     Attributes:
         kernel_size: Side of the filters in samples, odd.

@@ -70,6 +70,7 @@ class Filter(ABC):
         *,
         init: Init = "paper",
         frozen_norm: bool = False,
+        upsampled: bool = False,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
     ) -> nn.Module:
@@ -80,15 +81,22 @@ class Filter(ABC):
             stride: Samples per kept sample, one number for each dimension, such as `(s_h, s_w)`.
             init: Start values where the config itself names none.
             frozen_norm: The network around the place has frozen BatchNorm.
+            upsampled: `stride` is by how much the map was upsampled: the layer filters it and keeps every sample.
             device: Device of the layer.
             dtype: Type of the layer's parameters.
 
         Raises:
-            ValueError: The config has no layer for maps of that many dimensions.
+            ValueError: The config has no layer for maps of that many dimensions, or none that keeps every sample.
         """
         if reason := self.why_not(len(stride)):
             raise ValueError(f"{self}: {reason}.")
         place = Place(channels, stride, init, frozen_norm, device, dtype)
+        if upsampled:
+            if (layer := None if self.phase is not None else self._low_pass(place, (1,) * len(stride))) is None:
+                raise ValueError(
+                    f"{self} chooses samples, and behind an upsampling all are kept. Use Fixed or Adaptive."
+                )
+            return layer
         if self.phase is None or max(stride) == 1:
             return self._low_pass(place, stride) or nn.Identity()
         filter = self._low_pass(place, stride if self.phase == "input_norm" else (1, 1))

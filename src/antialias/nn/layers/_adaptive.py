@@ -161,9 +161,10 @@ class AdaptiveBlurPool2d(_AdaptiveBlurPool):
 class AdaptiveBlurPool3d(_AdaptiveBlurPool):
     """Filter and subsample volumes `(N, C, D, H, W)` by predicted filters; see `AdaptiveBlurPool2d`.
 
-    The filters of `kernel_size=3` have 27 taps, and the predictor as published `channels * groups * 27 * 27`
-    multiply-adds a position, more than most convolutions: `predictor="separable"` is the one to take. A dimension that
-    is not subsampled needs one tap, `kernel_size=(1, 3, 3)`.
+    The filters of `kernel_size=3` have 27 taps, and the predictor as published takes `channels * groups * 27 * 27`
+    multiply-adds a position, more than a 3x3x3 convolution of less than `27 * groups` channels;
+    `predictor="separable"` takes a small part of that. A dimension that is not subsampled needs one tap,
+    `kernel_size=(1, 3, 3)`.
 
     Example:
         >>> layer = AdaptiveBlurPool3d(16, (1, 3, 3), (1, 2, 2), groups=4, predictor="separable")

@@ -21,6 +21,8 @@ from ._edits import Replace as Replace
 from ._edits import ReturnPhase as ReturnPhase
 from ._edits import SetAttributes as SetAttributes
 from ._edits import SharePhase as SharePhase
+from ._edits import Smooth as Smooth
+from ._edits import SmoothFunction as SmoothFunction
 from ._edits import Stride1Pool as Stride1Pool
 from ._edits import WrapBorders as WrapBorders
 from ._edits import edit_from_dict as edit_from_dict
@@ -68,6 +70,8 @@ __all__ = [
     "SetAttributes",
     "SharePhase",
     "Side",
+    "Smooth",
+    "SmoothFunction",
     "Steps",
     "Stride1Pool",
     "WrapBorders",

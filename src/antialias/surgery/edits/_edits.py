@@ -14,7 +14,7 @@ from antialias._torch import forward_hooks, forward_pre_hooks, own_children
 from antialias.nn import Filter, PhaseReturn2d, PolyphasePool2d
 
 from ..dataflow import pair
-from ._functional import POOL, RETURN, patch, unpatch
+from ._functional import POOL, RETURN, UP, patch, unpatch
 from ._hooks import CHILD, CropToPhase, ReturnOutput, WrapInput
 from ._places import Attachment, Side, attach, detach, remove_hooks
 from ._pools import Stride1AvgPool2d, Stride1MaxPool2d
@@ -127,12 +127,14 @@ class FilterEdit(Edit):
         stride: Stride of the filter, one number for each dimension, such as `(s_h, s_w)`.
         like: Name of a parameter whose device and type the filter takes.
         frozen_norm: The norms around it are frozen.
+        upsampled: The stride is by how much the map was upsampled, of which the filter keeps every sample.
     """
 
     channels: int
     stride: tuple[int, ...]
     like: str = ""
     frozen_norm: bool = False
+    upsampled: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -146,7 +148,10 @@ class FilterEdit(Edit):
 
     def build(self, config: Filter, **options: Any) -> nn.Module:
         """Make the filter; it starts as an identity unless `config` says otherwise."""
-        return config.build(self.channels, self.stride, init="identity", frozen_norm=self.frozen_norm, **options)
+        options |= {"init": "identity", "frozen_norm": self.frozen_norm}
+        if self.upsampled:
+            options["upsampled"] = True
+        return config.build(self.channels, self.stride, **options)
 
     def add_filter(self, model: nn.Module, config: Filter) -> nn.Module:
         """Make the filter, register it in the module, and return the module."""
@@ -211,6 +216,26 @@ class Patch(FilterEdit):
         owner = model.get_submodule(self.module)
         del own_children(owner)[self.child]
         unpatch(owner)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smooth(Insert):
+    """Put a filter behind a module that upsamples."""
+
+    saved_as: ClassVar[str] = "Smooth"
+    upsampled: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothFunction(Patch):
+    """Filter a map that a module upsamples by a function; `index` says which of its calls of `interpolate`."""
+
+    saved_as: ClassVar[str] = "SmoothFunction"
+    upsampled: ClassVar[bool] = True
+
+    @property
+    def child(self) -> str:
+        return f"{UP}{self.index}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Filter pools, put back upsampled maps, and repeat what joins phases, where a module calls functions for that."""
+"""Filter pools and upsampled maps, put these back, and repeat what joins phases, where a module calls functions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..dataflow import Op, Value
 from ._hooks import run
 from ._pools import stride1_avg_pool2d, stride1_max_pool2d
 
-POOL, RETURN, JOIN = "antialias_pool", "antialias_return", "antialias_join_"
-_CHILDREN = (POOL, RETURN, JOIN)
+POOL, UP, RETURN, JOIN = "antialias_pool", "antialias_up", "antialias_return", "antialias_join_"
+_CHILDREN = (POOL, UP, RETURN, JOIN)
 _JOINS = {
     name: aten
     for aten, names in {
@@ -109,8 +109,10 @@ class _PassThroughFilters(TorchFunctionMode):
         if self.joins and (function := _JOINS.get(getattr(func, "__name__", ""))) is not None:
             args, kwargs = self._joined(function, args, kwargs or {})
         result = func(*args, **(kwargs or {}))  # modes of modules around this one see it, too, and count
-        return_ = self._next(RETURN) if func is F.interpolate else None
-        return result if return_ is None else run(return_, result)
+        for kind in (UP, RETURN) if func is F.interpolate else ():
+            if (layer := self._next(kind)) is not None:
+                result = run(layer, result)
+        return result
 
     def _joined(self, function: str, args: Any, kwargs: Any) -> Any:
         """Repeat what there is one of for each image, where it joins what there is one of for each of its phases."""

@@ -74,11 +74,13 @@ class End:
         site: Name of the site.
         place: Where the filter was put.
         path: Name of the operation in the module around.
+        ran: How the operation ran, in words.
     """
 
     site: str
     place: str
     path: str = ""
+    ran: str = "ran at stride 1"
 
     def __call__(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         if torch.compiler.is_compiling() or isinstance(output, Proxy):
@@ -90,7 +92,7 @@ class End:
             return  # what is compiled marks nothing
         why = "It was put into _modules, unregistered. " if ahead == 0 else ""
         raise RuntimeError(
-            f"{self.site} ran at stride 1, and its filter at the {self.place} did not run. {why}A tool has taken that "
+            f"{self.site} {self.ran}, and its filter at the {self.place} did not run. {why}A tool has taken that "
             "module or its hooks away: often one that folds norms into convolutions, or makes norms anew. "
             "Let it work on the network before convert_, or undo the conversion first: conversion_of(model).revert_()."
         )
@@ -112,14 +114,15 @@ def marks(module: nn.Module, site: str) -> list[Ran]:
     return []
 
 
-def watch(model: nn.Module, site: str, filters: Sequence[str], place: str) -> None:
+def watch(model: nn.Module, site: str, filters: Sequence[str], place: str, ran: str = "ran at stride 1") -> None:
     """Watch one site.
 
     Args:
         model: The network.
-        site: Name of the module that gave its stride away.
+        site: Name of the module that gave its stride away, or that upsamples.
         filters: Names of its filters in the network.
         place: Where they are, in words.
+        ran: How the module ran, in words.
     """
     paths = [site.split(".")[:-1], *(name.split(".")[:-2] for name in filters)]
     shared = 0
@@ -127,7 +130,7 @@ def watch(model: nn.Module, site: str, filters: Sequence[str], place: str) -> No
         shared += 1
     around = model.get_submodule(".".join(paths[0][:shared]))
     around.register_forward_pre_hook(Begin(site), prepend=True)
-    around.register_forward_hook(End(site, place, ".".join(site.split(".")[shared:])))
+    around.register_forward_hook(End(site, place, ".".join(site.split(".")[shared:]), ran))
     model.get_submodule(site).register_forward_hook(Ran(site, 1))
     for name in filters:
         model.get_submodule(name).register_forward_hook(Ran(site, -1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ _POOLS = {
     "avg_pool2d": "average pool",
     "avg_pool3d": "average pool",
 }
+_FUNCTIONS = ("max pool", "average pool", "interpolation")
 _FLAT_POOLS = (nn.MaxPool1d, nn.AvgPool1d)
 _POOL_LAYERS = (*_FLAT_POOLS, nn.MaxPool2d, nn.AvgPool2d, nn.MaxPool3d, nn.AvgPool3d)
 _LEFT = {
@@ -76,10 +79,19 @@ class Candidate:
 
 def find(graph: Graph) -> list[Candidate]:
     """List what subsamples in `graph`, in order of first use."""
+    return grouped(candidate for op in graph.ops if (candidate := _candidate(op, graph)) is not None)
+
+
+def grouped(found: Iterable[Candidate]) -> list[Candidate]:
+    """Make one candidate of all calls of an operation; functions that a forward calls one after another are several."""
     candidates: dict[tuple[str, str], Candidate] = {}
-    for op in graph.ops:
-        if (candidate := _candidate(op, graph)) is None:
-            continue
+    times = Counter[tuple[Call | None, str]]()
+    for candidate in found:
+        op = candidate.op
+        if candidate.module is None and candidate.kind in _FUNCTIONS:
+            times[op.call, candidate.name] += 1
+            if (before := times[op.call, candidate.name] - 1) > 0:
+                candidate.name = f"{candidate.name}_{before}"
         first = candidates.setdefault((candidate.name, op.name), candidate)
         if first is not candidate:
             first.ops += candidate.ops
@@ -135,7 +147,7 @@ def _resampling(op: Op) -> Candidate | None:
     if all(small >= large for large, small in zip(before, after, strict=True)):
         return None
     strides = tuple(max(-(-large // small), 1) for large, small in zip(before, after, strict=True))
-    module = _module_of(op, nn.Upsample)
+    module = module_of(op, nn.Upsample)
     name = op.module_name if module is not None else f"{op.module_name}:interpolate"
     there = f" at {op.source}" if module is None else ""
     mode = op.name.removeprefix("_").removeprefix("upsample_").removesuffix("_aa").removesuffix("2d")
@@ -207,20 +219,23 @@ def _folding(op: Op) -> Candidate | None:
             break
     else:
         return None
-    module = _module_of(op, nn.PixelUnshuffle)
+    module = module_of(op, nn.PixelUnshuffle)
     name = op.module_name if module is not None else f"{op.module_name}:{op.name.removeprefix('_unsafe_')}"
     reason = "folds positions into channels: it keeps every sample, and no map lies between to filter"
     return Candidate(name, "folding", strides, [op], leave=reason)
 
 
 def _convolution(op: Op, graph: Graph) -> Candidate | None:
-    strides, module = tuple(op.settings["stride"]), _module_of(op, Convolution)
+    strides, module = tuple(op.settings["stride"]), module_of(op, Convolution)
     if max(strides) == 1:
         return None
     name = op.module_name if module is not None else f"{op.module_name}:conv"
     candidate = Candidate(name, "convolution", strides, [op], module)
     if op.settings["transposed"]:
-        candidate.kind, candidate.leave = "transposed", "transposed convolution: it upsamples"
+        candidate.kind, candidate.leave = (
+            "transposed",
+            "transposed convolution: it upsamples, and sites='up' filters it",
+        )
     elif module is None:
         depthwise = op.settings["groups"] == op.input.shape[1] == op.output.shape[1]
         if depthwise and not isinstance(op.weight, nn.Parameter | Value):
@@ -242,7 +257,7 @@ def _pool(op: Op) -> Candidate | None:
     kernel, strides = each(kernel, dims), each(op.settings.get("stride") or kernel, dims)
     if max(strides) == 1:
         return None
-    name, module = op.module_name, _module_of(op, _POOL_LAYERS)
+    name, module = op.module_name, module_of(op, _POOL_LAYERS)
     if module is None:
         name = f"{name}:{op.name.removesuffix('_with_indices')}"
     candidate = Candidate(name, _POOLS[op.name], strides, [op], module)
@@ -256,6 +271,7 @@ def _pool(op: Op) -> Candidate | None:
     return candidate
 
 
-def _module_of(op: Op, types: type[nn.Module] | tuple[type[nn.Module], ...]) -> nn.Module | None:
+def module_of(op: Op, types: type[nn.Module] | tuple[type[nn.Module], ...]) -> nn.Module | None:
+    """Return the module that runs `op` itself, if it is of one of these types and part of the network."""
     module = op.call.module if op.call is not None and op.call.name is not None else None
     return module if isinstance(module, types) else None

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from antialias._torch import own_children
-from antialias.nn import Adaptive, Filter, PhaseAverage, PhaseSplit2d, Polyphase, PolyphasePool2d
+from antialias.nn import Adaptive, Filter, PhaseAverage, PhaseSplit2d, Polyphase, PolyphasePool2d, ShiftAverage
 
 from .._plan import Placement, Site
 from ..dataflow import Graph, Op, each, follow, pair
-from ..edits import CHILD, Edit, FilterEdit, Insert, MoveInput, Patch, SetAttributes
+from ..edits import CHILD, Edit, FilterEdit, Insert, MoveInput, Patch, SetAttributes, Smooth, SmoothFunction
 from ._find import Candidate
 from ._macs import added_macs
 from ._place import foldable_around, place
 from ._stride1 import at_stride_1, folded_at_stride_1, why_not_at_stride_1
 
 Where = str | Sequence[str] | Callable[[Site], bool] | None
+Direction = Literal["down", "up"]
 _FUNCTIONAL = ("max_pool2d_with_indices", "avg_pool2d")
 _WITH_STRIDE = {
     1: (nn.Conv1d, nn.MaxPool1d, nn.AvgPool1d),
@@ -42,12 +43,14 @@ class Rules:
             exact only where every stride is replaced, or averages phases. With `phase="input_norm"`, `None` only moves
             its input to the phase.
         where: Which sites, by glob over names or by predicate; `None` for all.
+        sites: `"down"`: what subsamples; `"up"`: what upsamples.
     """
 
     filter: Filter
     placement: Placement = "exact"
     stem: bool | None = None
     where: Where = None
+    sites: Direction = "down"
 
     def __post_init__(self) -> None:
         self.moves_stem = self.stem is None and self.filter.phase == "input_norm"
@@ -55,6 +58,14 @@ class Rules:
             self.stem = self.filter.phase is not None or isinstance(self.filter, PhaseAverage)
         if self.placement not in ("exact", "paper"):
             raise ValueError(f"placement={self.placement!r} is unknown. Use 'exact' or 'paper'.")
+        if self.sites not in ("down", "up"):
+            raise ValueError(f"sites={self.sites!r} is unknown. Use 'down', or 'up' for what upsamples.")
+        chooses = self.filter.phase is not None or isinstance(self.filter, (PhaseAverage, ShiftAverage))
+        if self.sites == "up" and chooses:
+            raise ValueError(
+                f"{self.filter} is for what subsamples, and sites='up' keeps every sample. Use a low-pass filter, such "
+                "as Fixed() or Adaptive(), without phase=."
+            )
 
     def selects(self, site: Site) -> bool:
         """Return whether `where` selects a site."""
@@ -109,6 +120,8 @@ def decide(candidates: Sequence[Candidate], graph: Graph, rules: Rules, model: n
             )
             why = "stem: keeps its stride as in the papers, and starts at the chosen phase; stem=True filters it"
             sites[candidate] = dataclasses.replace(site, action="filter", place=spot, reason=why, edits=(move,))
+        elif rules.sites == "up":
+            sites[candidate] = _smooth(candidate, site, graph, rules, model)
         elif candidate.module is None:
             sites[candidate] = _filter_function(candidate, site, graph, rules, model)
         else:
@@ -268,9 +281,36 @@ def _reads_as_far_on_both_sides(candidate: Candidate, graph: Graph) -> bool:
     return all(2 * one == other for one, other in zip(pair(conv.padding), reach, strict=True))
 
 
+def _smooth(candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module) -> Site:
+    """Give what upsamples a filter right behind it, which is linear: whatever bends comes after."""
+    op, call = candidate.op, candidate.call
+    new: dict[str, Any] = {"channels": candidate.channels, "stride": candidate.strides}
+    new |= {"like": _nearest_parameter(op), "frozen_norm": _is_frozen(model, call.name or "")}
+    if candidate.module is None:
+        interpolations = {other.name for other in graph.ops if "upsample_" in other.name}
+        if reason := _why_not_patched(candidate, graph, interpolations):
+            return dataclasses.replace(site, reason=f"called as a function at {op.source}; {reason}")
+        calls = [other for other in graph.ops[call.first : call.last] if other.name in interpolations]
+        edit: FilterEdit = SmoothFunction(module=call.name or "", index=calls.index(op), **new)
+        if edit.child in own_children(call.module):
+            return dataclasses.replace(site, reason="already filtered")
+        why = f"behind the interpolation that is called as a function at {op.source}"
+        return _filtered(site, candidate, [edit], f"inside {call.name}", why, rules.filter)
+    if CHILD in own_children(candidate.module):
+        return dataclasses.replace(site, reason="already filtered")
+    if len(candidate.ops) != len(graph.calls_of(candidate.module)):
+        return dataclasses.replace(site, reason=f"{type(candidate.module).__name__} does not do the same in each call")
+    edit = Smooth(module=candidate.name, side="output", **new)
+    return _filtered(site, candidate, [edit], f"output of {candidate.name}", "behind what upsamples", rules.filter)
+
+
 def _filter_function(candidate: Candidate, site: Site, graph: Graph, rules: Rules, model: nn.Module) -> Site:
     op, call = candidate.op, candidate.call
-    if reason := _why_not_patched(candidate, graph):
+    if len(op.input.shape) != 4 or (op.input.producer and op.input.producer.name in ("unsqueeze", "pow")):
+        reason = "it is no max or average pool of maps in two dimensions: let a module, such as nn.MaxPool3d, pool"
+    else:
+        reason = _why_not_patched(candidate, graph, _FUNCTIONAL)
+    if reason:
         return dataclasses.replace(site, reason=f"called as a function at {op.source}; {reason}")
     pools = [other for other in graph.ops[call.first : call.last] if other.name in _FUNCTIONAL]
     edit = Patch(
@@ -285,23 +325,21 @@ def _filter_function(candidate: Candidate, site: Site, graph: Graph, rules: Rule
     return _filtered(site, candidate, [edit], f"inside {call.name}", why, rules.filter)
 
 
-def _why_not_patched(candidate: Candidate, graph: Graph) -> str:
-    """Say why a function that a module calls cannot be given a filter; empty if it can."""
-    op, call = candidate.op, candidate.call
+def _why_not_patched(candidate: Candidate, graph: Graph, functions: Collection[str]) -> str:
+    """Say why a function that a module calls, one of these, cannot be given a filter; empty if it can."""
+    call = candidate.call
     if not call.name:
         return "no named module calls it"
     if "forward" in call.module.__dict__:
         return f"the forward of {call.name} is replaced already"
-    pools = [
-        [inner for inner in graph.ops[each.first : each.last] if inner.name in _FUNCTIONAL]
-        for each in graph.calls_of(call.module)
+    called = [
+        [inner for inner in graph.ops[one.first : one.last] if inner.name in functions]
+        for one in graph.calls_of(call.module)
     ]
-    if any(inner.call.module is not call.module for ops in pools for inner in ops if inner.call):
-        return f"{call.name} calls modules that pool, too"
-    if len({tuple((inner.name, inner.output.shape[1]) for inner in ops) for ops in pools}) > 1:
+    if any(inner.call.module is not call.module for ops in called for inner in ops if inner.call):
+        return f"{call.name} calls modules that {'pool' if functions is _FUNCTIONAL else 'interpolate'}, too"
+    if len({tuple((inner.name, inner.output.shape[1]) for inner in ops) for ops in called}) > 1:
         return f"{call.name} does not do the same in each of its calls"
-    if len(op.input.shape) != 4 or (op.input.producer and op.input.producer.name in ("unsqueeze", "pow")):
-        return "it is no max or average pool of maps in two dimensions: let a module, such as nn.MaxPool3d, pool"
     return ""
 
 
@@ -323,7 +361,10 @@ def _filtered(site: Site, candidate: Candidate, edits: Sequence[Edit], spot: str
         macs=added_macs(
             candidate,
             layers,
-            dense=not any(isinstance(e, MoveInput) or (isinstance(e, Insert) and e.had_stride) for e in filters),
+            dense=not any(
+                edit.upsampled or isinstance(edit, MoveInput) or (isinstance(edit, Insert) and edit.had_stride)
+                for edit in filters
+            ),
         ),
     )
 
