@@ -32,7 +32,7 @@ def test_import_brings_in_little_more_than_torch():
     own, others = set(), set()
     for name in run(code).split():
         (own if name.partition(".")[0] == "antialias" else others).add(name)
-    assert len(own) < 226
+    assert len(own) < 240
     assert {name.partition(".")[0] for name in others} <= {"torch", "safetensors", *sys.stdlib_module_names}
     assert len(others) < 30
 
