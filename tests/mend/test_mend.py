@@ -28,7 +28,7 @@ from antialias.surgery import conversion_of
 from .conftest import Sampler, Steady, noise
 
 DIRECTIONS: tuple[Direction, ...] = ("horizontal", "vertical", "diagonal")
-FAST = MendConfig(retrofit=RetrofitConfig(steps=0), shift_copies=1)
+FAST = MendConfig(retrofit=RetrofitConfig(steps=0), fit_shares=(0.75, 1.0), shift_copies=1)
 LEARNING = MendConfig(retrofit=RetrofitConfig(steps=2, batch_size=4, passes=1), shift_copies=1)
 
 
@@ -332,7 +332,7 @@ class Narrowing(Sampler):
 def test_pointwise_convolutions_are_fitted_once_and_taken_part_of_the_way(tmp_path: Path) -> None:
     network = Narrowing().eval()
     fit = RetrofitConfig(steps=0, least_squares=True, batch_size=8, views=4, radius=2)
-    config = MendConfig(retrofit=RetrofitConfig(steps=0), fit=fit, keep=20)
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), fit=fit, fit_shares=(0.75, 1.0), keep=20)
     told: list[tuple[int, int]] = []
     mending = mend_(
         network,

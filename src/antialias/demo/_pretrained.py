@@ -94,11 +94,10 @@ def mend_real_networks(config: DemoConfig, stage: Stage) -> list[Real]:
     """
     learn = crops(LEARN, config.crops * len(LEARN), side=config.side)
     held_out = crops(HELD_OUT, config.held_out_crops * len(HELD_OUT), side=config.side)
-    # Nothing is fitted: photographs of which there are some thirty do not teach, but may choose. The yardstick is what
+    # Nothing learns: photographs of which there are some thirty do not teach, but may choose. The yardstick is what
     # costs as much as the budget.
     how = MendConfig(
         retrofit=RetrofitConfig(steps=config.mend_steps),
-        fit_shares=(),
         most=config.remedies,
         keep=config.reported,
         passes=1,

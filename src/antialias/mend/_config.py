@@ -20,8 +20,8 @@ class MendConfig:
     Attributes:
         retrofit: How students learn; `steps=0` in it leaves learning out. Its seed and margin are the mending's.
         fit: How pointwise convolutions are fitted in closed form to the original's mean maps over nearby windows.
-        fit_shares: How far students go towards the weights that were fitted; none leaves the fit out. Beyond them what
-            few images taught by chance grows, too (docs/mending.md).
+        fit_shares: How far students go towards the weights that were fitted, such as `(0.75, 1.0)`. None leaves the fit
+            out, which cost photographs unlike those that taught it their answers (docs/mending.md).
         phases: How many phases are averaged at a group of sites.
         shift_copies: Most shifted copies whose answers are averaged, of each image as many as it needs; 1 leaves that
             out.
@@ -40,7 +40,7 @@ class MendConfig:
 
     retrofit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(steps=100))
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
-    fit_shares: tuple[float, ...] = (0.75, 1.0)
+    fit_shares: tuple[float, ...] = ()
     phases: tuple[int, ...] = (2, 4)
     shift_copies: int = 8
     most: int = 14
