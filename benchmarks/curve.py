@@ -73,15 +73,30 @@ def on_demand(cost: float) -> str:
     return f"up to 8 shifted copies, {cost:g} on average"
 
 
+class OneByOne(nn.Module):
+    """A network for one image of one size, shown one after another.
+
+    Args:
+        network: The network.
+        normalize: What it expects of pixels.
+    """
+
+    def __init__(self, network: nn.Module, normalize: Normalize) -> None:
+        super().__init__()
+        self.network, self.normalization, self.sealed = network, normalize, network.sealed
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the answers to images `(N, C, H, W)`."""
+        return torch.cat([self.network(image) for image in x.split(1)])
+
+
 def in_onnx_runtime(network: nn.Module, example: Tensor, normalize: Normalize) -> nn.Module:
-    """Return a network as ONNX Runtime runs it, compared with itself."""
+    """Return a network as ONNX Runtime runs it, compared with itself; a graph of fixed shapes is written in seconds."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* does not say what it expects of pixels")
         path = Path(folder) / "network.onnx"
-        aa.export(network, path, example=example, tolerance=1e-5)
-        running = load_onnx(path)
-    running.normalization = normalize  # type: ignore[assignment]
-    return running
+        aa.export(network, path, example=example, tolerance=1e-5, dynamic=False)
+        return OneByOne(load_onnx(path), normalize)
 
 
 def measured(network: nn.Module, pixels: Tensor, reference: Tensor) -> Rows:
