@@ -42,7 +42,8 @@ def mend(
             folder named as one of the network's classes, accuracy is measured too.
         out: File to write, such as model.safetensors; `aa.load` reads it.
         weights: A file of weights, or `default` for the library's own.
-        budget: The most multiply-adds, relative to the network as it is.
+        budget: The most multiply-adds, relative to the network as it is; on average where images take different
+            numbers.
         margin: The most agreement with the network's shift-averaged answers that may be lost, as a share of pictures.
         held_out: Pictures to report on, of other scenes; a quarter of `data` if none is given.
         split: Which part of `data`: train, test or all; all of a folder and train of scenes if none is given.
