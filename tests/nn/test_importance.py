@@ -118,7 +118,9 @@ def test_a_network_is_converted_saved_and_reverted(tmp_path: Path) -> None:
         awake(layer)
     aa.save(model, tmp_path / "model.safetensors")
     torch.testing.assert_close(aa.load(tmp_path / "model.safetensors")(x), model(x))
-    assert all(site.action == "leave" for site in aa.inspect(model, x).sites)
+    sites = aa.inspect(model, x).sites
+    assert all(site.action == "leave" for site in sites)
+    assert next(site for site in sites if site.name == "maxpool.antialias").operation == "ImportancePool2d 3x3"
     assert torch.equal(conversion.revert_()(x), before)
 
 

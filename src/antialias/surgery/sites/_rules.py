@@ -159,6 +159,10 @@ def _as_it_is(candidate: Candidate) -> Site:
     op, module = candidate.op, candidate.module
     of_module = getattr(module, "kernel_size", ()) if "pool" in candidate.kind else ()
     kernel = op.weight.shape[2:] if op.name == "convolution" else op.settings.get("kernel_size", of_module)
+    if (
+        candidate.kind == "filter" and op.name == "convolution"
+    ):  # of what predicts, which may be smaller than the filter
+        kernel = getattr(module, "kernel_size", kernel)
     size = "x".join(map(str, each(kernel, len(op.output.shape) - 2) if kernel != () else ()))
     layer = type(module).__name__ if module is not None else op.name.removesuffix("_with_indices")
     around = next((call for call in candidate.call.chain() if call.module is module), None) if module else None
