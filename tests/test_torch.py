@@ -24,6 +24,14 @@ def test_transforms_of_torch_func_are_noticed():
     assert noticed == [True, True, False]
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")  # used by torch itself
+def test_forward_mode_is_noticed():
+    assert not _torch.is_in_forward_mode()
+    with torch.autograd.forward_ad.dual_level():
+        assert _torch.is_in_forward_mode()
+    assert not _torch.is_in_forward_mode()
+
+
 def test_modes_are_left_for_a_while():
     seen = []
 

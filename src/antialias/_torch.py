@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch._C import DisableTorchFunction as DisableTorchFunction
 from torch._C import _are_functorch_transforms_active as _is_transformed
+from torch.autograd import forward_ad
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.modules.conv import _ConvNd as Convolution
 from torch.utils._python_dispatch import TorchDispatchMode as TorchDispatchMode
@@ -36,6 +37,7 @@ __all__ = [
     "has_hooks",
     "intermediate_layers",
     "is_compiled",
+    "is_in_forward_mode",
     "is_in_functorch",
     "load_compiled",
     "own_buffers",
@@ -51,6 +53,11 @@ __all__ = [
 def is_in_functorch() -> bool:
     """Say whether a transform of `torch.func`, such as `vmap` or `grad`, is active."""
     return _is_transformed()
+
+
+def is_in_forward_mode() -> bool:
+    """Say whether tangents may be carried along, as inside `torch.autograd.forward_ad.dual_level`."""
+    return forward_ad._current_level >= 0
 
 
 def schema_name(operation: torch._ops.OpOverload) -> str:

@@ -503,3 +503,50 @@ def test_instance_consistency_does_not_depend_on_the_order_of_instances_and_clas
             for shuffled in (False, True)
         )
         assert moved.value == pytest.approx(plain.value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("videos", "message"),
+    [
+        ([0.0, 0.5, 1.0, 1.5], r"a frame is of video 0\.5\. Number videos from 0"),
+        ([0, 1, 2, 2**24], r"below 16777216"),
+        ([0, -1, 0, 0], r"a frame is of video -1"),
+    ],
+)
+def test_every_frame_is_of_a_video(videos: list[float], message: str) -> None:
+    truths, numbers = torch.ones(4, 2).bool(), torch.tensor(videos)
+    with pytest.raises(ValueError, match=message):
+        VideoAccuracy([[0], [1]]).update(torch.rand(4, 3), truths, numbers)
+    with pytest.raises(ValueError, match=message):
+        metrics.video_accuracy(classify, IMAGES[:4], truths, numbers, [[0], [1]])
+
+
+def test_large_numbers_of_videos_cost_nothing() -> None:
+    metric = VideoAccuracy([[0], [1]])
+    metric.update(
+        torch.tensor([[2.0, 1, 0]] * 4), torch.eye(2).bool()[[0, 0, 1, 1]], torch.tensor([7, 7, 9, 2**24 - 1])
+    )
+    assert metric.compute().value == pytest.approx(1 / 3)
+
+
+def test_no_shifts_are_no_agreement() -> None:
+    with pytest.raises(ValueError, match=r"of 0 shifts. Pass \(N, S, K\) with one shift or more"):
+        WorstOfGrid().update(torch.rand(20, 0, 4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_classes_that_are_ruled_out_diverge_from_nothing(dtype: torch.dtype) -> None:
+    both = torch.tensor([[[1.0, 2.0], [2.0, 1.0]]])
+    ruled_out = torch.cat([both, torch.full((1, 2, 1), -torch.inf)], 2).to(dtype).requires_grad_()
+    divergence = metrics.jensen_shannon(ruled_out)
+    torch.testing.assert_close(divergence, metrics.jensen_shannon(both), rtol=1e-3, atol=0)
+    divergence.backward()
+    assert ruled_out.grad is not None
+    assert ruled_out.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_windows_move_boxes_of_half_precision_exactly(dtype: torch.dtype) -> None:
+    boxes = torch.tensor([[4096.0, 0.0, 4352.0, 16.0]], dtype=dtype)
+    moved = metrics.Instances.within({"boxes": boxes}, (0, 2049), (512, 4096))["boxes"]
+    assert moved.tolist() == [[2047.0, 0.0, 2303.0, 16.0]]

@@ -348,7 +348,9 @@ class Instances(Adapter):
         (top, left), (height, width) = corner, size
         moved = dict(answer)
         if "boxes" in answer:
-            boxes = answer["boxes"] - answer["boxes"].new_tensor([left, top, left, top])
+            # Half precision does not hold every corner.
+            boxes = answer["boxes"].to(torch.promote_types(answer["boxes"].dtype, torch.float32))
+            boxes = boxes - boxes.new_tensor([left, top, left, top])
             moved["boxes"] = boxes.clamp(boxes.new_zeros(4), boxes.new_tensor([width, height, width, height]))
         if "masks" in answer:
             moved["masks"] = _Maps.within(answer["masks"], corner, size)

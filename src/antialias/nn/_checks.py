@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
+from antialias.ops import check_fractions
+
 
 def check_maps(x: Tensor, channels: int, *, verb: str = "filters", dims: int = 2) -> None:
     """Check the maps that a layer is given.
@@ -26,8 +28,7 @@ def check_maps(x: Tensor, channels: int, *, verb: str = "filters", dims: int = 2
         )
     if any(size < 1 for size in x.shape[2:]):
         raise ValueError(f"x has shape {tuple(x.shape)} and no samples. Pass maps of one sample a side at least.")
-    if not (x.is_floating_point() or x.is_complex()):
-        raise ValueError(f"x has type {x.dtype}, which holds no fractions. Pass floating-point maps, x.float().")
+    check_fractions(x)
 
 
 def check_one_of(name: str, value: str | None, choices: Collection[str]) -> None:

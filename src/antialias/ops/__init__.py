@@ -14,6 +14,7 @@ from ._dynamic_filter import dynamic_filter2d as dynamic_filter2d
 from ._layout import in_layout_of as in_layout_of
 from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
+from ._pad import check_fractions as check_fractions
 from ._pad import check_padding_mode as check_padding_mode
 from ._pad import pad as pad
 from .adaptive import NORMALIZATIONS as NORMALIZATIONS
@@ -40,6 +41,7 @@ __all__ = [
     "backends",
     "binomial",
     "blur",
+    "check_fractions",
     "check_padding_mode",
     "dynamic_filter2d",
     "filter_weights",

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from antialias._torch import is_in_functorch
+from antialias._torch import is_in_forward_mode, is_in_functorch
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,8 @@ def why_not_maps(x: Tensor, device: str, place: str, dtypes: Sequence[torch.dtyp
         reasons.append(f"x is on {x.device.type}, not on {place}")
     if not torch.compiler.is_compiling() and is_in_functorch():
         reasons.append("a transform of torch.func is active, which plain torch operations support best")
+    if not torch.compiler.is_compiling() and is_in_forward_mode():
+        reasons.append("forward-mode derivatives are taken, which the kernels have not")
     if x.dtype not in dtypes:
         reasons.append(f"x is {x.dtype}, not one of {', '.join(map(str, dtypes))}")
     return reasons

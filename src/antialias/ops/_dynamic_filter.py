@@ -41,8 +41,8 @@ def dynamic_filter2d(x: Tensor, filters: Tensor) -> Tensor:
             "for each channel of each sample: (N, C, k_h, k_w)."
         )
     rows, columns = filters.shape[2:]
-    if rows == columns == 1:
-        return x * filters
+    if rows == columns == 1 or x.shape[0] == 0:
+        return x * filters[:, :, :1, :1]
     y = pad(x, [(0, 1 - rows % 2), (0, 1 - columns % 2)], "zeros").flatten(0, 1)[None]
     half = ((rows - 1) // 2, (columns - 1) // 2)
     y = F.conv2d(y, filters.flatten(0, 1)[:, None], padding=half, groups=filters.shape[0] * filters.shape[1])

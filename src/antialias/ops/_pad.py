@@ -106,6 +106,16 @@ def check_maps(x: Tensor, dims: int, mode: str) -> None:
         )
 
 
+def check_fractions(x: Tensor) -> None:
+    """Check that maps to be filtered have a type that holds the averages of their samples.
+
+    Raises:
+        ValueError: They are whole numbers.
+    """
+    if not (x.is_floating_point() or x.is_complex()):
+        raise ValueError(f"x has type {x.dtype}, which holds no fractions. Pass floating-point maps, x.float().")
+
+
 def check_padding_mode(mode: str) -> None:
     """Check that `mode` is a padding mode.
 

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from antialias.metrics._top1 import top1
 
+_LEAST = -1e30  # logarithm of a probability
+
 
 def pair_agreement(first: Tensor, second: Tensor) -> Tensor:
     """Return the share of pairs `(N, P, K)` with the same top-1: `(N,)`."""
@@ -46,7 +48,8 @@ def jensen_shannon(logits: Tensor) -> Tensor:
         >>> jensen_shannon(torch.tensor([[[50.0, 0.0], [0.0, 50.0]], [[3.0, 3.0], [2.0, 2.0]]])) / math.log(2)
         tensor(0.5000)
     """
-    log = logits.log_softmax(-1)
+    # A class that is ruled out has no share of any divergence: zero times a finite number.
+    log = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1).clamp_min(_LEAST)
     mean = log.logsumexp(1, keepdim=True) - math.log(logits.shape[1])
     return (log.exp() * (log - mean)).sum(-1).mean()
 
@@ -57,7 +60,13 @@ def flips(reference: Tensor, shifted: Tensor) -> Tensor:
 
 
 def all_agree(logits: Tensor) -> Tensor:
-    """Return 1 where all shifts `(N, S, K)` have one top-1, else 0: `(N,)`."""
+    """Return 1 where all shifts `(N, S, K)` have one top-1, else 0: `(N,)`.
+
+    Raises:
+        ValueError: There are no shifts, of which anything could be said.
+    """
+    if not logits.shape[1]:
+        raise ValueError(f"logits are {tuple(logits.shape)}, of 0 shifts. Pass (N, S, K) with one shift or more.")
     answers = top1(logits)
     return (answers == answers[:, :1]).all(1).float()
 

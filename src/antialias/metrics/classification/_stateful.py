@@ -13,7 +13,7 @@ from antialias.metrics._measurement import Measurement
 from antialias.metrics._score import Curve
 from antialias.metrics._stateful import ScoreMetric
 from antialias.metrics.classification import _formulas
-from antialias.metrics.classification._video import by_video, checked_truths, grouped_answer
+from antialias.metrics.classification._video import by_video, checked_truths, checked_videos, grouped_answer
 
 
 class _PairMetric(ScoreMetric):
@@ -209,14 +209,14 @@ class VideoAccuracy(ScoreMetric):
             videos: Number of each frame's video `(F,)`, from 0.
 
         Raises:
-            ValueError: `groups` do not fit the logits, or the shapes each other.
+            ValueError: `groups` do not fit the logits, the shapes do not fit each other, or a video has no number.
         """
         if len(logits) != len(videos):
             raise ValueError(f"there are {len(logits)} logits and {len(videos)} videos. Pass one of each a frame.")
         truths = checked_truths(truths, len(videos), len(self.groups))
         right = truths.gather(1, grouped_answer(logits, self.groups).to(truths.device)[:, None])[:, 0]
         values = torch.where(truths.any(1), right.float(), torch.nan)
-        self.keep(torch.stack([videos.to(values).float(), values], 1))
+        self.keep(torch.stack([checked_videos(videos).to(values).float(), values], 1))
 
     @property
     def row_shape(self) -> tuple[int, ...]:

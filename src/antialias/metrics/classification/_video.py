@@ -15,6 +15,8 @@ from antialias.metrics._top1 import top1
 from antialias.metrics.classification._accuracy import centre_of
 from antialias.metrics.inputs._images import Images, Sample
 
+MOST_VIDEOS = 2**24  # that numbers of 32 bits tell apart, in which they are kept
+
 
 def grouped_answer(logits: Tensor, groups: Sequence[Sequence[int]]) -> Tensor:
     """Return the group `(N,)` of the largest logit of `(N, K)` among the outputs that belong to one.
@@ -115,12 +117,22 @@ def checked_truths(truths: Tensor, frames: int, groups: int) -> Tensor:
     return truths.bool()
 
 
-def by_video(values: Tensor, videos: Tensor) -> Tensor:
-    """Return each video's mean over the frames that count, NaN where none does.
+def checked_videos(videos: Tensor) -> Tensor:
+    """Return the number of each frame's video.
 
     Raises:
-        ValueError: A video's number is below 0.
+        ValueError: One is below 0, not whole or too large.
     """
-    if len(videos) and int(videos.min()) < 0:
-        raise ValueError(f"a frame is of video {int(videos.min())}. Number videos from 0.")
-    return torch.stack([values[videos == number].nanmean() for number in range(int(videos.max()) + 1)])
+    numbers = videos.double()
+    wrong = numbers[~((numbers >= 0) & (numbers < MOST_VIDEOS) & (numbers == numbers.round()))]
+    if len(wrong):
+        raise ValueError(
+            f"a frame is of video {float(wrong[0]):g}. Number videos from 0, wholly and below {MOST_VIDEOS}."
+        )
+    return videos
+
+
+def by_video(values: Tensor, videos: Tensor) -> Tensor:
+    """Return the mean of each video over its frames that count, NaN where none does, in the order of their numbers."""
+    numbers = checked_videos(videos).unique()
+    return torch.stack([values[videos == number].nanmean() for number in numbers]) if len(numbers) else values

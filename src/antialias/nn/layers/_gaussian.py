@@ -20,6 +20,7 @@ Width = Literal["learned", "channel", "image", "location"]
 WIDTHS: tuple[str, ...] = get_args(Width)
 
 _IDENTITY_NEIGHBOURS = 1e-4
+_NARROWEST = 80.0  # of the logarithm of 1 / (2 sigma^2)
 
 
 class GaussianBlurPool2d(nn.Module):
@@ -109,7 +110,7 @@ class GaussianBlurPool2d(nn.Module):
         check_maps(x, self.channels)
         k, distances = self.kernel_size, self._distances(x)
         if self.width in ("learned", "channel"):
-            taps = (-self.log_precision.exp()[:, None] * distances).softmax(1).view(-1, 1, k, k).to(x.dtype)
+            taps = (-_precision(self.log_precision)[:, None] * distances).softmax(1).view(-1, 1, k, k).to(x.dtype)
             x_pad, weight = pad(x, [(k // 2, k // 2)] * 2, self.padding_mode), taps.expand(self.channels, 1, k, k)
             return in_layout_of(x, F.conv2d(x_pad, weight, stride=self.stride, groups=self.channels))
         if self.width == "location":
@@ -117,7 +118,7 @@ class GaussianBlurPool2d(nn.Module):
         else:
             kept = [(size - 1) // step + 1 for size, step in zip(x.shape[2:], self.stride, strict=True)]
             log_precision = self.linear(x.mean((2, 3)))[:, :, None, None].expand(-1, -1, *kept)
-        logits = -log_precision.exp()[:, :, None] * distances.view(k * k, 1, 1)
+        logits = -_precision(log_precision)[:, :, None] * distances.view(k * k, 1, 1)
         return adaptive_blur2d(x, logits.flatten(1, 2), k, self.stride, "group", self.padding_mode)
 
     def _distances(self, x: Tensor) -> Tensor:
@@ -131,3 +132,8 @@ class GaussianBlurPool2d(nn.Module):
             f"{self.channels}, kernel_size={self.kernel_size}, stride={self.stride}, width={self.width!r}, "
             f"groups={self.groups}, init={self.init!r}, padding_mode={self.padding_mode!r}"
         )
+
+
+def _precision(logarithm: Tensor) -> Tensor:
+    """Return `1 / (2 sigma^2)`, at most what leaves the centre tap alone anyway: infinity times no distance is NaN."""
+    return logarithm.to(torch.promote_types(logarithm.dtype, torch.float32)).clamp(max=_NARROWEST).exp()

@@ -90,22 +90,23 @@ class ImportancePool2d(nn.Module):
         self.predictor.start_at(torch.zeros(self.groups), exactly=True)
 
     def importance(self, x: Tensor) -> Tensor:
-        """Return how much each sample of `x` counts, `(N, G, H, W)`, from `exp(-12)` to 1."""
-        return (-_RANGE * torch.sigmoid(-self.predictor(x))).exp()
+        """Return how much each sample of `x` counts, `(N, G, H, W)`, from `exp(-12)` to 1, in float32 at least."""
+        precise = torch.promote_types(x.dtype, torch.float32)
+        return (-_RANGE * torch.sigmoid(-self.predictor(x).to(precise))).exp()
 
     def forward(self, x: Tensor) -> Tensor:
         """Average and subsample maps `(N, C, H, W)`."""
         check_maps(x, self.channels)
+        weights, repeats = self.importance(x), self.channels // self.groups
         rows = [
-            binomial(size, dtype=x.dtype, device=x.device)
+            binomial(size, dtype=weights.dtype, device=x.device)
             if self.taps == "binomial"
-            else torch.full((size,), 1 / size, dtype=x.dtype, device=x.device)
+            else torch.full((size,), 1 / size, dtype=weights.dtype, device=x.device)
             for size in self.kernel_size
         ]
-        weights, repeats = self.importance(x), self.channels // self.groups
         total = blur(x * weights.repeat_interleave(repeats, 1), rows, self.stride, self.padding_mode)
         counts = blur(weights, rows, self.stride, self.padding_mode)
-        return in_layout_of(x, total / counts.repeat_interleave(repeats, 1))
+        return in_layout_of(x, (total / counts.repeat_interleave(repeats, 1)).to(x.dtype))
 
     def extra_repr(self) -> str:
         return (

@@ -272,7 +272,7 @@ class PhaseScorer(nn.Module):
         x = phases.flatten(0, 2)
         x = F.relu(self.conv1(pad(x, border, self.padding_mode)))
         scores: Tensor = self.conv2(pad(x, border, self.padding_mode)).mean((1, 2, 3))
-        return scores.view(phases.shape[0], -1)
+        return scores.view(phases.shape[0], phases.shape[1] * phases.shape[2])
 
 
 def _moved(x: Tensor, starts: tuple[Tensor, Tensor], stride: tuple[int, int], mode: PaddingMode) -> Tensor:
@@ -297,14 +297,24 @@ def _energy(x: Tensor) -> Tensor:
     the type returned here.
     """
     precise = torch.float32 if x.device.type == "mps" else torch.float64
-    single = x.detach().to(torch.promote_types(x.dtype, torch.float32))
-    return single.square().sum(1, keepdim=True).to(precise)
+    return _near_one(x.detach()).square().sum(1, keepdim=True).to(precise)
 
 
 def _standardized(x: Tensor) -> Tensor:
     """Take each channel's mean away from maps `(N, C, H, W)`, and bring each image to unit scale."""
-    precise = torch.promote_types(x.dtype, torch.float32)
-    centred = x - x.mean((2, 3), keepdim=True)
-    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True, dtype=precise)
-    scale = norm * (x[0].numel() ** -0.5)
-    return (centred / scale.clamp_min(torch.finfo(precise).tiny)).to(x.dtype)
+    scaled = _near_one(x)
+    centred = scaled - scaled.mean((2, 3), keepdim=True)
+    norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)
+    scale = norm * (x.shape[1:].numel() ** -0.5)
+    return (centred / scale.clamp_min(torch.finfo(scale.dtype).tiny)).to(x.dtype)
+
+
+def _near_one(x: Tensor) -> Tensor:
+    """Return maps in float32 at least, each image times a power of two that brings its largest sample near one.
+
+    Squares of very small or large samples would all be zero or infinite; a power of two changes no other bit.
+    """
+    x = x.to(torch.promote_types(x.dtype, torch.float32))
+    largest = x.detach().abs().amax((1, 2, 3), keepdim=True)
+    octaves = torch.where(largest > 0, largest.log2().round().clamp(-120, 120), 0.0)
+    return x * torch.exp2(-octaves)

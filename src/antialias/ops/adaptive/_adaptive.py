@@ -8,11 +8,11 @@ from torch import Tensor
 from .. import _library
 from .._backend import Backend, BackendStatus, is_exporting, pick
 from .._layout import in_layout_of
-from .._pad import PaddingMode, check_padding_mode
+from .._pad import PaddingMode, check_fractions, check_padding_mode
 from . import _cpp, _triton
 from ._exported import exported
 from ._normalized import Normalized, blur_of_normalized
-from ._reference import NORMALIZATIONS, Normalize, Settings, reference
+from ._reference import Normalize, Settings, check_normalize, reference
 
 # Fastest first: "auto" takes the first that has no reason not to run.
 BACKENDS = (
@@ -78,7 +78,7 @@ def adaptive_blur2d(
         Maps of shape `(N, C, ceil(H/s_h), ceil(W/s_w))` in the type and memory format of `x`.
 
     Raises:
-        ValueError: An argument is unknown or shapes do not fit.
+        ValueError: An argument is unknown, shapes do not fit, or the type of `x` holds no fractions.
         RuntimeError: The named backend cannot run this input; the message has its reasons.
 
     Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
@@ -106,9 +106,9 @@ def _check(
         raise ValueError(f"kernel_size={kernel_size} has no centre tap. Use an odd size such as 3 or 5.")
     if min(stride) < 1:
         raise ValueError(f"stride={stride} keeps no samples. Use 1 or more.")
-    if normalize not in NORMALIZATIONS:
-        raise ValueError(f"normalize={normalize!r} is unknown. Use 'group' or 'joint'.")
+    check_normalize(normalize)
     check_padding_mode(mode)
+    check_fractions(x)
     if x.dim() != 4 or logits.dim() != 4:
         raise ValueError(
             f"x has shape {tuple(x.shape)} and logits {tuple(logits.shape)}. Pass (N, C, H, W) and (N, G*k*k, H', W')."

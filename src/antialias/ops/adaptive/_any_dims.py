@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._layout import in_layout_of
-from .._pad import PaddingMode, check_maps, pad
+from .._pad import PaddingMode, check_fractions, check_maps, pad
 from ._reference import Normalize, filter_weights
 
 
@@ -39,7 +39,7 @@ def adaptive_blur(
         Maps of shape `(N, C, *ceil(spatial / stride))` in the type and memory format of `x`.
 
     Raises:
-        ValueError: An argument is unknown or shapes do not fit.
+        ValueError: An argument is unknown, shapes do not fit, or the type of `x` holds no fractions.
 
     Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
 
@@ -48,6 +48,18 @@ def adaptive_blur(
         [[[2.0, 3.0]]]
     """
     check_maps(x, len(kernel_size), padding_mode)
+    check_fractions(x)
+    if len(stride) != len(kernel_size) or min(stride) < 1 or any(size < 1 or size % 2 == 0 for size in kernel_size):
+        raise ValueError(
+            f"kernel_size={tuple(kernel_size)} and stride={tuple(stride)} have no odd size and step for each of "
+            f"{len(kernel_size)} dimension(s). Use odd sizes, and strides of 1 or more."
+        )
+    kept = (x.shape[0], *(-(-size // step) for size, step in zip(x.shape[2:], stride, strict=True)))
+    if not torch.compiler.is_compiling() and kept != (given := (logits.shape[0], *logits.shape[2:])):
+        raise ValueError(
+            f"logits have batch and size {given}, but x of shape {tuple(x.shape)} with stride={tuple(stride)} keeps "
+            f"{kept}."
+        )
     taps, channels = math.prod(kernel_size), x.shape[1]
     if logits.shape[1] % taps or channels % (logits.shape[1] // taps or channels + 1):
         raise ValueError(

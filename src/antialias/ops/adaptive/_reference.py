@@ -33,6 +33,16 @@ class Settings(NamedTuple):
     padding_mode: PaddingMode
 
 
+def check_normalize(normalize: str) -> None:
+    """Check that `normalize` is a normalisation.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if normalize not in NORMALIZATIONS:
+        raise ValueError(f"normalize={normalize!r} is unknown. Use 'group' or 'joint'.")
+
+
 def filter_weights(logits: Tensor, kernel_size: int | Sequence[int], normalize: Normalize = "group") -> Tensor:
     """Turn logits `(N, G*k*k, H, W)` into positive weights `(N, G, k*k, H, W)`, taps in row-major order.
 
@@ -41,8 +51,12 @@ def filter_weights(logits: Tensor, kernel_size: int | Sequence[int], normalize: 
     With `"group"` the `k*k` taps of each group sum to one, so each filter is a low-pass filter; with `"joint"` all
     `G*k*k` do, which is the released form: each group's taps then sum to `1/G` on average.
 
+    Raises:
+        ValueError: `normalize` is unknown.
+
     Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
     """
+    check_normalize(normalize)
     taps = kernel_size**2 if isinstance(kernel_size, int) else math.prod(kernel_size)
     if normalize == "joint":
         return logits.softmax(1).unflatten(1, (-1, taps))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from antialias._torch import is_in_functorch
+from antialias._torch import is_in_forward_mode, is_in_functorch
 
 from .._layout import memory_format_of
 from .._pad import PaddingMode, pad, pad_adjoint, source_place
@@ -100,10 +100,10 @@ class _PaddedConv2d(torch.autograd.Function):
 
 
 def _wants_plain_torch() -> bool:
-    """Whether who looks on wants plain torch operations: an export, or a transform of `torch.func`."""
+    """Whether who looks on wants plain torch operations: an export, or derivatives other than backward ones."""
     if torch.compiler.is_compiling():
         return torch.compiler.is_exporting()
-    return is_in_functorch()
+    return is_in_functorch() or is_in_forward_mode()
 
 
 def _padded(x: Tensor, border: _Pair, mode: PaddingMode) -> Tensor:
