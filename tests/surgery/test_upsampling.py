@@ -199,13 +199,14 @@ def shift_error(model: nn.Module, x: Tensor) -> float:
 
 
 def test_a_unet_moves_better_with_its_image_when_both_ways_are_filtered(zoo: ModuleType) -> None:
-    model, x = zoo.network("antialias:TinyUNet"), F.avg_pool2d(torch.randn(4, 3, 132, 132), 5, 1)
+    images = torch.randn(4, 3, 132, 132, generator=torch.Generator().manual_seed(0))
+    model, x = zoo.network("antialias:TinyUNet"), F.avg_pool2d(images, 5, 1)
     errors = {"plain": shift_error(model, x)}
     done = aa.convert_(model, aa.Fixed(), example=x)
     errors["down"] = shift_error(model, x)
     aa.convert_(model, aa.Fixed(), example=x, sites="up")
     errors["both"] = shift_error(model, x)
-    assert errors["both"] < 0.8 * errors["down"] < 0.8 * errors["plain"], errors
+    assert errors["both"] < 0.1 * min(errors["plain"], errors["down"]), errors
     assert len(done.changed) == 4
     assert [site.name for site in done.changed] == ["pool1", "pool2", "up2", "up1"]
     done.revert_()
