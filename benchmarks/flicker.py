@@ -52,6 +52,8 @@ SITES = {
     "EfficientNetLite0": ("blocks.2.0.conv_dw",),
 }
 LEARNED = {"segmenter": LabelMaps, "detector": Instances}
+THRESHOLDS = {"MobileNetV2": 0.79, "EfficientNetLite0": 0.66}
+"""Those of twice the multiply-adds on average, by the photographs that calibrate `benchmarks/curve.py`."""
 STILLS = (
     "astronaut",
     "camera",
@@ -165,8 +167,13 @@ def networks(kind: str, runs: Path) -> dict[str, Callable[[], Adapter]]:
             remedy = Remedy(name=site, phases=((2, (site,)),) if site else ())
             return in_onnx_runtime(remedy.on_copy(network, example), example, normalization_of(network))
 
+        def averaging() -> nn.Module:
+            alone = in_onnx_runtime(network, example, normalization_of(network))
+            return aa.convert_(alone, aa.ShiftAverage(threshold=THRESHOLDS[kind]), example=example).model
+
         names = {"": kind} | {site: f"{kind}, 2 phases at {site}" for site in SITES[kind]}
         built: dict[str, Callable[[], nn.Module]] = {names[site]: partial(running, site) for site in names}
+        built[f"{kind}, up to 8 shifted copies"] = averaging
         as_it_is, adapter = partial(running, ""), ClassScores
     else:
         as_it_is = functools.cache(lambda: aa.load(runs / kind / "model.safetensors").eval())
