@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from antialias.data import imagenet_photographs, photographs
 from antialias.demo import FULL, QUICK, DemoConfig, run
 from antialias.demo._photographs import HELD_OUT, LEARN, crops, labelled_crops
-from antialias.demo._pretrained import NETWORKS
+from antialias.demo._pretrained import NETWORKS, headline
 from antialias.report import Report
 
 TINY = DemoConfig(
@@ -84,3 +85,23 @@ def test_crops_are_seeded_and_no_photograph_is_on_both_sides():
 def test_two_sizes():
     assert len(FULL.seeds) == 2
     assert QUICK.train_length < FULL.train_length
+
+
+@pytest.mark.parametrize(
+    ("chosen", "gained", "words"),
+    [
+        (
+            None,
+            False,
+            "Net changes its answer on 14% of moves by 1 to 3 pixels; nothing within 2 times its cost proved",
+        ),
+        (0.07, False, "on 14% of moves by 1 to 3 pixels, mended on 7%, which 5 photographs are too few to prove"),
+        (0.07, True, "Net changed its answer on 14% of moves by 1 to 3 pixels, mended on 7%, at 1.90 times the cost"),
+    ],
+)
+def test_the_headline_says_what_is_proven(chosen: float | None, gained: bool, words: str) -> None:
+    def trial(flips: float) -> SimpleNamespace:
+        return SimpleNamespace(flips=flips, cost=1.9, scores={"flips": SimpleNamespace(per_image=[flips] * 5)})
+
+    mending = SimpleNamespace(table=[trial(0.14)], chosen=chosen and trial(chosen), gained=gained)
+    assert words in headline([SimpleNamespace(name="Net", mending=mending)])

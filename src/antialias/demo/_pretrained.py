@@ -74,6 +74,9 @@ def headline(networks: list[Real]) -> str:
     first = networks[0].mending
     flips = f"{networks[0].name} changes its answer on {first.table[0].flips:.0%} of moves by 1 to 3 pixels"
     helped = [one for one in networks if one.mending.gained]
+    if not helped and first.chosen is not None:
+        count = len(first.chosen.scores["flips"].per_image)
+        return f"{flips}, mended on {first.chosen.flips:.0%}, which {count} photographs are too few to prove"
     if not helped:
         return f"{flips}; nothing within {BUDGET:g} times its cost proved to help"
     best = helped[0]
