@@ -83,8 +83,6 @@ def run_in_onnx_runtime() -> None:
     def on_exported_copy(remedy: Remedy, model: nn.Module, example: Any) -> nn.Module:
         if remedy.shifts is not None:  # whose copies no graph can count
             network = on_exported_copy(AS_IT_IS, model, example)
-            if (conversion := conversion_of(network)) is not None:
-                conversion.revert_()
             return aa.convert_(network, remedy.shifts, example=example).model
         if remedy.name not in running:
             running[remedy.name] = in_onnx_runtime(on_copy(remedy, model, example), example, normalization_of(model))

@@ -178,7 +178,7 @@ class Course:
         copies = self.evaluator.config.copies
         yardsticks = []
         for n in copies:
-            shifts = ShiftAverage(copies=n) if self.evaluator.answers.learns and 1 < n <= 8 else None
+            shifts = ShiftAverage(copies=n) if self.evaluator.answers.learns and 1 < n <= ShiftAverage.most else None
             yardsticks.append(Remedy(name=f"{n} shifted copies averaged", cost=n, copies=n, shifts=shifts))
         trials = []
         for remedy in (AS_IT_IS, *sorted(kept, key=lambda one: one.cost), *yardsticks):

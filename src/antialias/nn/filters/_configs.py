@@ -276,6 +276,7 @@ class ShiftAverage(Filter):
         threshold: How far apart the two best classes have to be in the sum of logits; `None`: all copies are averaged.
         padding_mode: How a copy is continued beyond the image.
         phase: Refused: nothing is chosen.
+        most: The most copies that there are.
 
     Raises:
         ValueError: `copies` is out of range, `threshold` is not positive, `phase` is not `None`, or the padding mode is
@@ -290,14 +291,16 @@ class ShiftAverage(Filter):
         642, 2023, run more copies of uncertain images alone.
     """
 
+    most: ClassVar[int] = len(_LATTICE)
+
     padding_mode: PaddingMode = "replicate"
-    copies: int = 8
+    copies: int = most
     threshold: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.copies, bool) or self.copies not in range(2, len(_LATTICE) + 1):
-            raise ValueError(f"copies={self.copies!r} is not offered. Use 2 to {len(_LATTICE)}.")
+        if isinstance(self.copies, bool) or self.copies not in range(2, self.most + 1):
+            raise ValueError(f"copies={self.copies!r} is not offered. Use 2 to {self.most}.")
         if self.threshold is not None and not self.threshold > 0:
             raise ValueError(f"threshold={self.threshold!r} is not above 0. Use such as 1.0, or None for all copies.")
         if self.phase is not None:
