@@ -298,3 +298,32 @@ def test_networks_name_their_classes_in_several_ways() -> None:
     network.classes = 2  # type: ignore[assignment]
     network.config = None  # type: ignore[assignment]
     assert class_names(network) is None
+
+
+def test_one_network_is_one_sequence_of_bytes(tmp_path: Path) -> None:
+    model = build("antialias:TinyResNet", num_classes=2)
+    name_classes_(model, ["hauşkatze", 'a "dog"\t'])
+    written = set()
+    for number in range(16):
+        save(model, tmp_path / f"{number}.safetensors")
+        written.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(written) == 1
+    assert class_names(load(tmp_path / "0.safetensors")) == ("hauşkatze", 'a "dog"\t')
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "stop"])
+def test_a_file_that_cannot_be_finished_leaves_the_former_one(
+    fault: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save(build("antialias:TinyResNet", num_classes=2), path)
+    former = path.read_bytes()
+
+    def fail(number: int) -> None:
+        raise fault
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(type(fault)):
+        save(build("antialias:TinyResNet", num_classes=3), path)
+    assert path.read_bytes() == former
+    assert list(tmp_path.iterdir()) == [path]
