@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from antialias._tensors import write_tensors
 from antialias.retrofit import check_made_from
 
 _VERSION = 2
@@ -68,9 +69,7 @@ class Folder:
         self._weights[name] = {key: value.detach().cpu().clone().contiguous() for key, value in weights.items()}
         if (file := self.file(name, ".safetensors")) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_name(f"{file.name}.part")
-            save_file(self._weights[name], unfinished)
-            os.replace(unfinished, file)
+            write_tensors(self._weights[name], file)
 
     def weights(self, name: str) -> dict[str, Tensor]:
         """Return what was kept of a student."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from antialias._tensors import content_of
 from antialias.metrics import Images, ImageStream, windows
 
 from ._config import RetrofitConfig
@@ -130,7 +131,7 @@ def digest(*tensors: Tensor) -> str:
     fingerprint = hashlib.sha256()
     for tensor in tensors:
         fingerprint.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        fingerprint.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        fingerprint.update(content_of(tensor))
     return fingerprint.hexdigest()[:16]
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from antialias._tensors import write_tensors
 from antialias.metrics import TransformersNetwork
 from antialias.models._class_names import class_names, name_classes_
 from antialias.models._origin import LIBRARIES, Origin, origin_of
@@ -152,25 +149,7 @@ def write_network(
             "Use filters whose fields are numbers, words or tuples of them."
         ) from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        save_file(tensors, unfinished, metadata=metadata)
-        with unfinished.open("r+b") as file:
-            _sort_metadata(file)
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-
-
-def _sort_metadata(file: BinaryIO) -> None:
-    """Order a file's metadata, which safetensors writes in a random order: one network, one sequence of bytes."""
-    length = int.from_bytes(file.read(8), "little")
-    header = json.loads(file.read(length))
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    file.seek(8)
-    file.write(json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length))
+    write_tensors(tensors, path, metadata)
 
 
 def _is_channels_last(tensor: Tensor) -> bool:

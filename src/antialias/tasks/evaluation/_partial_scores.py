@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import nn
 
+from antialias._tensors import content_of
 from antialias.metrics import Measurement
 from antialias.models import class_names
 from antialias.results import EvaluationConfig
@@ -68,6 +68,5 @@ def fingerprint(model: nn.Module, config: EvaluationConfig) -> str:
     settings += [config.size, config.masked_classes, config.detection_score, config.multiple, class_names(model)]
     result = hashlib.sha256(json.dumps(settings).encode())
     for name, tensor in model.state_dict().items():
-        values = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-        result.update(name.encode() + values.numpy().tobytes())
+        result.update(name.encode() + content_of(tensor))
     return result.hexdigest()

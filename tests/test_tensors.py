@@ -1,0 +1,72 @@
+"""What we write, safetensors reads, and lays out alike."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from antialias._tensors import write_tensors
+
+DTYPES = (
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2),
+    *(torch.complex64, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint64, torch.uint32, torch.uint16),
+    *(torch.uint8, torch.bool),
+)
+
+
+def _tensors() -> dict[str, torch.Tensor]:
+    values = torch.arange(12).reshape(3, 4) % 7
+    tensors = {f"of {dtype}": values.to(dtype) for dtype in DTYPES}
+    return tensors | {"scalar": torch.tensor(2.5), "empty": torch.zeros(2, 0, 3), "ş": torch.ones(1), "t": values.T}
+
+
+def test_safetensors_reads_every_dtype(tmp_path: Path) -> None:
+    tensors, path = _tensors(), tmp_path / "a.safetensors"
+    write_tensors(tensors, path, {"b": 'a "word"\t', "a": "ş"})
+    read = load_file(path)
+    assert read.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert (read[name].dtype, read[name].shape) == (tensor.dtype, tensor.shape)
+        assert torch.equal(read[name].contiguous().view(-1).view(torch.uint8), tensor.reshape(-1).view(torch.uint8))
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata() == {"b": 'a "word"\t', "a": "ş"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_bytes_are_those_of_safetensors_where_its_own_are_always_the_same(tmp_path: Path) -> None:
+    tensors = {"b": torch.rand(3, 5), "a": torch.rand(7), "count": torch.tensor(3), "c": torch.rand(2).half()}
+    save_file(tensors, tmp_path / "theirs", metadata={"format": "pt"})
+    write_tensors(tensors, tmp_path / "ours", {"format": "pt"})
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+
+
+def test_a_dtype_that_the_format_lacks_is_refused_and_the_former_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_tensors({"a": torch.ones(2)}, path)
+    former = path.read_bytes()
+    with pytest.raises(ValueError, match=r"a is of torch.complex128, which safetensors does not hold. Use one of"):
+        write_tensors({"a": torch.ones(2, dtype=torch.complex128)}, path)
+    assert path.read_bytes() == former
+
+
+def test_the_core_saves_and_fingerprints_without_numpy(tmp_path: Path) -> None:
+    lines = """
+import sys, warnings
+sys.modules["numpy"] = None
+warnings.filterwarnings("ignore", "Failed to initialize NumPy")
+import torch, antialias as aa
+from antialias.retrofit._batches import digest_of
+def network():
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, 2), torch.nn.BatchNorm2d(4), torch.nn.MaxPool2d(2)).eval()
+first = network()
+aa.convert_(first, aa.Adaptive(groups=4), example=torch.zeros(1, 3, 32, 32))
+aa.save(first, sys.argv[1])
+assert digest_of(aa.load(sys.argv[1], network())) == digest_of(first)
+"""
+    subprocess.run([sys.executable, "-c", lines, str(tmp_path / "a.safetensors")], check=True)
