@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from ._files import in_one_move
 
 _DTYPES = {
     torch.float64: "F64",
@@ -48,7 +49,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
 
     Args:
         tensors: Dense tensors by name.
-        path: Where to write; its folder exists.
+        path: Where to write; its folder is made.
         metadata: Words by name, for the header.
 
     Raises:
@@ -65,16 +66,8 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
         header[name] = {"dtype": _DTYPES[tensor.dtype], "shape": [*tensor.shape], "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text = text.ljust(-(-len(text) // 8) * 8)
-    unfinished = path.with_name(f"{path.name}.part")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(len(text).to_bytes(8, "little"))
-            file.write(text)
-            for name in names:
-                file.write(content_of(tensors[name]))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with in_one_move(path) as unfinished, unfinished.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little"))
+        file.write(text)
+        for name in names:
+            file.write(content_of(tensors[name]))

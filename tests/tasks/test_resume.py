@@ -7,9 +7,11 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning import Trainer
 from torch import nn
 
 from antialias.data import in_memory, open_data
@@ -103,3 +105,36 @@ def test_a_killed_segmenter_goes_on_exactly(tmp_path: Path) -> None:
     train_(whole, data, config)
     _killed_at(2, config)
     assert _same(fit(config, resume=True).model, whole)
+
+
+def _fit_and_die_while_saving(config: TrainConfig, number: int) -> None:
+    saved = []
+
+    def save(trainer: Trainer, path: str | Path, *options: Any) -> None:
+        saved.extend([path] if Path(path).name.startswith("last") else [])
+        if len(saved) == number:
+            Path(path).write_bytes(b"half of a checkpoint")
+            os.kill(os.getpid(), signal.SIGKILL)
+        whole(trainer, path, *options)
+
+    whole, Trainer.save_checkpoint = Trainer.save_checkpoint, save
+    fit(config)
+
+
+def test_a_run_that_is_killed_while_it_saves_goes_on_from_the_checkpoint_before(config: TrainConfig) -> None:
+    whole = _trained_at_once(config)
+    process = multiprocessing.get_context("fork").Process(target=_fit_and_die_while_saving, args=(config, 3))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert _same(fit(config, resume=True).model, whole)
+
+
+def test_weights_that_are_no_numbers_stop_a_run_and_leave_the_checkpoint_before(config: TrainConfig) -> None:
+    fit(config)
+    out = Path(config.out)
+    checkpoint, network_of = (out / "last.ckpt").read_bytes(), (out / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=r"not finite any more after step \d+; .*last.ckpt is of an earlier step. Use"):
+        fit(replace(config, learning_rate=1e30))
+    assert (out / "last.ckpt").read_bytes() == checkpoint
+    assert (out / "model.safetensors").read_bytes() == network_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
+from antialias._files import in_one_move
 from antialias._tensors import write_tensors
 from antialias.retrofit import check_made_from
 
@@ -54,11 +54,9 @@ class Folder:
         self._values[key] = value
         if self.path is None:
             return
-        self.path.mkdir(parents=True, exist_ok=True)
         content = {"version": _VERSION, "made_from": self._fingerprints, "values": self._values}
-        unfinished = self.path / "mend.json.part"
-        unfinished.write_text(json.dumps(content))
-        os.replace(unfinished, self.path / "mend.json")
+        with in_one_move(self.path / "mend.json") as unfinished:
+            unfinished.write_text(json.dumps(content))
 
     def file(self, name: str, suffix: str) -> Path | None:
         """Return the file of a student, `None` where nothing is kept."""
@@ -68,7 +66,6 @@ class Folder:
         """Keep a student's weights."""
         self._weights[name] = {key: value.detach().cpu().clone().contiguous() for key, value in weights.items()}
         if (file := self.file(name, ".safetensors")) is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
             write_tensors(self._weights[name], file)
 
     def weights(self, name: str) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from antialias._files import in_one_move
 from antialias.metrics import Curve, Score
 from antialias.nn import Filter
 
@@ -57,8 +58,8 @@ class Evaluation:
             "other_flips": others,
             "cost": cost,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values) + "\n")
+        with in_one_move(path) as unfinished:
+            unfinished.write_text(json.dumps(values) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Evaluation:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from antialias._files import in_one_move
 
 _VERSION = 1
 
@@ -29,10 +30,8 @@ class Checkpoint:
         """Write a state in one move: an interruption leaves the last whole file, never half of one."""
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_name(f"{self.path.name}.part")
-        torch.save({"version": _VERSION, "made_from": self.fingerprints, **state}, unfinished)
-        os.replace(unfinished, self.path)
+        with in_one_move(self.path) as unfinished:
+            torch.save({"version": _VERSION, "made_from": self.fingerprints, **state}, unfinished)
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
         """Read the state, or `None` if the file is not there yet.

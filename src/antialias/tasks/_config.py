@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from antialias._files import in_one_move
 from antialias.nn import Filter, filter_from_dict
 from antialias.results import EvaluationConfig
 from antialias.surgery import Placement
@@ -192,8 +193,8 @@ class TrainConfig(EvaluationConfig):
         values = {name: value for name, value in self.to_dict().items() if value is not None}
         filter = values.pop("filter", None)
         lines = _toml(values) + (_toml({"filter": "none"}) if filter is None else ["", "[filter]", *_toml(filter)])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n")
+        with in_one_move(path) as unfinished:
+            unfinished.write_text("\n".join(lines) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -148,7 +148,6 @@ def write_network(
             f"the conversion of {type(model).__name__} cannot be written ({error}). "
             "Use filters whose fields are numbers, words or tuples of them."
         ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(tensors, path, metadata)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
+from antialias._files import in_one_move
 from antialias._tensors import content_of
 from antialias.metrics import Measurement
 from antialias.models import class_names
@@ -47,13 +48,12 @@ class PartialScores:
     def write(self, number: int, parts: Mapping[str, Measurement]) -> None:
         """Write what a part gave in one go, so that what is there is whole."""
         values = {name: part.to_dict() for name, part in parts.items()}
-        unfinished = self._path(number).with_suffix(".unfinished")
-        unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
-        unfinished.replace(self._path(number))
+        with in_one_move(self._path(number)) as unfinished:
+            unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
 
     def remove(self) -> None:
         """Remove the parts, and the folder if nothing else is in it."""
-        for path in [*self.folder.glob("part-*.json"), *self.folder.glob("part-*.unfinished")]:
+        for path in [*self.folder.glob("part-*.json"), *self.folder.glob("part-*.json.part")]:
             path.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()

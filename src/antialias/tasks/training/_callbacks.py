@@ -10,6 +10,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from antialias._conventions import ProgressCallback
+from antialias._files import in_one_move, move_onto
 
 
 class LastCheckpoint(Checkpoint):
@@ -38,7 +39,20 @@ class LastCheckpoint(Checkpoint):
         self._save(trainer)
 
     def _save(self, trainer: lightning.Trainer) -> None:
-        trainer.save_checkpoint(self.path)
+        network = trainer.lightning_module
+        finite = all(bool(tensor.isfinite().all()) for tensor in (*network.parameters(), *network.buffers()))
+        if not trainer.strategy.reduce_boolean_decision(finite):
+            kept = f"{self.path} is of an earlier step" if self.path.exists() else "nothing was kept"
+            raise ValueError(
+                f"the weights are not finite any more after step {trainer.global_step}; {kept}. "
+                "Use a lower learning_rate=, a longer warmup= or clip_norm=."
+            )
+        # Beside the file and then onto it: Lightning writes in place where the temporary folder is on another disk.
+        unfinished = self.path.with_name(f"{self.path.name}.part")
+        trainer.save_checkpoint(unfinished)
+        if trainer.is_global_zero:
+            move_onto(unfinished, self.path)
+        trainer.strategy.barrier()
         self.saved = trainer.global_step
 
 
@@ -67,7 +81,7 @@ class EpochLog(Callback):
         values = {name: float(value) for name, value in trainer.callback_metrics.items() if name in self.columns}
         self.rows.append({**row, **values})
         if trainer.is_global_zero:
-            with self.path.open("w", newline="") as file:
+            with in_one_move(self.path) as unfinished, unfinished.open("w", newline="") as file:
                 writer = csv.DictWriter(file, self.columns)
                 writer.writeheader()
                 writer.writerows(self.rows)
