@@ -18,6 +18,15 @@ def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    link.symlink_to(file)
+    with in_one_move(link) as unfinished:
+        unfinished.write_text("whole")
+    assert link.is_symlink()
+    assert file.read_text() == "whole"
+
+
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "stop"])
 def test_a_fault_leaves_the_former_file(fault: BaseException, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"

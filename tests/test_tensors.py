@@ -39,6 +39,13 @@ def test_safetensors_reads_every_dtype(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_conjugates_and_negatives_are_written_as_the_numbers_that_they_are(tmp_path: Path) -> None:
+    values = torch.tensor([1 + 2j, 3 - 4j])
+    write_tensors({"conjugate": values.conj(), "negative": values.conj().imag}, tmp_path / "a")
+    assert torch.equal(load_file(tmp_path / "a")["conjugate"], values.conj().resolve_conj())
+    assert load_file(tmp_path / "a")["negative"].tolist() == [-2, 4]
+
+
 def test_the_bytes_are_those_of_safetensors_where_its_own_are_always_the_same(tmp_path: Path) -> None:
     tensors = {"b": torch.rand(3, 5), "a": torch.rand(7), "count": torch.tensor(3), "c": torch.rand(2).half()}
     save_file(tensors, tmp_path / "theirs", metadata={"format": "pt"})

@@ -14,6 +14,7 @@ def in_one_move(path: Path) -> Iterator[Path]:
 
     A disk that is full, an error or a kill leave the former file. The folder is made.
     """
+    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.part")
     try:

@@ -38,7 +38,7 @@ _DTYPES = {
 
 def content_of(tensor: Tensor) -> bytes:
     """Return the elements of a dense tensor in their order, as this machine stores them."""
-    values = tensor.detach().cpu().contiguous()
+    values = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     return ctypes.string_at(values.data_ptr(), values.nbytes)
 
 
