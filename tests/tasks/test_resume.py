@@ -90,6 +90,12 @@ def test_nothing_to_resume_is_said(small: TrainConfig, tmp_path: Path) -> None:
         fit(replace(small, out=str(tmp_path)), resume=True)
 
 
+def test_settings_that_changed_between_are_named(config: TrainConfig) -> None:
+    fit(config)
+    with pytest.warns(UserWarning, match=r"last.ckpt was trained with clip_norm=None, now 1.0; seed=0, now 1\.$"):
+        fit(replace(config, seed=1, clip_norm=1.0), resume=True)
+
+
 def _segmenting(out: Path) -> TrainConfig:
     small = {"size": 40, "window": 32, "train_length": 12, "test_length": 4, "accelerator": "cpu", "devices": 1}
     return TrainConfig(

@@ -67,7 +67,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
 
     Args:
         config: What to do.
-        resume: Go on from `last.ckpt` in `config.out`.
+        resume: Go on from `last.ckpt` in `config.out`; a warning names the settings that are others than before.
         progress: Called with `(done, total)` steps; the measurement at the end counts as about as many as it takes.
 
     Returns:
@@ -87,6 +87,10 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     out, last = Path(config.out), Path(config.out) / "last.ckpt"
     if resume and not last.is_file():
         raise FileNotFoundError(f"{last} does not exist, so there is nothing to resume. Use resume=False.")
+    if resume and (out / "config.toml").is_file():
+        before, now = TrainConfig.read(out / "config.toml").to_dict(), config.to_dict()
+        if changed := [f"{name}={before[name]!r}, now {now[name]!r}" for name in now if before[name] != now[name]]:
+            warnings.warn(f"{last} was trained with {'; '.join(changed)}.", stacklevel=2)
     names = class_names(load(model_name)) if model_name.endswith(".safetensors") else None
     train, test = task.open(config, "train", names), task.open(config, "test", names)
     learns, tests = (getattr(data, "class_mismatch", None) for data in (train, test))
