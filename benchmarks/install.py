@@ -125,16 +125,8 @@ def works_in(folder: Path, python: str) -> dict[str, str]:
     """Run every feature in an environment; return what each ends with, nothing where it works."""
     variables = {"PYTHONPATH": str(folder), "PATH": os.environ["PATH"], "HOME": str(folder), "OMP_NUM_THREADS": "1"}
     variables |= {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    words = [
-        python,
-        "-S",
-        "-s",
-        "-P",
-        "-c",
-        RUNNER,
-        PRELUDE,
-        json.dumps({name: FEATURES[name][0] for name in FEATURES}),
-    ]
+    lines = json.dumps({name: code for name, (code, _brought_by) in FEATURES.items()})
+    words = [python, "-S", "-s", "-P", "-c", RUNNER, PRELUDE, lines]
     done = subprocess.run(words, capture_output=True, text=True, env=variables, cwd=folder)
     if done.returncode:
         raise SystemExit(f"{folder.name} ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -19,14 +19,9 @@ def in_one_move(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f"{path.name}.part")
     try:
         yield unfinished
-        move_onto(unfinished, path)
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-
-
-def move_onto(unfinished: Path, path: Path) -> None:
-    """Put a file that is whole in the place of another, once the disk has it."""
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
-    unfinished.replace(path)

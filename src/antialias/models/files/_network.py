@@ -130,7 +130,7 @@ def write_network(
             ties[key] = first[id(tensor)]
         else:
             first[id(tensor)] = key
-            tensors[key] = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            tensors[key] = tensor
     conversion, names = conversion_of(model), class_names(model)
     header = Header(
         name=name,

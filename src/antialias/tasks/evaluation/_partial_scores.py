@@ -68,5 +68,6 @@ def fingerprint(model: nn.Module, config: EvaluationConfig) -> str:
     settings += [config.size, config.masked_classes, config.detection_score, config.multiple, class_names(model)]
     result = hashlib.sha256(json.dumps(settings).encode())
     for name, tensor in model.state_dict().items():
-        result.update(name.encode() + content_of(tensor))
+        result.update(name.encode())
+        result.update(content_of(tensor))
     return result.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import lightning
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from antialias._conventions import ProgressCallback
-from antialias._files import in_one_move, move_onto
+from antialias._files import in_one_move
 
 
 class LastCheckpoint(Checkpoint):
@@ -47,11 +48,9 @@ class LastCheckpoint(Checkpoint):
                 f"the weights are not finite any more after step {trainer.global_step}; {kept}. "
                 "Use a lower learning_rate=, a longer warmup= or clip_norm=."
             )
-        # Beside the file and then onto it: Lightning writes in place where the temporary folder is on another disk.
-        unfinished = self.path.with_name(f"{self.path.name}.part")
-        trainer.save_checkpoint(unfinished)
-        if trainer.is_global_zero:
-            move_onto(unfinished, self.path)
+        # Lightning writes in place where the temporary folder is on another disk. The main process says where to.
+        with in_one_move(self.path) if trainer.is_global_zero else nullcontext(self.path) as unfinished:
+            trainer.save_checkpoint(unfinished)
         trainer.strategy.barrier()
         self.saved = trainer.global_step
 
