@@ -39,6 +39,7 @@ from antialias.tasks import TrainConfig, network, task_named, train_
 AGNOSTIC, ORACLE = "class-agnostic", "oracle"
 METHODS: dict[str, tuple[str, Filter | None]] = {
     AGNOSTIC: ("antialias:TinyAgnosticMaskRCNN", None),
+    "class-agnostic, whole object": ("antialias:TinyAgnosticWholeMaskRCNN", None),
     "Mask^X": ("antialias:TinyMaskX", None),
     ORACLE: ("antialias:TinyMaskX", None),
     "Mask^X, adaptive k3 G8": ("antialias:TinyMaskX", Adaptive()),

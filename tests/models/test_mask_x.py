@@ -14,7 +14,7 @@ import antialias as aa
 from antialias.models import build, load, save
 from antialias.models.backbones import freeze_
 from antialias.models.heads import TransferredMasks, tiny_mask_rcnn, tiny_mask_x
-from antialias.models.heads._mask_x import detecting_weights
+from antialias.models.heads._mask_x import AgnosticMasks, detecting_weights
 
 PICTURES = torch.rand((2, 3, 64, 72), generator=torch.Generator().manual_seed(0))
 PLACES = torch.tensor([[4.0, 4, 40, 44], [10, 20, 60, 60], [30, 8, 50, 30]])
@@ -61,6 +61,18 @@ def test_masks_are_the_formula() -> None:
         logits = (weights[:, None, None] * large).sum(0)
         whole = (masks.whole.weight @ large.reshape(-1) + masks.whole.bias).reshape(4, 4)
         assert torch.allclose(found, logits + whole, rtol=0, atol=1e-12)
+
+
+def test_the_baseline_sees_a_whole_object_by_a_flag() -> None:
+    predictor = FastRCNNPredictor(6, 3)
+    plain, whole = (_seeded(AgnosticMasks, 4, side).double() for side in (None, 2))
+    assert set(whole.state_dict()) - set(plain.state_dict()) == {"whole.weight", "whole.bias"}
+    whole.load_state_dict(plain.state_dict(), strict=False)
+    features, labels = _seeded(torch.randn, 3, 4, 2, 2, dtype=torch.float64), torch.tensor([0, 1, 2])
+    large = plain.upsample(features).clamp(min=0)
+    added = (whole.whole.weight @ large.reshape(3, -1, 1))[..., 0] + whole.whole.bias
+    expected = plain(features, labels, predictor) + added.reshape(3, 4, 4)
+    assert torch.allclose(whole(features, labels, predictor), expected, rtol=0, atol=1e-12)
 
 
 def _pair() -> tuple[Any, Any]:
@@ -152,7 +164,9 @@ def _raw(model: Any) -> list[Tensor]:
     return [*objectness, *deltas, logits, moves, *masks]
 
 
-@pytest.mark.parametrize("name", ["antialias:TinyMaskX", "antialias:TinyAgnosticMaskRCNN"])
+@pytest.mark.parametrize(
+    "name", ["antialias:TinyMaskX", "antialias:TinyAgnosticMaskRCNN", "antialias:TinyAgnosticWholeMaskRCNN"]
+)
 @pytest.mark.parametrize("filter", [aa.Fixed(), aa.Adaptive()], ids=str)
 def test_it_converts_and_comes_back_by_name(name: str, filter: Any, tmp_path: Path) -> None:
     model = _seeded(build, name, 5)

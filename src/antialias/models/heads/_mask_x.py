@@ -48,7 +48,7 @@ class TransferredMasks(nn.Module):
         self.stop_gradient = stop_gradient
         self.upsample = _upsample(channels)
         self.transfer = nn.Sequential(nn.Linear(5 * box_width, hidden), nn.LeakyReLU(0.1), nn.Linear(hidden, channels))
-        self.whole = nn.Linear(channels * (2 * side) ** 2, (2 * side) ** 2)
+        self.whole = _Whole(channels, 2 * side)
 
     def class_weights(self, box_predictor: FastRCNNPredictor) -> Tensor:
         """Return `w_seg` `(classes, channels)` for the box weights as they are."""
@@ -59,8 +59,7 @@ class TransferredMasks(nn.Module):
         """Return the logits `(N, 2 H, 2 W)` of N objects of given classes from their features `(N, C, H, W)`."""
         features = F.relu(self.upsample(features))
         weights = self.class_weights(box_predictor)[labels]
-        logits = torch.einsum("nchw,nc->nhw", features, weights)
-        return logits + self.whole(features.flatten(1)).view_as(logits)
+        return torch.einsum("nchw,nc->nhw", features, weights) + self.whole(features)
 
 
 class AgnosticMasks(nn.Module):
@@ -68,16 +67,33 @@ class AgnosticMasks(nn.Module):
 
     Args:
         channels: Of the mask features.
+        side: Height and width of the mask features, where the fully connected layer of Mask^X R-CNN is to see the whole
+            object here, too.
+
+    Source: Hu et al., "Learning to Segment Every Thing", CVPR 2018.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, side: int | None = None) -> None:
         super().__init__()
         self.upsample = _upsample(channels)
         self.logits = nn.Conv2d(channels, 1, 1)
+        self.whole = None if side is None else _Whole(channels, 2 * side)
 
     def forward(self, features: Tensor, _: Tensor, __: FastRCNNPredictor) -> Tensor:
         """Return the logits `(N, 2 H, 2 W)` of N objects from their features `(N, C, H, W)`."""
-        return self.logits(F.relu(self.upsample(features)))[:, 0]
+        features = F.relu(self.upsample(features))
+        logits = self.logits(features)[:, 0]
+        return logits if self.whole is None else logits + self.whole(features)
+
+
+class _Whole(nn.Linear):
+    """One fully connected layer from the features `(N, channels, side, side)` to logits `(N, side, side)`."""
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__(channels * side**2, side**2)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.flatten(1)).view(-1, *input.shape[-2:])
 
 
 def detecting_weights(box_predictor: FastRCNNPredictor) -> Tensor:
@@ -214,6 +230,7 @@ def mask_x(
     pretrained: bool | None = None,
     *,
     agnostic: bool = False,
+    whole: bool = False,
     stop_gradient: bool = True,
 ) -> MaskRCNN:
     """Build Mask^X R-CNN on the feature maps of a classifier, through an FPN.
@@ -226,29 +243,36 @@ def mask_x(
         num_classes: Number of classes, with background; COCO's 91 by default.
         pretrained: Take the backbone's library's own weights.
         agnostic: Build the baseline instead, which has the same mask weights for all classes.
+        whole: Give the baseline, too, the layer that sees a whole object.
         stop_gradient: Keep the mask loss from changing the weights that detect.
 
     Raises:
         ValueError: There is no such backbone, or it has no maps of strides 4, 8, 16 and 32.
     """
-    return _with_masks(mask_rcnn(backbone, num_classes, pretrained), 14, agnostic, stop_gradient)
+    return _with_masks(mask_rcnn(backbone, num_classes, pretrained), 14, agnostic, whole, stop_gradient)
 
 
-def tiny_mask_x(num_classes: int | None = None, *, agnostic: bool = False, stop_gradient: bool = True) -> MaskRCNN:
+def tiny_mask_x(
+    num_classes: int | None = None, *, agnostic: bool = False, whole: bool = False, stop_gradient: bool = True
+) -> MaskRCNN:
     """Build a Mask^X R-CNN for images of 64 to 96 pixels: `tiny_mask_rcnn` with mask logits of 14x14.
 
     Args:
         num_classes: Number of classes, with background; 21 by default, those of the scenes.
         agnostic: Build the baseline instead, which has the same mask weights for all classes.
+        whole: Give the baseline, too, the layer that sees a whole object.
         stop_gradient: Keep the mask loss from changing the weights that detect.
     """
-    return _with_masks(tiny_mask_rcnn(num_classes, mask_pool=_TINY_POOL), _TINY_POOL, agnostic, stop_gradient)
+    model = tiny_mask_rcnn(num_classes, mask_pool=_TINY_POOL)
+    return _with_masks(model, _TINY_POOL, agnostic, whole, stop_gradient)
 
 
-def _with_masks(model: MaskRCNN, side: int, agnostic: bool, stop_gradient: bool) -> MaskRCNN:
+def _with_masks(model: MaskRCNN, side: int, agnostic: bool, whole: bool, stop_gradient: bool) -> MaskRCNN:
     heads: Any = model.roi_heads
     channels, width = heads.mask_predictor.conv5_mask.in_channels, heads.box_predictor.cls_score.in_features
-    transferred = TransferredMasks(channels, side, width, stop_gradient=stop_gradient)
-    masks = AgnosticMasks(channels) if agnostic else transferred
+    if agnostic:
+        masks: nn.Module = AgnosticMasks(channels, side if whole else None)
+    else:
+        masks = TransferredMasks(channels, side, width, stop_gradient=stop_gradient)
     model.roi_heads = PartialRoIHeads.of(heads, masks)
     return model

@@ -36,12 +36,16 @@ class _Network:
 
 _NETWORKS: dict[str, _Network] = {
     "AgnosticMaskRCNN": _Network(_HEADS, "mask_x", {"agnostic": True}, on_backbone=True, has_weights=True),
+    "AgnosticWholeMaskRCNN": _Network(
+        _HEADS, "mask_x", {"agnostic": True, "whole": True}, on_backbone=True, has_weights=True
+    ),
     "DMNet": _Network(_HEADS, "dmnet", on_backbone=True, has_weights=True),
     "EfficientNetLite0": _Network(_BACKBONES, "efficientnet_lite0", has_weights=True),
     "MaskRCNN": _Network(_HEADS, "mask_rcnn", on_backbone=True, has_weights=True),
     "MaskX": _Network(_HEADS, "mask_x", on_backbone=True, has_weights=True),
     "MobileNetV2": _Network(_BACKBONES, "mobilenet_v2", has_weights=True),
     "TinyAgnosticMaskRCNN": _Network(_HEADS, "tiny_mask_x", {"agnostic": True}),
+    "TinyAgnosticWholeMaskRCNN": _Network(_HEADS, "tiny_mask_x", {"agnostic": True, "whole": True}),
     "TinyDMNet": _Network(_HEADS, "tiny_segmenter", {"head": "dynamic"}),
     "TinyDeepLab": _Network(_HEADS, "TinyDeepLab"),
     "TinyDeepLabV3": _Network(_HEADS, "tiny_segmenter", {"head": "dilated"}),
