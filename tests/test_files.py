@@ -1,12 +1,14 @@
-"""A file is the former one until the next is whole."""
+"""A file is the former one until the next is whole, and texts of strangers are parsed or refused."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from antialias._files import in_one_move
+from antialias._files import in_one_move, parsed
 
 
 def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -41,3 +43,61 @@ def test_a_fault_leaves_the_former_file(fault: BaseException, tmp_path: Path) ->
         write()
     assert path.read_text() == "former"
     assert list(tmp_path.iterdir()) == [path]
+
+
+FIX = "Use a file of ours."
+REFUSED = {
+    "cut": (b'{"a": ', "JSON", "Expecting value"),
+    "empty": (b"", "JSON", "Expecting value"),
+    "list": (b"[1]", "JSON", "a list, no object"),
+    "null": (b"null", "JSON", "a NoneType, no object"),
+    "not UTF-8": (b'{"a": "\xff"}', "JSON", "'utf-8' codec can't decode byte 0xff in position 7"),
+    "UTF-16": ('{"a": 1}'.encode("utf-16"), "JSON", "'utf-8' codec can't decode byte 0xff in position 0"),
+    "endless nesting": (b'{"a":' * 100_000, "JSON", "nested more than 64 deep"),
+    "nesting beyond what repr shows": (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "JSON", "nested more than 64 deep"),
+    "half of a pair": (b'{"a": "\\ud800"}', "JSON", "surrogates not allowed"),
+    "digits without end": (b'{"a": 1' + b"0" * 5000 + b"}", "JSON", "Exceeds the limit"),
+    "no TOML": (b"a = ", "TOML", "Invalid value"),
+    "TOML that is nested": (b"a = " + b"[" * 100_000, "TOML", "nested more than 64 deep"),
+    "TOML with a long key": (b".".join([b"a"] * 100) + b" = 1", "TOML", "nested more than 64 deep"),
+    "TOML that is not UTF-8": (b'a = "\xff"', "TOML", "'utf-8' codec can't decode byte 0xff in position 5"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_text_that_cannot_be_read_is_refused_with_its_file_and_a_fix(case: str, tmp_path: Path) -> None:
+    content, kind, reason = REFUSED[case]
+    path = tmp_path / "a"
+    path.write_bytes(content)
+    message = rf"^{re.escape(str(path))} is not {kind} \(.*{re.escape(reason)}.*\)\. {FIX}$"
+    with pytest.raises(ValueError, match=message):
+        parsed(path, FIX, kind=kind)
+    with pytest.raises(ValueError, match=rf"^The request is not {kind} \("):
+        parsed(content, FIX, name="The request", kind=kind)
+
+
+def test_text_is_not_read_beyond_a_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # of holes
+    message = (
+        rf"{re.escape(str(path))} has 1,099,511,627,776 bytes, more than the 67,108,864 that are read as JSON\. {FIX}"
+    )
+    with pytest.raises(ValueError, match=message):
+        parsed(path, FIX)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b'{"a": [[1]], "b": "\\ud83d\\ude00"}', "JSON"),
+        (b'\xef\xbb\xbf{"a": [[1]], "b": "\xf0\x9f\x98\x80"}', "JSON"),  # as Windows writes it
+        (b'a = [[1]]\nb = "\xf0\x9f\x98\x80"', "TOML"),
+    ],
+)
+def test_what_is_written_properly_is_read(content: bytes, kind: Literal["JSON", "TOML"]) -> None:
+    assert parsed(content, FIX, name="a", kind=kind) == {"a": [[1]], "b": "😀"}
+
+
+def test_values_may_be_nested_as_deep_as_is_said() -> None:
+    assert parsed(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}", FIX, name="a")
