@@ -11,14 +11,17 @@ namespace {
 struct Call {
   MemoryFormat format;
   Tensor x, logits;
+  int64_t stride_h, stride_w;
   std::vector<int32_t> rows, columns;
   AdaptiveArguments arguments;
 
-  Call(const Tensor& x_any, const Tensor& logits_any, int64_t k, int64_t stride_h, int64_t stride_w, bool joint,
+  Call(const Tensor& x_any, const Tensor& logits_any, int64_t k, int64_t any_stride_h, int64_t any_stride_w, bool joint,
        const std::string& padding_mode)
       : format(format_of(x_any)),
         x(torch::stable::contiguous(x_any, format)),
         logits(torch::stable::contiguous(logits_any, format)),
+        stride_h(least_stride(x.size(2), any_stride_h)),
+        stride_w(least_stride(x.size(3), any_stride_w)),
         rows(sources(x.size(2), logits.size(2), stride_h, k, padding_mode)),
         columns(sources(x.size(3), logits.size(3), stride_w, k, padding_mode)) {
     const int64_t groups = logits.size(1) / (k * k);
@@ -55,8 +58,8 @@ void check(const Tensor& x, const Tensor& logits, int64_t k, int64_t stride_h, i
   STD_TORCH_CHECK(groups > 0 && logits.size(1) == groups * k * k && x.size(1) % groups == 0,
                   "logits have ", logits.size(1), " channels, which do not fit kernel_size=", k, " and the ", x.size(1),
                   " channels of x.");
-  STD_TORCH_CHECK(logits.size(0) == x.size(0) && logits.size(2) == (x.size(2) + stride_h - 1) / stride_h &&
-                      logits.size(3) == (x.size(3) + stride_w - 1) / stride_w,
+  STD_TORCH_CHECK(logits.size(0) == x.size(0) && logits.size(2) == kept_of(x.size(2), stride_h) &&
+                      logits.size(3) == kept_of(x.size(3), stride_w),
                   "logits have batch and size (", logits.size(0), ", ", logits.size(2), ", ", logits.size(3),
                   "), which do not fit x of batch and size (", x.size(0), ", ", x.size(2), ", ", x.size(3), ").");
   STD_TORCH_CHECK((scalar_of(x, "x") == Scalar::float64) == (scalar_of(logits, "logits") == Scalar::float64),

@@ -12,7 +12,7 @@ class ResamplingMatrix {
  public:
   // The filter itself, or its transpose, from `kept` samples back to `size`.
   ResamplingMatrix(std::vector<double> taps, int64_t size, int64_t stride, const std::string& mode, bool transposed)
-      : taps_(std::move(taps)), size_(size), kept_((size + stride - 1) / stride), stride_(stride) {
+      : taps_(std::move(taps)), size_(size), kept_(kept_of(size, stride)), stride_(least_stride(size, stride)) {
     std::vector<Entries> entries(transposed ? size_ : kept_);
     const std::vector<int32_t> source = sources(size_, kept_, stride_, kernel_size(), mode);
     for (int64_t o = 0; o < kept_; ++o) {

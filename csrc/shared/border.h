@@ -9,6 +9,12 @@
 
 namespace antialias {
 
+// How many of `size` samples a stride keeps, phase 0.
+inline int64_t kept_of(int64_t size, int64_t stride) { return size / stride + (size % stride != 0); }
+
+// The stride as it is, or one that keeps the same: a kernel's memory may grow with it.
+inline int64_t least_stride(int64_t size, int64_t stride) { return std::min(stride, std::max<int64_t>(size, 1)); }
+
 // Where sample `i` of an endlessly continued row of `size` samples comes from, or -1 for a zero.
 inline int64_t source_of(int64_t i, int64_t size, const std::string& mode) {
   if (mode == "zeros") return i < 0 || i >= size ? -1 : i;

@@ -60,3 +60,28 @@ def test_a_gaussian_of_no_width_hands_on(width: Any, dtype: torch.dtype, logarit
         torch.nn.init.zeros_(layer.predictor.bn.weight)
     x = torch.randn(1, 2, 4, 4, dtype=dtype)
     torch.testing.assert_close(layer(x), x[:, :, ::2, ::2])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("stride", [(2, 2), (2, 3)])
+def test_what_is_no_number_stays_in_its_phase_in_training(value: float, stride: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    layer: Any = PolyphasePool2d(2, stride, phase="learned").train()
+    drawn = []
+    for _ in range(40):
+        layer.zero_grad()
+        x = torch.randn(1, 2, 6, 6)
+        x[0, 0, stride[0], 0] = value  # in the first phase
+        y = layer(x.requires_grad_())
+        drawn.append(int(layer.selection.phases))
+        if drawn[-1]:
+            row, column = divmod(drawn[-1], stride[1])
+            assert torch.equal(y, x[:, :, row :: stride[0], column :: stride[1]])
+            y.square().mean().backward()
+            gradients = [x.grad, *(parameter.grad for parameter in layer.parameters())]
+            assert all(grad.isfinite().all() for grad in gradients)
+            assert gradients[1].abs().sum() > 0
+        else:
+            assert not y.isfinite().all()
+    assert 0 in drawn
+    assert len(set(drawn)) > 2

@@ -23,6 +23,7 @@ from antialias.ops import (
     dynamic_filter2d,
     filter_weights,
     max_pool2d,
+    pad,
     padded_conv2d,
 )
 from antialias.ops.memory_format import match_memory_format
@@ -174,6 +175,50 @@ def test_many_channels_and_a_large_map():
     large = torch.randn(1, 1, 2048, 2048)
     cut = blur(large[..., 1000:1101, 1000:1101], (binomial(3),) * 2, 2)
     torch.testing.assert_close(blur(large, (binomial(3),) * 2, 2)[..., 501:549, 501:549], cut[..., 1:49, 1:49])
+
+
+def test_a_map_of_4096_by_4096():
+    x, cut = torch.randn(1, 1, 64, 64).repeat(1, 1, 64, 64).bfloat16(), slice(4000, 4096)
+    logits = torch.randn(1, 9, 32, 32).repeat(1, 1, 64, 64).bfloat16()
+    y = adaptive_blur2d(x, logits)[..., 2001:, 2001:]
+    part = adaptive_blur2d(x[..., cut, cut], logits[..., 2000:, 2000:], backend="reference")[..., 1:, 1:]
+    torch.testing.assert_close(y, part, rtol=2e-2, atol=2e-2)
+    assert torch.equal(max_pool2d(x.float(), (3, 3))[..., 4000:, 4000:], max_pool2d(x[..., cut, cut].float(), (3, 3)))
+
+
+@pytest.mark.parametrize("stride", [50, 10**6, 2**31, 2**40, 2**63 - 1, 2**70])
+@pytest.mark.parametrize("backend", NAMES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_stride_beyond_the_map_keeps_its_first_sample(stride, backend, layout):
+    x, logits = torch.randn(1, 2, 4, 5).to(memory_format=layout).requires_grad_(), torch.randn(1, 9, 1, 1)
+    runs = (
+        lambda step: blur(x, (binomial(3),) * 2, step, "reflect", backend),
+        lambda step: adaptive_blur2d(x, logits, 3, step, "group", "reflect", backend),
+        lambda step: adaptive_blur(x, logits, (3, 3), (step, step)),
+    )
+    for run in runs:
+        found, expected = ((y, *torch.autograd.grad(y.sum(), x)) for y in (run(stride), run(5)))
+        for ours, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 0, 5), (1, 2, 5, 0), (0, 2, 0, 0)])
+@pytest.mark.parametrize("backend", NAMES)
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_maps_without_samples_are_refused_by_every_backend(shape, backend, mode):
+    x, kept = torch.zeros(shape), [-(-side // 2) for side in shape[2:]]
+    runs = (
+        lambda: blur(x, (binomial(3),) * 2, 2, mode, backend),
+        lambda: adaptive_blur2d(x, torch.zeros(len(x), 9, *kept), 3, 2, "group", mode, backend),
+        lambda: adaptive_blur(x, torch.zeros(len(x), 9, *kept), (3, 3), (2, 2), "group", mode),
+        lambda: max_pool2d(x, (3, 3), (1, 1)),
+        lambda: dynamic_filter2d(x, torch.ones(*shape[:2], 3, 3)),
+        lambda: padded_conv2d(x, torch.ones(2, 2, 3, 3), (2, 2), (1, 1), mode),
+        *((lambda: pad(x, [(1, 1), (1, 1)], mode),) if mode != "zeros" else ()),
+    )
+    for run in runs:
+        with pytest.raises(ValueError, match=r"x has shape .* and no samples. Pass maps of one sample a side at least"):
+            run()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

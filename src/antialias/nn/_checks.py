@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
-from antialias.ops import check_fractions
+from antialias.ops import check_fractions, check_samples
 
 
 def check_maps(x: Tensor, channels: int, *, verb: str = "filters", dims: int = 2) -> None:
@@ -26,8 +26,7 @@ def check_maps(x: Tensor, channels: int, *, verb: str = "filters", dims: int = 2
         raise ValueError(
             f"x has shape {tuple(x.shape)}, but this layer {verb} {channels} channels. Pass (N, {channels}, {sizes})."
         )
-    if any(size < 1 for size in x.shape[2:]):
-        raise ValueError(f"x has shape {tuple(x.shape)} and no samples. Pass maps of one sample a side at least.")
+    check_samples(x)
     check_fractions(x)
 
 

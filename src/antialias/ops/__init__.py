@@ -16,6 +16,7 @@ from ._pad import PADDING_MODES as PADDING_MODES
 from ._pad import PaddingMode as PaddingMode
 from ._pad import check_fractions as check_fractions
 from ._pad import check_padding_mode as check_padding_mode
+from ._pad import check_samples as check_samples
 from ._pad import pad as pad
 from .adaptive import NORMALIZATIONS as NORMALIZATIONS
 from .adaptive import Normalize as Normalize
@@ -43,6 +44,7 @@ __all__ = [
     "blur",
     "check_fractions",
     "check_padding_mode",
+    "check_samples",
     "dynamic_filter2d",
     "filter_weights",
     "in_layout_of",

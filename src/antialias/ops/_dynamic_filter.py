@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ._layout import in_layout_of
-from ._pad import pad
+from ._pad import check_samples, pad
 
 
 def dynamic_filter2d(x: Tensor, filters: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ def dynamic_filter2d(x: Tensor, filters: Tensor) -> Tensor:
         Maps `(N, C, H, W)` in the memory format of `x`.
 
     Raises:
-        ValueError: There is not one filter for each channel of each sample.
+        ValueError: There is not one filter for each channel of each sample, or `x` has no samples.
 
     Source: He, Deng, Qiao, "Dynamic Multi-Scale Filters for Semantic Segmentation", ICCV 2019, section 3.2.
 
@@ -40,6 +40,7 @@ def dynamic_filter2d(x: Tensor, filters: Tensor) -> Tensor:
             f"filters has shape {tuple(filters.shape)}, but x {tuple(x.shape)}. Pass x (N, C, H, W) and one filter "
             "for each channel of each sample: (N, C, k_h, k_w)."
         )
+    check_samples(x)
     rows, columns = filters.shape[2:]
     if rows == columns == 1 or x.shape[0] == 0:
         return x * filters[:, :, :1, :1]

@@ -34,7 +34,8 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
         Maps of shape `(N, C, *(before + size + after))`.
 
     Raises:
-        ValueError: `mode` is unknown, or `x` has not one spatial dimension for each of `amounts`.
+        ValueError: `mode` is unknown, `x` has not one spatial dimension for each of `amounts`, or no samples to go on
+            with.
 
     Example:
         >>> pad(torch.tensor([[[1.0, 2.0]]]), [(3, 3)]).tolist()
@@ -43,6 +44,8 @@ def pad(x: Tensor, amounts: Sequence[tuple[int, int]], mode: PaddingMode = "refl
     check_maps(x, len(amounts), mode)
     if not any(before or after for before, after in amounts):
         return x
+    if mode != "zeros":
+        check_samples(x)
     if _torch_can(x.shape[2:], amounts, mode):
         if mode != "zeros" and is_exporting() and all(type(side) is int for pair in amounts for side in pair):
             return _pad_by_slices(x, amounts, mode)
@@ -114,6 +117,31 @@ def check_fractions(x: Tensor) -> None:
     """
     if not (x.is_floating_point() or x.is_complex()):
         raise ValueError(f"x has type {x.dtype}, which holds no fractions. Pass floating-point maps, x.float().")
+
+
+def check_samples(x: Tensor) -> None:
+    """Check that maps have samples on each side; torch's own pools, too, let the batch be empty and no map.
+
+    Raises:
+        ValueError: A side is 0.
+    """
+    if any(size < 1 for size in x.shape[2:]):
+        raise ValueError(f"x has shape {tuple(x.shape)} and no samples. Pass maps of one sample a side at least.")
+
+
+# Longer than a side of a map. Torch's own products of a tensor's strides and a step overflow at 2^63.
+_LONGEST_STRIDE = 2**31
+
+
+def bounded_strides(stride: Sequence[int]) -> tuple[int, ...]:
+    """Return strides that keep the same samples, and with which 64-bit integers can calculate.
+
+    A stride beyond the map keeps its first sample, whatever it is.
+
+    Args:
+        stride: Samples per kept sample, one number a dimension, of any size.
+    """
+    return tuple(min(step, _LONGEST_STRIDE) for step in stride)
 
 
 def check_padding_mode(mode: str) -> None:

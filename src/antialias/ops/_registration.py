@@ -43,6 +43,16 @@ def save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     ctx.arguments = inputs[len(tensors) :]
 
 
+def differentiable(tensor: Tensor, further: bool) -> Tensor:
+    """Return a tensor that a gradient can be taken of: itself with its history for further derivatives, or one without.
+
+    Args:
+        tensor: A tensor that was saved.
+        further: Whether derivatives of that gradient will be wanted.
+    """
+    return tensor.view_as(tensor) if further and tensor.requires_grad else tensor.detach().requires_grad_()
+
+
 def operation(name: str) -> Callable[..., Any]:
     """Return the operation of a name such as `"antialias::blur2d"`."""
     namespace, _, name = name.partition("::")

@@ -154,7 +154,7 @@ class PolyphasePool2d(nn.Module):
             return moved if self.filter is None else self.filter(moved)
         phases = self._split(x)
         if (weights := self.selection.weights) is not None:
-            kept = (phases.flatten(1, 2) * weights.to(phases.dtype)[..., None, None, None]).sum(1)
+            kept = _drawn(phases.flatten(1, 2), weights.to(phases.dtype)[..., None, None, None])
         else:
             kept = phases[torch.arange(phases.shape[0], device=phases.device), rows, columns]
         return in_layout_of(x, kept)
@@ -290,6 +290,16 @@ def _moved(x: Tensor, starts: tuple[Tensor, Tensor], stride: tuple[int, int], mo
     return in_layout_of(x, moved.unflatten(2, size))
 
 
+def _drawn(phases: Tensor, weights: Tensor) -> Tensor:
+    """Return the phase of `(N, phases, ...)` whose weight is one, to the bit, with the gradient of the weighted sum.
+
+    What was not drawn gets a gradient for its weight and leaves no trace, though it may hold what is no number.
+    """
+    change = weights - weights.detach()
+    numbers = torch.where(phases.isfinite(), phases, 0)
+    return torch.where(weights.detach() > 0.5, phases, 0).sum(1) + (change * numbers).sum(1)
+
+
 def _energy(x: Tensor) -> Tensor:
     """Square maps `(N, C, H, W)` and sum over channels, in float64 where there is any.
 
@@ -301,8 +311,11 @@ def _energy(x: Tensor) -> Tensor:
 
 
 def _standardized(x: Tensor) -> Tensor:
-    """Take each channel's mean away from maps `(N, C, H, W)`, and bring each image to unit scale."""
-    scaled = _near_one(x)
+    """Take each channel's mean away from maps `(N, C, H, W)`, and bring each image to unit scale.
+
+    What is no number is seen as zero, or the score of every phase would be none.
+    """
+    scaled = _near_one(torch.where(x.isfinite(), x, 0))
     centred = scaled - scaled.mean((2, 3), keepdim=True)
     norm = torch.linalg.vector_norm(centred, dim=(1, 2, 3), keepdim=True)
     scale = norm * (x.shape[1:].numel() ** -0.5)

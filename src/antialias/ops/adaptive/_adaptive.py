@@ -8,7 +8,7 @@ from torch import Tensor
 from .. import _library
 from .._backend import Backend, BackendStatus, is_exporting, pick
 from .._layout import in_layout_of
-from .._pad import PaddingMode, check_fractions, check_padding_mode
+from .._pad import PaddingMode, bounded_strides, check_fractions, check_padding_mode, check_samples
 from . import _cpp, _triton
 from ._exported import exported
 from ._normalized import Normalized, blur_of_normalized
@@ -78,7 +78,7 @@ def adaptive_blur2d(
         Maps of shape `(N, C, ceil(H/s_h), ceil(W/s_w))` in the type and memory format of `x`.
 
     Raises:
-        ValueError: An argument is unknown, shapes do not fit, or the type of `x` holds no fractions.
+        ValueError: An argument is unknown, shapes do not fit, `x` has no samples, or its type holds no fractions.
         RuntimeError: The named backend cannot run this input; the message has its reasons.
 
     Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
@@ -90,7 +90,8 @@ def adaptive_blur2d(
     """
     strides = (stride, stride) if isinstance(stride, int) else (stride[0], stride[1])
     _check(x, logits, kernel_size, strides, normalize, padding_mode)
-    settings = Settings(kernel_size, *strides, normalize == "joint", padding_mode)
+    stride_h, stride_w = bounded_strides(strides)
+    settings = Settings(kernel_size, stride_h, stride_w, normalize == "joint", padding_mode)
     if backend == "auto" and is_exporting():
         return in_layout_of(x, exported(x, logits, *settings))
     chosen = pick(BACKENDS, backend, x)
@@ -113,6 +114,7 @@ def _check(
         raise ValueError(
             f"x has shape {tuple(x.shape)} and logits {tuple(logits.shape)}. Pass (N, C, H, W) and (N, G*k*k, H', W')."
         )
+    check_samples(x)
     channels, logit_channels = x.shape[1], logits.shape[1]
     groups, rest = logit_channels // kernel_size**2, logit_channels % kernel_size**2  # numbers, or tensors of a trace
     if rest or groups == 0:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._layout import in_layout_of
-from .._pad import PaddingMode, check_fractions, check_maps, pad
+from .._pad import PaddingMode, bounded_strides, check_fractions, check_maps, check_samples, pad
 from ._reference import Normalize, filter_weights
 
 
@@ -39,7 +39,7 @@ def adaptive_blur(
         Maps of shape `(N, C, *ceil(spatial / stride))` in the type and memory format of `x`.
 
     Raises:
-        ValueError: An argument is unknown, shapes do not fit, or the type of `x` holds no fractions.
+        ValueError: An argument is unknown, shapes do not fit, `x` has no samples, or its type holds no fractions.
 
     Source: Zou et al., "Delving Deeper into Anti-aliasing in ConvNets", BMVC 2020, section 3.1.
 
@@ -48,6 +48,7 @@ def adaptive_blur(
         [[[2.0, 3.0]]]
     """
     check_maps(x, len(kernel_size), padding_mode)
+    check_samples(x)
     check_fractions(x)
     if len(stride) != len(kernel_size) or min(stride) < 1 or any(size < 1 or size % 2 == 0 for size in kernel_size):
         raise ValueError(
@@ -72,6 +73,7 @@ def adaptive_blur(
     groups = (weights.shape[1], channels // weights.shape[1])
     y = x_pad.new_zeros(())
     for tap, starts in enumerate(product(*map(range, kernel_size))):
-        kept = (slice(at, at + size, step) for at, size, step in zip(starts, x.shape[2:], stride, strict=True))
+        steps = bounded_strides(stride)
+        kept = (slice(at, at + size, step) for at, size, step in zip(starts, x.shape[2:], steps, strict=True))
         y = torch.addcmul(y, x_pad[(..., *kept)].unflatten(1, groups), weights[:, :, tap].unsqueeze(2))
     return in_layout_of(x, y.flatten(1, 2).to(x.dtype))

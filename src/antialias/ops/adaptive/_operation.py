@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._registration import Gradients, empty, operation, register
+from .._registration import Gradients, differentiable, empty, operation, register
 from ._reference import reference
 
 
@@ -37,11 +37,13 @@ def empty_gradients(grad_y: Tensor, x: Tensor, logits: Tensor, *settings: Any) -
 
 
 def _double_backward(ctx: Any, grad_grad_x: Tensor, grad_grad_logits: Tensor) -> Gradients:
-    """Differentiate the backward pass through the reference: second derivatives are rare, and need not be fast."""
+    """Differentiate the backward pass through the reference: second derivatives are rare, and need not be fast.
+
+    For further ones the graph is kept, as far as the tensors had one.
+    """
+    further = torch.is_grad_enabled()
     with torch.enable_grad():
-        grad_y, x, logits = (tensor.detach().requires_grad_() for tensor in ctx.saved_tensors)
+        grad_y, x, logits = inputs = [differentiable(tensor, further) for tensor in ctx.saved_tensors]
         grads = torch.autograd.grad(reference(x, logits, *ctx.arguments), (x, logits), grad_y, create_graph=True)
-    return (
-        *torch.autograd.grad(grads, (grad_y, x, logits), (grad_grad_x, grad_grad_logits)),
-        *(None for _ in ctx.arguments),
-    )
+        grad_grads = torch.autograd.grad(grads, inputs, (grad_grad_x, grad_grad_logits), create_graph=further)
+    return (*grad_grads, *(None for _ in ctx.arguments))

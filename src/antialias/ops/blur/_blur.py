@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .._backend import Backend, pick
 from .._layout import in_layout_of
-from .._pad import PaddingMode, check_fractions, check_maps
+from .._pad import PaddingMode, bounded_strides, check_fractions, check_maps, check_samples
 from . import _cpp
 from ._reference import reference
 
@@ -69,8 +69,8 @@ def blur(
         Maps of shape `(N, C, *ceil(size / stride))` in the type and memory format of `x`.
 
     Raises:
-        ValueError: An argument is unknown, the number of dimensions of `x` and `taps` do not fit, or the type of `x`
-            cannot hold the result.
+        ValueError: An argument is unknown, the number of dimensions of `x` and `taps` do not fit, `x` has no samples,
+            or its type cannot hold the result.
         RuntimeError: The named backend cannot run this input; the message has its reasons.
 
     Source: Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019, section 3.
@@ -83,10 +83,11 @@ def blur(
     """
     dims = taps.dim() if isinstance(taps, Tensor) else len(taps)
     check_maps(x, dims, padding_mode)
+    check_samples(x)
     check_fractions(x)
     if not x.is_complex() and any(part.is_complex() for part in ([taps] if isinstance(taps, Tensor) else taps)):
         raise ValueError(f"taps are complex, but x is {x.dtype}. Pass complex maps, or taps.real.")
     strides = (stride,) * dims if isinstance(stride, int) else tuple(stride)
     if len(strides) != dims or min(strides) < 1:
         raise ValueError(f"stride={stride} does not fit {dims} dimension(s). Use one number >= 1, or {dims} of them.")
-    return in_layout_of(x, pick(BACKENDS, backend, x, taps).run(x, taps, strides, padding_mode))
+    return in_layout_of(x, pick(BACKENDS, backend, x, taps).run(x, taps, bounded_strides(strides), padding_mode))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import _library
-from .._registration import Gradients, empty, register
+from .._registration import Gradients, differentiable, empty, register
 from ._reference import reference
 
 _Pair = tuple[int, int]
@@ -53,11 +53,12 @@ def _double_backward(ctx: Any, grad_grad_x: Tensor) -> Gradients:
     kernel, padding, dilation = (kernel_h, kernel_w), (padding_h, padding_w), (dilation_h, dilation_w)
     sizes = zip(grad_y.shape[2:], x.shape[2:], kernel, padding, dilation, strict=True)
     overhang_h, overhang_w = (out - size - 2 * p + d * (k - 1) for out, size, k, p, d in sizes)
+    further = torch.is_grad_enabled()
     with torch.enable_grad():
-        x, gradient = x.detach().requires_grad_(), grad_y.detach().requires_grad_()
+        x, gradient = x.detach().requires_grad_(), differentiable(grad_y, further)
         y = reference(x, kernel, padding, dilation, (overhang_h, overhang_w))
         (grad_x,) = torch.autograd.grad(y, x, gradient, create_graph=True)
-    (grad_grad_y,) = torch.autograd.grad(grad_x, gradient, grad_grad_x)
+        (grad_grad_y,) = torch.autograd.grad(grad_x, gradient, grad_grad_x, create_graph=further)
     return (grad_grad_y, None, *(None for _ in ctx.arguments))
 
 

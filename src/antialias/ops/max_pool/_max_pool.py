@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .._backend import Backend, pick
+from .._pad import check_samples
 from . import _cpp
 from ._reference import reference
 
@@ -36,10 +37,14 @@ def max_pool2d(
     Returns:
         Maps of shape `(N, C, H + 2 * padding + overhang - dilation * (kernel_size - 1), ...)`.
 
+    Raises:
+        ValueError: `x` has no samples.
+
     Example:
         >>> import torch
         >>> max_pool2d(torch.eye(3)[None, None], (2, 2))[0, 0].tolist()
         [[1.0, 1.0], [1.0, 1.0]]
     """
+    check_samples(x)
     chosen = pick(BACKENDS, "auto", x, kernel_size, padding)
     return chosen.run(x, kernel_size, padding, dilation, overhang)

@@ -11,7 +11,7 @@ from torch import Tensor
 from antialias._torch import is_in_forward_mode, is_in_functorch
 
 from .._layout import memory_format_of
-from .._pad import PaddingMode, pad, pad_adjoint, source_place
+from .._pad import PaddingMode, check_samples, pad, pad_adjoint, source_place
 from ..memory_format import match_memory_format
 
 _Pair = tuple[int, int]
@@ -38,10 +38,14 @@ def padded_conv2d(
     Returns:
         Maps `(N, D, floor((H + 2 * border - k_h) / s_h) + 1, ...)` in the memory format of `x`.
 
+    Raises:
+        ValueError: `x` has no samples.
+
     Example:
         >>> padded_conv2d(torch.eye(3)[None, None], torch.ones(1, 1, 3, 3), (2, 2), (1, 1), "replicate")[0, 0].tolist()
         [[5.0, 1.0], [1.0, 5.0]]
     """
+    check_samples(x)
     groups = x.shape[1] // weight.shape[1]
     if padding_mode == "zeros":
         return F.conv2d(x, weight, bias, stride, border, groups=groups)
