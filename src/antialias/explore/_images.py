@@ -161,10 +161,10 @@ def decode(data: bytes, limits: Limits) -> Tensor:
         ImportError: Pillow is missing.
     """
     image = require("PIL.Image", extra="explore")
-    formats = ", ".join(FORMATS)
+    formats, stream = ", ".join(FORMATS), io.BytesIO(data)
     try:
         with warnings.catch_warnings(category=image.DecompressionBombWarning, action="ignore"):
-            opened = image.open(io.BytesIO(data), formats=FORMATS)
+            opened = image.open(stream, formats=FORMATS)
     except image.DecompressionBombError as error:
         raise too_large(str(error).partition(",")[0], limits) from error
     except image.UnidentifiedImageError as error:
@@ -180,7 +180,7 @@ def decode(data: bytes, limits: Limits) -> Tensor:
     if getattr(opened, "n_frames", 1) > 1:
         raise Refused(415, f"The file is animated, {opened.n_frames} frames. Use a still image.")
     try:
-        return upright_pixels(opened)
+        return upright_pixels(opened, stream)
     except Exception as error:  # so do decoders
         message = f"The {opened.format} of {width} x {height} pixels cannot be decoded ({short(error)}). Save it anew."
         raise Refused(422, message) from error

@@ -1,7 +1,8 @@
 """Image files, and what a reader says of those that cannot be used.
 
 `_faults` collects what is broken and stops or leaves it out. `_pixels` reads sizes, pixels, parts and class ids by the
-rules that docs/training.md states: which way up an image is (`_orientation`) and what its numbers mean (`_values`).
+rules that docs/training.md states: which way up an image is (`_orientation`), what its numbers mean (`_values`), and
+whether it is all there and not too large (`_whole`).
 `_names` finds the files that a list names. `_transforms` resizes and crops images together with their masks and boxes.
 """
 

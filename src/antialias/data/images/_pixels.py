@@ -20,6 +20,7 @@ from antialias._extras import require
 from ._faults import Fault, UnusableContent, UnusableFile, faults_in, value_or_fault
 from ._orientation import remaining_orientation, turn_upright, upright_size
 from ._values import class_ids, rgb_bytes, stored_form
+from ._whole import FORMATS, check_jpeg, check_pixels, check_png, content_of, decode
 
 Box = tuple[int, int, int, int]
 """Top, left, height and width in pixels."""
@@ -47,15 +48,16 @@ def image_size(file: Path, ranges: FloatRanges | None = None) -> tuple[int, int]
         upright, form = upright_size(opened, stream), stored_form(opened)
         if opened.format == "PNG":
             opened.verify()
+            check_png(content_of(stream))
             return upright
         if opened.format == "JPEG":
             start = stream.tell()
             stream.seek(-min(64, stream.seek(0, io.SEEK_END)), io.SEEK_END)
             whole = stream.read().rstrip(b"\0").endswith(b"\xff\xd9")
             stream.seek(start)
-            if whole:
+            if whole or check_jpeg(content_of(stream)):
                 return upright
-        opened.load()
+        decode(opened, stream)
         if opened.mode in ("F", "I"):
             rgb_bytes(opened, form)
         if ranges is not None and opened.mode == "F":
@@ -96,7 +98,7 @@ def read_image(file: Path) -> Tensor:
         ValueError: The file is missing, empty, truncated, no image, or holds numbers that no rule scales; the message
             names it.
     """
-    return open_image(file, lambda opened, _: upright_pixels(opened))
+    return open_image(file, upright_pixels)
 
 
 def read_class_ids(file: Path) -> Tensor:
@@ -106,11 +108,12 @@ def read_class_ids(file: Path) -> Tensor:
         ValueError: The file is missing, empty, truncated, or holds something else; the message names it.
     """
 
-    def ids(opened: Any, _: io.BufferedReader) -> Tensor:
+    def ids(opened: Any, stream: io.BufferedReader) -> Tensor:
         form = stored_form(opened)
         if form == "LA;16B":  # four bytes a pixel, of which PIL drops the second and the fourth
             opened.tile = [tile._replace(args="RGBA") for tile in opened.tile]
         turn = remaining_orientation(opened)
+        decode(opened, stream)
         return turn_upright(class_ids(opened, form), turn)
 
     return open_image(file, ids)
@@ -147,7 +150,7 @@ def read_crop(file: Path, choose: Callable[[int, int], Box], side: int) -> Tenso
         factor = min(tall, wide) // (2 * side)
         if opened.format == "JPEG" and factor > 1:
             opened.draft(None, (opened.size[0] // factor, opened.size[1] // factor))
-        pixels = upright_pixels(opened)
+        pixels = upright_pixels(opened, stream)
         down, across = pixels.shape[-2] / height, pixels.shape[-1] / width
         rows, columns = (
             slice(first := int(start * scale), max(first + 1, round((start + length) * scale)))
@@ -172,7 +175,8 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
     """
     image = require("PIL.Image", extra="tasks")
     try:
-        with file.open("rb") as stream, image.open(stream) as opened:
+        with file.open("rb") as stream, image.open(stream, formats=FORMATS) as opened:
+            check_pixels(opened)
             return use(opened, stream)
     except FileNotFoundError as error:
         raise UnusableFile(file, "is missing", "Put it there, or take it off the list.") from error
@@ -180,6 +184,8 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
         raise UnusableFile(file, error.reason, error.fix) from error
     except UnusableFile:
         raise
+    except image.DecompressionBombError as error:
+        raise UnusableFile(file, f"is too large ({str(error).partition(', ')[0]})", "Make it smaller.") from error
     except Exception as error:  # decoders raise whatever their parsers run into
         why = str(error)
         if isinstance(error, image.UnidentifiedImageError):
@@ -194,12 +200,17 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
         raise UnusableFile(file, reason, "Remove or replace it.") from error
 
 
-def upright_pixels(opened: Any) -> Tensor:
+def upright_pixels(opened: Any, stream: io.BufferedIOBase) -> Tensor:
     """Return the pixels `(3, H, W)` `uint8` of an image that PIL has opened and not loaded, as `read_image` does.
 
+    Args:
+        opened: PIL's image.
+        stream: Its file.
+
     Raises:
-        UnusableContent: It holds numbers that no rule scales, or an orientation that is none.
+        UnusableContent: It ends early, holds numbers that no rule scales, or an orientation that is none.
     """
     form = stored_form(opened)
     turn = remaining_orientation(opened)
+    decode(opened, stream)
     return turn_upright(rgb_bytes(opened, form), turn)

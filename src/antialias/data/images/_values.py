@@ -40,7 +40,7 @@ def rgb_bytes(opened: Any, form: str) -> Tensor:
             opened = opened.convert("LA")
         if opened.mode == "P" and "transparency" in opened.info:  # PIL warns of what it drops
             opened = opened.convert("RGBA")
-        return transforms.pil_to_tensor(opened.convert("RGB"))
+        return transforms.pil_to_tensor(opened if opened.mode == "RGB" else opened.convert("RGB"))
     inverted = opened.format == "TIFF" and opened.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     numbers = _numbers(opened)
     if opened.mode == "F":
