@@ -116,7 +116,7 @@ def test_everything_that_is_broken_is_named_at_once(tmp_path: Path) -> None:
     for words in (
         r"short: it has 4 frames, and 5 are needed",
         r"other/000001.xml: it names n01443537, which imagenet_classes.txt does not map",
-        r"cut/000002.JPEG: it is not a readable picture",
+        r"cut/000002.JPEG: it ends early",
         r"mute/000001.xml: it is missing",
         r"mute/000003.xml: it is no XML (no element found",
     ):
