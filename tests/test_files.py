@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import zipfile
 from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 
-from antialias._files import in_one_move, parsed
+from antialias._files import in_one_move, parsed, read_archive, write_whole
 
 
 def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -39,10 +43,62 @@ def test_a_fault_leaves_the_former_file(fault: BaseException, tmp_path: Path) ->
             unfinished.write_text("half")
             raise fault
 
-    with pytest.raises(type(fault)):
+    with pytest.raises(type(fault)) as raised:
         write()
+    if isinstance(fault, OSError):
+        assert raised.value.errno == 28  # type: ignore[attr-defined]
+        assert str(raised.value) == (
+            f"{path} cannot be written: No space left on device. What was there before still is. "
+            "Make room there, or use another folder."
+        )
     assert path.read_text() == "former"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_is_blamed_for_what_came_of_it(tmp_path: Path) -> None:
+    class Full:
+        def write(self, _: bytes) -> int:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> None: ...
+
+    with (
+        pytest.raises(OSError, match="a.pt cannot be written: No space left on device"),
+        in_one_move(tmp_path / "a.pt"),
+    ):
+        torch.save({"w": torch.zeros(3)}, Full())  # which raises a RuntimeError without a word of the disk
+    with pytest.raises(RuntimeError, match="unrelated"), in_one_move(tmp_path / "a.pt"):
+        raise RuntimeError("unrelated")
+
+
+def test_what_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"file/a.txt cannot be written: (Not a directory|File exists).* Use another fol"):
+        write_whole(tmp_path / "file" / "a.txt", "whole")
+
+
+def test_what_a_killed_process_was_writing_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    path = tmp_path / "a[1].txt"
+    stale, alive = (tmp_path / f"{path.name}.{pid}.part" for pid in (ended.pid, os.getppid()))
+    for part in (stale, alive, other := tmp_path / f"b.txt.{ended.pid}.part"):
+        part.write_text("half")
+    write_whole(path, "whole")
+    assert sorted(tmp_path.iterdir()) == sorted([path, alive, other])
+
+
+def test_an_archive_is_read_if_every_byte_is_right(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    torch.save({"w": torch.arange(100.0)}, path)
+    assert read_archive(path, "Fix.")["w"].equal(torch.arange(100.0))
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        place = max(archive.infolist(), key=lambda each: each.file_size).header_offset + 200
+    for torn in (whole[:0], whole[:50], whole[:-1], whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]):
+        path.write_bytes(torn)
+        with pytest.raises(ValueError, match=r"a.pt is torn, or no file of torch.save \(.*\). Fix\."):
+            read_archive(path, "Fix.")
 
 
 FIX = "Use a file of ours."

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
 import os
 import re
 import tomllib
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 _DEEPEST = 64  # what reads a value by recursion, as repr does, goes further
+_ROOM, _OTHER = "Make room there, or use another folder.", "Use another folder."
+_FIXES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _ROOM),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Use a folder that you may write to."),
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV), "See to the disk, or use another folder."),
+    **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG), _OTHER),
+}
 _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -19,19 +31,115 @@ _HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 def in_one_move(path: Path) -> Iterator[Path]:
     """Give the path of a file beside `path` to write, which takes its place when it is whole and on the disk.
 
-    A disk that is full, an error or a kill leave the former file. The folder is made.
+    A disk that is full, an error or a kill leave the former file. The folder is made. The file beside is this process's
+    own; what a process that was killed left of one is removed.
+
+    Raises:
+        OSError: The file cannot be written; the message says why, what is there now and what to do.
     """
     path = path.resolve()  # a link stays one
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for stale in unfinished_of_the_dead(path):
+            stale.unlink(missing_ok=True)
         yield unfinished
-        with unfinished.open("rb") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
+        put_in_place(unfinished, path)
+    except BaseException as error:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        if (fault := disk_fault(error, path)) is not None:
+            raise fault from error
         raise
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file of text in one move, as UTF-8."""
+    with in_one_move(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def put_in_place(unfinished: Path, path: Path) -> None:
+    """Bring a whole file to the disk, and then to its place.
+
+    Args:
+        unfinished: The file, on the same file system.
+        path: Its place.
+    """
+    with unfinished.open("r+b") as file:
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    if os.name == "posix":  # elsewhere a folder cannot be brought to the disk
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have no such thing
+                raise
+        finally:
+            os.close(folder)
+
+
+def unfinished_of_the_dead(path: Path) -> list[Path]:
+    """Return what lies beside a path that a process was writing when it was killed.
+
+    Args:
+        path: What `NAME.PROCESS.part` was to become.
+    """
+    if os.name != "posix":  # where asking for a process would end it
+        return []
+    dead = []
+    for part in path.parent.glob(f"{glob.escape(path.name)}.*.part"):
+        number = part.name.removeprefix(f"{path.name}.").removesuffix(".part")
+        if number.isdecimal() and int(number) != os.getpid():
+            try:
+                os.kill(int(number), 0)
+            except (ProcessLookupError, OverflowError):
+                dead.append(part)
+            except OSError:  # another user's
+                pass
+    return dead
+
+
+def disk_fault(error: BaseException, path: Path) -> OSError | None:
+    """Return what to tell of an error in writing, or `None` where the disk is not what failed.
+
+    Args:
+        error: What was raised: the disk's error, or one that came of it, as torch's does.
+        path: What was to be written.
+    """
+    cause: BaseException | None = error if isinstance(error, Exception) else None
+    while cause is not None and not (isinstance(cause, OSError) and cause.errno in _FIXES):
+        cause = cause.__cause__ or cause.__context__
+    if not isinstance(cause, OSError) or cause.errno is None:
+        return None
+    what = os.strerror(cause.errno)
+    fault = type(cause)(f"{path} cannot be written: {what}. What was there before still is. {_FIXES[cause.errno]}")
+    fault.errno = cause.errno
+    return fault
+
+
+def read_archive(path: Path, fix: str, device: torch.device | str = "cpu") -> Any:
+    """Read what `torch.save` wrote, every byte of which is checked; nothing is unpickled but tensors and plain values.
+
+    Args:
+        path: The file.
+        fix: A sentence that says what to do where it is torn, which ends the message.
+        device: Where its tensors go.
+
+    Raises:
+        ValueError: It is torn, or something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (broken := archive.testzip()) is not None:
+                raise ValueError(f"{broken} in it has other bytes than were written")
+        return torch.load(path, map_location=device, weights_only=True)
+    except PermissionError:
+        raise
+    except Exception as error:  # damage has many names
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ValueError(f"{path} is torn, or no file of torch.save ({reason}). {fix}") from error
 
 
 def parsed(

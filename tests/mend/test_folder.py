@@ -38,5 +38,21 @@ def test_another_mendings_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mend.json").write_text("{")
-    with pytest.raises(ValueError, match="holds no mending"):
+    with pytest.raises(
+        ValueError, match=r"mend.json is not JSON .*\. Remove it to start anew, or use another folder\."
+    ):
         Folder(tmp_path, {})
+    (tmp_path / "mend.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"holds no mending: .*mend.json has none. Remove it"):
+        Folder(tmp_path, {})
+
+
+def test_weights_that_are_torn_or_gone_are_told_of(tmp_path: Path) -> None:
+    Folder(tmp_path, {}).keep_weights("student", {"w": torch.zeros(3)})
+    file = tmp_path / "student.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"student.safetensors is torn or gone .*\. Remove .* to start anew, or use"):
+        Folder(tmp_path, {}).weights("student")
+    file.unlink()
+    with pytest.raises(ValueError, match="student.safetensors is torn or gone"):
+        Folder(tmp_path, {}).weights("student")

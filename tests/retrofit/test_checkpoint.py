@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -35,7 +36,12 @@ def test_another_run_is_refused(tmp_path: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     path.write_text("no checkpoint")
-    with pytest.raises(ValueError, match=r"run.pt' is no state of a retrofit. Use another path."):
+    with pytest.raises(
+        ValueError, match=r"run.pt is torn, or no file of torch.save \(File is not a zip file\). Remove"
+    ):
+        Checkpoint(path, MADE_FROM).read(CPU)
+    torch.save([1], path)
+    with pytest.raises(ValueError, match=r"run.pt' is no state of a retrofit. Remove it to start anew, or use another"):
         Checkpoint(path, MADE_FROM).read(CPU)
 
 
@@ -43,8 +49,8 @@ def test_an_interrupted_write_leaves_the_last_whole_file(tmp_path: Path, monkeyp
     path = tmp_path / "run.pt"
     Checkpoint(path, MADE_FROM).write({"step": 1})
 
-    def die(state: object, file: Path) -> None:
-        file.write_bytes(b"half")
+    def die(state: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "save", die)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from antialias._lock import alone
 from antialias.metrics import Score
 from antialias.models import TinyResNet, load, name_classes_
 from antialias.nn import Fixed
@@ -149,6 +150,28 @@ def test_what_was_measured_before_a_crash_is_not_measured_again(
     monkeypatch.undo()
     assert scores == evaluate(model, small)
     assert not partial.exists()
+
+
+def test_a_part_that_is_torn_is_measured_again(
+    small: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _in_parts_of(10, monkeypatch)
+    model, partial = network(small, 20).eval(), tmp_path / "partial"
+    partial.mkdir()
+    (partial / "part-000001.json").write_text('{"of": "')
+    (partial / "part-000002.json").write_text("{}")
+    with pytest.warns(
+        UserWarning, match=r"part-00000[12].json is torn, so what it held is measured again\.$"
+    ) as warned:
+        scores = evaluate(model, small, partial=partial)
+    assert len(warned) == 2
+    assert scores == evaluate(model, small)
+    assert not list(tmp_path.iterdir())
+    with (
+        alone(tmp_path / "partial.lock"),
+        pytest.raises(BlockingIOError, match=r"partial.lock is held by this process"),
+    ):
+        evaluate(model, small, partial=partial)
 
 
 def test_parts_of_an_earlier_version_are_refused(

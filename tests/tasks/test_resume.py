@@ -5,18 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from lightning import Trainer
 from torch import nn
 
+from antialias._lock import alone
 from antialias.data import in_memory, open_data
 from antialias.nn import Adaptive
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
+from antialias.tasks._task import _TASKS
 
 
 @pytest.fixture
@@ -116,14 +118,15 @@ def test_a_killed_segmenter_goes_on_exactly(tmp_path: Path) -> None:
 def _fit_and_die_while_saving(config: TrainConfig, number: int) -> None:
     saved = []
 
-    def save(trainer: Trainer, path: str | Path, *options: Any) -> None:
-        saved.extend([path] if Path(path).name.startswith("last") else [])
+    def save(checkpoint: Any, file: Any) -> None:
+        saved.extend([file] if Path(file.name).name.startswith("last") else [])
         if len(saved) == number:
-            Path(path).write_bytes(b"half of a checkpoint")
+            file.write(b"half of a checkpoint")
+            file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
-        whole(trainer, path, *options)
+        whole(checkpoint, file)
 
-    whole, Trainer.save_checkpoint = Trainer.save_checkpoint, save
+    whole, torch.save = torch.save, save
     fit(config)
 
 
@@ -133,7 +136,9 @@ def test_a_run_that_is_killed_while_it_saves_goes_on_from_the_checkpoint_before(
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
+    assert list(Path(config.out).glob("last.ckpt.*.part"))
     assert _same(fit(config, resume=True).model, whole)
+    assert not [path for path in Path(config.out).iterdir() if path.suffix in (".part", ".lock")]
 
 
 def test_weights_that_are_no_numbers_stop_a_run_and_leave_the_checkpoint_before(config: TrainConfig) -> None:
@@ -144,3 +149,84 @@ def test_weights_that_are_no_numbers_stop_a_run_and_leave_the_checkpoint_before(
         fit(replace(config, learning_rate=1e30))
     assert (out / "last.ckpt").read_bytes() == checkpoint
     assert (out / "model.safetensors").read_bytes() == network_of
+
+
+def test_what_cannot_be_gone_on_from_is_told_before_anything_is_trained(config: TrainConfig) -> None:
+    run = fit(config)
+    last, seen = run.out / "last.ckpt", []
+
+    def resumed(**changes: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit(replace(config, **changes), resume=True, progress=lambda *step: seen.append(step))
+
+    with pytest.raises(
+        ValueError, match=r"go on to step 24, but its schedule was made for 16 .* beyond\. Resume with the"
+    ):
+        resumed(epochs=3)
+    with pytest.raises(BlockingIOError, match=r"run/.lock is held by this process"), alone(run.out / ".lock"):
+        resumed()
+    whole = last.read_bytes()
+    last.write_bytes(whole[:-100])
+    with pytest.raises(
+        ValueError, match=r"last.ckpt is torn, .* Copy .*best.ckpt there to go on from the best epoch, or"
+    ):
+        resumed()
+    (run.out / "best.ckpt").unlink()
+    with pytest.raises(
+        ValueError, match=r"last.ckpt is torn, .* Put a whole copy there, or start anew without resume\."
+    ):
+        resumed()
+    torch.save({"state_dict": {}}, last)
+    with pytest.raises(ValueError, match=r"last.ckpt is no checkpoint of a training of this library. Start anew"):
+        resumed()
+    last.write_bytes(whole)
+    _killed_at(2, replace(config, seed=1))  # another run that begins in this folder and has kept nothing yet
+    with pytest.raises(
+        ValueError, match=r"last.ckpt is of another run than .*config.toml \(seed=0, now 1\)\. Start anew"
+    ):
+        resumed(seed=1)
+    assert not seen
+
+
+def test_parts_of_the_scores_of_another_run_are_not_in_the_way(config: TrainConfig) -> None:
+    part = Path(config.out) / "partial" / "part-000000.json"
+    part.parent.mkdir(parents=True)
+    part.write_text('{"of": "another", "scores": {}}')
+    fit(config)
+    assert not part.parent.exists()
+
+
+def test_losses_that_are_no_numbers_stop_a_run_that_they_teach_nothing(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_named("classification")  # as in half precision, where such steps are left out
+    lost = replace(task, loss=lambda *what, **how: 0 * task.loss(*what, **how) + torch.nan)
+    monkeypatch.setitem(_TASKS, "classification", lost)
+    with pytest.raises(ValueError, match=r"no loss was finite any more after step 3; nothing was kept. Use a lower"):
+        fit(config)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (signal.SIGKILL, r"a process that reads images died; it may have .* Go on with resume, and with workers=0"),
+        (
+            signal.SIGSTOP,
+            r"a process that reads images gave none for timeout=2 seconds. Go on with resume, and with workers=0",
+        ),
+    ],
+    ids=["dies", "hangs"],
+)
+def test_a_loader_whose_worker_is_lost_ends_the_run_with_its_cause(
+    config: TrainConfig, fault: signal.Signals, said: str
+) -> None:
+    def progress(done: int, _: int) -> None:
+        for worker in multiprocessing.active_children() if done == 4 else []:
+            assert worker.pid is not None
+            os.kill(worker.pid, fault)
+
+    with pytest.raises(OSError, match=said):
+        fit(replace(config, workers=1, timeout=2, batch_size=4), progress=progress)
+    assert not multiprocessing.active_children()
+    assert torch.load(Path(config.out) / "last.ckpt", weights_only=True)["global_step"] == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import antialias as aa
 from antialias._display import show
+from antialias._files import write_whole
 from antialias.mend import MendConfig, mend_
 from antialias.models import build, class_names
 from antialias.retrofit import RetrofitConfig
@@ -74,6 +75,6 @@ def mend(
     show(done)
     aa.save(network, out)
     table, picture = out.with_suffix(".json"), out.with_suffix(".svg")
-    table.write_text(json.dumps(done.to_dict(), indent=1) + "\n")
+    write_whole(table, json.dumps(done.to_dict(), indent=1) + "\n")
     done.draw(picture)
     print(f"Wrote {out}, {table} and {picture}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from antialias._extras import require
+from antialias._files import in_one_move
 
 if TYPE_CHECKING:
     from ._result import Mending
@@ -44,7 +45,7 @@ def draw_front(mending: Mending, path: Path) -> Path:
         axes.axvline(mending.budget, color=_OTHER, linewidth=0.8, linestyle=":")
         axes.set(xlabel="multiply-adds relative to the network as given; dotted: the budget", ylim=(0, None))
         axes.set_ylabel(f"{mending.counted}, %")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(path, metadata=metadata, bbox_inches="tight")
+        metadata, kind = {"Date": None} if path.suffix == ".svg" else None, path.suffix.removeprefix(".") or None
+        with in_one_move(path) as unfinished:
+            figure.savefig(unfinished, format=kind, metadata=metadata, bbox_inches="tight")
     return path

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from antialias._files import in_one_move
+from antialias._files import parsed, write_whole
 from antialias._tensors import write_tensors
 from antialias.retrofit import check_made_from
 
@@ -35,11 +36,11 @@ class Folder:
         self._weights: dict[str, dict[str, Tensor]] = {}
         if self.path is None or not (file := self.path / "mend.json").exists():
             return
-        try:
-            content = json.loads(file.read_text())
-            version, theirs, self._values = content["version"], content["made_from"], content["values"]
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(f"checkpoint={str(self.path)!r} holds no mending. Use another folder.") from error
+        fix = "Remove it to start anew, or use another folder."
+        content = parsed(file, fix, largest=None)
+        if not {"version", "made_from", "values"} <= content.keys():
+            raise ValueError(f"checkpoint={str(self.path)!r} holds no mending: {file} has none. {fix}")
+        version, theirs, self._values = content["version"], content["made_from"], content["values"]
         ours = {**self._fingerprints, "format": str(_VERSION)}
         check_made_from(self.path, "mending", ours, {**theirs, "format": str(version)})
 
@@ -55,8 +56,7 @@ class Folder:
         if self.path is None:
             return
         content = {"version": _VERSION, "made_from": self._fingerprints, "values": self._values}
-        with in_one_move(self.path / "mend.json") as unfinished:
-            unfinished.write_text(json.dumps(content))
+        write_whole(self.path / "mend.json", json.dumps(content))
 
     def file(self, name: str, suffix: str) -> Path | None:
         """Return the file of a student, `None` where nothing is kept."""
@@ -69,7 +69,16 @@ class Folder:
             write_tensors(self._weights[name], file)
 
     def weights(self, name: str) -> dict[str, Tensor]:
-        """Return what was kept of a student."""
+        """Return what was kept of a student.
+
+        Raises:
+            ValueError: Its file is torn or gone.
+        """
         if name not in self._weights and (file := self.file(name, ".safetensors")) is not None:
-            self._weights[name] = load_file(file)
+            try:
+                self._weights[name] = load_file(file)
+            except (SafetensorError, FileNotFoundError) as error:
+                raise ValueError(
+                    f"{file} is torn or gone ({error}). Remove {self.path} to start anew, or use another folder."
+                ) from error
         return self._weights[name]

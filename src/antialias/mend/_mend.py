@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from antialias._lock import alone
 from antialias.metrics import Images
 from antialias.retrofit import digest, digest_of
 
@@ -58,6 +59,7 @@ def mend_(
         config: How remedies are tried and measured; `MendConfig()` if `None`.
 
     Raises:
+        OSError: Another process writes to `checkpoint`, or it cannot be written to.
         ValueError: There are fewer than 64 images, they do not fit, `checkpoint` belongs to another mending, or the
             model's answers are of no kind that is known.
 
@@ -75,26 +77,27 @@ def mend_(
         raise ValueError(f"margin={margin:g} is no share of the images. Use a number from 0 to 1.")
     parts = split_images(images, held_out, sources, seed)
     everything = [pixels for one in parts.values() for pixels, _ in one.images]
-    folder = Folder(
-        checkpoint,
-        {
-            "images": digest(*everything),
-            "network": digest_of(model),
-            "arguments": f"budget={budget}, margin={margin}, seed={seed}, {asdict(config)}",
-        },
-    )
-    evaluator = Evaluator(model, parts, config, seed, folder, Progress(progress))
-    course = Course(evaluator, parts["confirm"], budget, margin)
-    first = course.propose()
-    kept = course.look(first, CHOOSING[:1])
-    pairs = course.combinations(kept)
-    kept = course.look([*kept, *pairs], CHOOSING)
-    course.confirm(kept)
-    best, reason = course.best()
-    trials = course.report(kept, [*first, *pairs])
-    chosen = next((trial for trial in trials if best is not None and trial.remedy is best), None)
-    if best is not None:
-        best.apply_(model, evaluator.example)
+    with alone(None if checkpoint is None else Path(checkpoint) / ".lock"):
+        folder = Folder(
+            checkpoint,
+            {
+                "images": digest(*everything),
+                "network": digest_of(model),
+                "arguments": f"budget={budget}, margin={margin}, seed={seed}, {asdict(config)}",
+            },
+        )
+        evaluator = Evaluator(model, parts, config, seed, folder, Progress(progress))
+        course = Course(evaluator, parts["confirm"], budget, margin)
+        first = course.propose()
+        kept = course.look(first, CHOOSING[:1])
+        pairs = course.combinations(kept)
+        kept = course.look([*kept, *pairs], CHOOSING)
+        course.confirm(kept)
+        best, reason = course.best()
+        trials = course.report(kept, [*first, *pairs])
+        chosen = next((trial for trial in trials if best is not None and trial.remedy is best), None)
+        if best is not None:
+            best.apply_(model, evaluator.example)
     learn, choose = len(parts["confirm"]), sum(len(parts[one]) for one in CHOOSING)
     return Mending(
         table=tuple(trials),

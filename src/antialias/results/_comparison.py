@@ -20,7 +20,17 @@ from ._cost import Cost
 from ._evaluation import Evaluation
 from .tables import Column, Line, Table, Value
 
-_NOT_THE_METHOD = ("seed", "out", "accelerator", "devices", "num_nodes", "strategy", "workers", "checkpoint_every")
+_NOT_THE_METHOD = (
+    "seed",
+    "out",
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "strategy",
+    "workers",
+    "checkpoint_every",
+    "timeout",
+)
 """Settings in which the runs of one entry may differ."""
 
 _COMMON = ("task", "data", "size", "window", "test_length")

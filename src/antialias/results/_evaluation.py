@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from antialias._files import in_one_move
+from antialias._files import write_whole
 from antialias.metrics import Curve, Score
 from antialias.nn import Filter
 
@@ -58,8 +58,7 @@ class Evaluation:
             "other_flips": others,
             "cost": cost,
         }
-        with in_one_move(path) as unfinished:
-            unfinished.write_text(json.dumps(values) + "\n")
+        write_whole(path, json.dumps(values) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Evaluation:

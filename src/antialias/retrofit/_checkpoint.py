@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from antialias._files import in_one_move
+from antialias._files import in_one_move, read_archive
+from antialias._lock import alone
 
 _VERSION = 1
 
@@ -26,26 +28,31 @@ class Checkpoint:
     path: Path | None
     fingerprints: dict[str, str]
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other processes from the file while the context lasts."""
+        return alone(None if self.path is None else self.path.with_name(f"{self.path.name}.lock"))
+
     def write(self, state: dict[str, Any]) -> None:
         """Write a state in one move: an interruption leaves the last whole file, never half of one."""
         if self.path is None:
             return
-        with in_one_move(self.path) as unfinished:
-            torch.save({"version": _VERSION, "made_from": self.fingerprints, **state}, unfinished)
+        with in_one_move(self.path) as unfinished, unfinished.open("wb") as file:
+            torch.save({"version": _VERSION, "made_from": self.fingerprints, **state}, file)
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
         """Read the state, or `None` if the file is not there yet.
 
         Raises:
-            ValueError: The file belongs to a run with another config, other images or another network.
+            ValueError: The file is torn, or belongs to a run with another config, other images or another network.
         """
         if self.path is None or not self.path.exists():
             return None
+        fix = "Remove it to start anew, or use another path."
+        state = read_archive(self.path, fix, device)
         try:
-            state = torch.load(self.path, map_location=device, weights_only=True)
             version, theirs = state["version"], state["made_from"]
-        except Exception as error:
-            raise ValueError(f"checkpoint={str(self.path)!r} is no state of a retrofit. Use another path.") from error
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError(f"checkpoint={str(self.path)!r} is no state of a retrofit. {fix}") from error
         ours = {**self.fingerprints, "format": str(_VERSION)}
         check_made_from(self.path, "run", ours, {**theirs, "format": str(version)})
         return state

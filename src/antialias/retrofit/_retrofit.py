@@ -58,8 +58,9 @@ def retrofit_(
         recipe: The former name of `config`.
 
     Raises:
-        ValueError: There are too few images, they do not fit, nothing would learn, or `checkpoint` belongs to
-            another run.
+        OSError: Another process writes to `checkpoint`, or it cannot be written to.
+        ValueError: There are too few images, they do not fit, nothing would learn, or `checkpoint` is torn or belongs
+            to another run.
 
     Source: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2, for the loss; the
         shift-averaged teacher is this library's.
@@ -78,29 +79,30 @@ def retrofit_(
         "original": digest_of(teacher),
     }
     file = Checkpoint(None if checkpoint is None else Path(checkpoint), fingerprints)
-    state = file.read(next(model.parameters()).device)
-    work = Work(progress, config, len(train), len(held))
-    if state is None:
-        # Where the teacher is asked at every step, its answers to whole images would be for nothing.
-        asked = ((train if config.radius is None else held[:1], work.asking), (held, work.asking_held_out))
-        targets, held_out_targets = (_answers(teacher, some, config, work, amount) for some, amount in asked)
-        validation = Validation(held, held_out_targets, config, work)
-        start = validation.measure(model, 0)
-    else:
-        targets, held_out_targets, step = state["prepared"]
-        validation, start = Validation(held, held_out_targets.cpu(), config, work), ValidationStep(*step)
-    student = Student(model, config)
-    batches = Batches(train, targets.cpu(), config, None if config.radius is None else ClassScores(teacher))
-    distillation = Distillation(model, student, batches, validation, start)
-    if state is None:
-        with work.part(work.fit) as fitting:
-            _start_(student, teacher, batches, fitting)
-    else:
-        distillation.load_state_dict(state)
-        work.skip(distillation.step)
-    prepared = (targets, held_out_targets, tuple(start))
-    distillation.learn(lambda state: file.write({**state, "prepared": prepared}))
-    return distillation.finish()
+    with file.alone():
+        state = file.read(next(model.parameters()).device)
+        work = Work(progress, config, len(train), len(held))
+        if state is None:
+            # Where the teacher is asked at every step, its answers to whole images would be for nothing.
+            asked = ((train if config.radius is None else held[:1], work.asking), (held, work.asking_held_out))
+            targets, held_out_targets = (_answers(teacher, some, config, work, amount) for some, amount in asked)
+            validation = Validation(held, held_out_targets, config, work)
+            start = validation.measure(model, 0)
+        else:
+            targets, held_out_targets, step = state["prepared"]
+            validation, start = Validation(held, held_out_targets.cpu(), config, work), ValidationStep(*step)
+        student = Student(model, config)
+        batches = Batches(train, targets.cpu(), config, None if config.radius is None else ClassScores(teacher))
+        distillation = Distillation(model, student, batches, validation, start)
+        if state is None:
+            with work.part(work.fit) as fitting:
+                _start_(student, teacher, batches, fitting)
+        else:
+            distillation.load_state_dict(state)
+            work.skip(distillation.step)
+        prepared = (targets, held_out_targets, tuple(start))
+        distillation.learn(lambda state: file.write({**state, "prepared": prepared}))
+        return distillation.finish()
 
 
 def _answers(teacher: nn.Module, images: Tensor, config: RetrofitConfig, work: Work, amount: int) -> Tensor:

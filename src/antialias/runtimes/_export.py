@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from antialias._files import disk_fault, put_in_place, unfinished_of_the_dead
 from antialias._torch import tree_leaves
 from antialias.metrics import evaluating
 from antialias.surgery import conversion_of, input_size, unconverted_copy
@@ -64,11 +64,13 @@ def export(
         What was written, which prints as a sentence and tables.
 
     Raises:
+        OSError: The file cannot be written; the message says why.
         ValueError: An argument is unknown, the network cannot be exported, or its file differs from it.
         ImportError: What writes or runs the file is not installed; the message says how it can be.
 
     Example:
         >>> from antialias.models import TinyResNet
+        >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = export(TinyResNet(), f"{folder}/tiny.pt2", to="program", example=torch.rand(1, 3, 32, 32))
         >>> file.difference
@@ -84,19 +86,26 @@ def export(
     kind.check()
     if any(parameter.device.type != "cpu" for parameter in model.parameters()):
         model = copy.deepcopy(model).cpu()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    folder = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for stale in [folder, *unfinished_of_the_dead(path)]:
+            shutil.rmtree(stale, ignore_errors=True)
+        folder.mkdir()
         with evaluating(model):
             fixed = {} if dynamic else dict.fromkeys(DIMENSIONS, "dynamic=False was asked for")
             limit, file = tolerance if verify else None, folder / path.name
             written = write_verified(model, _example(model, example), kind, file, fixed, limit)
             eight = None if calibrate is None else _quantized(model, written, file, calibrate)
             times = _times(model, written.traced, kind, file) if timing else {}
-        files = [each for each in folder.iterdir() if each.is_file()]
+        files = sorted((each for each in folder.iterdir() if each.is_file()), key=lambda each: each.name == path.name)
         size = sum(each.stat().st_size for each in files)
-        for each in files:
-            os.replace(each, path.parent / each.name)
+        for each in files:  # one after the other: names that a file has for others leave no way to move them together
+            put_in_place(each, path.parent / each.name)
+    except Exception as error:
+        if (fault := disk_fault(error, path)) is not None:
+            raise fault from error
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Exported(
@@ -175,6 +184,8 @@ def write_verified(
                 operations = kind.write(traced.program, file)
                 run = None if tolerance is None else kind.load(file)
         except Exception as error:
+            if (fault := disk_fault(error, file)) is not None:
+                raise fault from error
             failure = f"{kind.runtime} makes no file of {type(model).__name__}: {brief(error)}"
         else:
             if run is not None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from antialias._files import in_one_move
+from antialias._files import write_whole
 from antialias.nn import Filter, filter_from_dict
 from antialias.results import EvaluationConfig
 from antialias.surgery import Placement
@@ -74,6 +74,7 @@ class TrainConfig(EvaluationConfig):
         workers: Processes a device that read images; 0 reads them in the training process. `None`: one a core and
             eight at most for images in files, none for those in memory.
         checkpoint_every: Optimiser steps from one `last.ckpt` to the next within an epoch; at its end only if `None`.
+        timeout: Seconds that the run waits for a loader's worker, and its processes for one another, before it stops.
         out: Folder of everything the run writes.
 
     Raises:
@@ -119,11 +120,12 @@ class TrainConfig(EvaluationConfig):
     sync_batchnorm: bool = False
     workers: int | None = None
     checkpoint_every: int | None = None
+    timeout: int = 1800
     out: str = "runs/latest"
 
     at_least: ClassVar[Mapping[str, float]] = {
         **EvaluationConfig.at_least,
-        **dict.fromkeys(("epochs", "max_steps", "accumulate", "views", "num_nodes", "checkpoint_every"), 1),
+        **dict.fromkeys(("epochs", "max_steps", "accumulate", "views", "num_nodes", "checkpoint_every", "timeout"), 1),
         **dict.fromkeys(("learning_rate", "power", "gamma", "clip_norm"), 1e-12),
         **dict.fromkeys(("warmup", "momentum", "weight_decay", "ema", "workers", "agreement"), 0),
     }
@@ -188,13 +190,17 @@ class TrainConfig(EvaluationConfig):
         ranges = {name: tuple(values[name]) for name in ("milestones", "scales") if values.get(name) is not None}
         return super().from_dict({**values, "filter": None if filter == "none" else filter, **ranges})
 
-    def write(self, path: Path) -> None:
-        """Write the config as TOML, without what is `None`; `antialias train --config` takes it again."""
+    def write(self, path: Path, *, comment: str | None = None) -> None:
+        """Write the config as TOML, without what is `None`; `antialias train --config` takes it again.
+
+        Args:
+            path: The file.
+            comment: A last line that is no setting.
+        """
         values = {name: value for name, value in self.to_dict().items() if value is not None}
         filter = values.pop("filter", None)
         lines = _toml(values) + (_toml({"filter": "none"}) if filter is None else ["", "[filter]", *_toml(filter)])
-        with in_one_move(path) as unfinished:
-            unfinished.write_text("\n".join(lines) + "\n")
+        write_whole(path, "\n".join([*lines, *([] if comment is None else [f"# {comment}"])]) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -225,7 +231,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     known = [field.name for field in fields(TrainConfig)]
     if unknown := sorted(settings.keys() - set(known)):
         raise ValueError(f"{unknown[0]} in {path} is no setting. Use some of: {', '.join(known)}.")
-    always = {field.name for field in fields(TrainConfig) if field.default is not None} - {"views", "agreement"}
+    always = {field.name for field in fields(TrainConfig) if field.default is not None} - {
+        "views",
+        "agreement",
+        "timeout",
+    }
     written_by_a_run = settings.keys() >= always  # runs before there were views are known again, too
     return {"filter": "none", **settings} if written_by_a_run else settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -38,27 +39,54 @@ def all_gather(value: T) -> list[T]:
 
 
 @contextmanager
-def process_group(accelerator: str = "auto") -> Iterator[torch.device]:
+def process_group(accelerator: str = "auto", timeout: int = 1800) -> Iterator[torch.device]:
     """Join the processes that torchrun started, if it did, while the context lasts.
 
     Args:
         accelerator: `"cpu"`, `"gpu"`, or `"auto"` for a GPU where there is one.
+        timeout: Seconds that the processes wait for one another.
 
     Yields:
         The device of this process.
 
     Raises:
         ValueError: `accelerator` is unknown, or there is no GPU.
+        OSError: Another process died or does not answer.
     """
     device = _device(accelerator)
     started = int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _initialized()
     if started:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(seconds=timeout))
     try:
-        yield device
+        with explained(timeout):
+            yield device
     finally:
         if started:
             dist.destroy_process_group()
+
+
+@contextmanager
+def explained(timeout: int) -> Iterator[None]:
+    """Say of other processes of a group that they died or do not answer.
+
+    Args:
+        timeout: Seconds that were waited for them.
+
+    Raises:
+        ConnectionError: One died.
+        TimeoutError: One gives no answer.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text, again = str(error).partition("\n")[0], "Start the same again with resume: what was kept is whole"
+        if "imed out" in text:
+            raise TimeoutError(
+                f"another process of the run gave no answer for timeout={timeout} seconds. {again} ({text})."
+            ) from error
+        if "onnection" in text:
+            raise ConnectionError(f"another process of the run died. {again} ({text}).") from error
+        raise
 
 
 def _device(accelerator: str) -> torch.device:

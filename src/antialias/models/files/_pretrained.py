@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from antialias._files import write_whole
 from antialias.metrics import Score, TransformersNetwork, normalization_of
 from antialias.models._origin import origin_of
 from antialias.surgery import conversion_of
@@ -70,11 +71,11 @@ def save_pretrained(
     else:
         write_network(model, folder / WEIGHTS, *(origin or (None, None)))
     config = _hub_config(inner)
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_whole(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     title = config["architectures"][0] if of_transformers else origin.name if origin else type(model).__name__
     needs_model = not of_transformers and origin is None
     card = model_card(title, conversion, scores or {}, license, needs_model=needs_model)
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    write_whole(folder / "README.md", card)
     return folder
 
 
@@ -103,4 +104,4 @@ def _write_preprocessor(model: nn.Module, network: Any, path: Path) -> None:
         mean, std = normalization
         says = {"do_normalize": True, "image_mean": mean, "image_std": std, "do_flip_channel_order": model.bgr}
         side, multiple = getattr(model, "input_size", (None,))[-1], getattr(model, "side_multiple", 1)
-        path.write_text(json.dumps(says | {"size": side, "size_divisor": multiple}, indent=2) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(says | {"size": side, "size_divisor": multiple}, indent=2) + "\n")

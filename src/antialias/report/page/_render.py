@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from antialias._extras import require
+from antialias._files import write_whole
 from antialias.diagnosis import CODES
 from antialias.report._figures import data_of, write_figures
 from antialias.report._report import Report, Reproduction
@@ -109,11 +110,10 @@ def write(report: Report, path: str | Path, *, figures: str | Path | None = None
     """
     path = Path(path)
     page = path if path.suffix in (".html", ".htm") else path / "report.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render(report), encoding="utf-8")
-    page.with_suffix(".json").write_text(report.to_json(), encoding="utf-8")
+    write_whole(page, render(report))
+    write_whole(page.with_suffix(".json"), report.to_json())
     for name, text in data_of(report).items():
-        page.with_name(f"{page.stem}-{name}.csv").write_text(text, encoding="utf-8")
+        write_whole(page.with_name(f"{page.stem}-{name}.csv"), text)
     if figures is not None:
         write_figures(report, figures)
     return page

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import wait
 from typing import Any
 
 import torch
@@ -27,6 +30,53 @@ class _PaddedBatches(Dataset[Any]):
         return self.batches[index] if index < len(self.batches) else None
 
 
+class _WatchedLoader(DataLoader[Any]):
+    """Ends with the cause where a worker died, or gives nothing for so many seconds.
+
+    Torch's own timeout does not reach a worker that hangs while it hands a tensor over.
+    """
+
+    def __init__(self, seconds: int, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.seconds = seconds
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        others = multiprocessing.active_children()
+        batches: Iterator[Any] = super().__iter__()
+        workers = [process for process in multiprocessing.active_children() if process not in others]
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            for worker in workers:
+                worker.kill()
+
+        while True:
+            watch = threading.Timer(self.seconds, end)
+            watch.daemon = True
+            watch.start()
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except Exception as error:
+                watch.cancel()
+                if not wait([worker.sentinel for worker in workers], timeout=1):  # a dying one is known a little later
+                    raise
+                resume = f"Go on with resume, and with workers=0 if it comes again ({error})."
+                if late.is_set():
+                    raise TimeoutError(
+                        f"a process that reads images gave none for timeout={self.seconds} seconds. {resume}"
+                    ) from error
+                end()
+                raise ChildProcessError(
+                    f"a process that reads images died; it may have run out of memory or of /dev/shm. {resume}"
+                ) from error
+            finally:
+                watch.cancel()
+            yield batch
+
+
 def batch_loader(
     batches: Batches, config: TrainConfig, numbers: Iterable[int], *, workers: int = 0, pin_memory: bool = False
 ) -> DataLoader[Any]:
@@ -34,14 +84,15 @@ def batch_loader(
 
     Args:
         batches: An epoch's.
-        config: Says the seed.
+        config: Says the seed, and how long to wait for a worker.
         numbers: Those to read; a number beyond the last gives `None`.
         workers: Processes that read.
         pin_memory: Whether batches are put where a GPU can fetch them.
     """
     # The loader takes its base seed from a generator of its own, else it would draw from the global one.
     generator = torch.Generator().manual_seed(config.seed)
-    return DataLoader(
+    return _WatchedLoader(
+        config.timeout,
         _PaddedBatches(batches),
         batch_size=None,
         sampler=numbers,

@@ -10,3 +10,4 @@ from ._classes import open_test as open_test
 from ._evaluate import evaluate as evaluate
 from ._evaluate import evaluate_data as evaluate_data
 from ._evaluate import measure_flips as measure_flips
+from ._partial_scores import PartialScores as PartialScores

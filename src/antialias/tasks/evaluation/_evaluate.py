@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from antialias._conventions import ProgressCallback
+from antialias._lock import alone
 from antialias.metrics import Curve, ImageCount, Measurement, Score, watched
 from antialias.results import EvaluationConfig
 
@@ -67,22 +68,25 @@ def evaluate_data(
         progress: Called with `(done, total)` images.
 
     Raises:
+        OSError: Another process writes to `partial`, or it cannot be written to.
         ValueError: The network does not fit the data, or `partial` holds parts of other scores.
     """
-    store = None if partial is None else PartialScores(partial, fingerprint(model, config))
-    parts = [range(start, min(start + task.part, len(data))) for start in range(0, len(data), task.part)]
-    own: dict[int, Mapping[str, Measurement]] = {}
-    for number in range(rank(), len(parts), world_size()):
-        scores = None if store is None else store.read(number)
-        with watched(ImageCount(partly(progress, parts[number], len(data)), task.passes)):
-            own[number] = scores or task.evaluate_part(model, data, config, parts[number])
-        if store is not None and scores is None:
-            store.write(number, own[number])
-        if progress is not None and is_main_process():
-            progress(parts[number].stop, len(data))
-    every = dict(sorted(item for some in all_gather(own) for item in some.items()))
-    if store is not None and is_main_process():
-        store.remove()
+    lock = partial.with_name(f"{partial.name}.lock") if partial is not None and is_main_process() else None
+    with alone(lock):
+        store = None if partial is None else PartialScores(partial, fingerprint(model, config))
+        parts = [range(start, min(start + task.part, len(data))) for start in range(0, len(data), task.part)]
+        own: dict[int, Mapping[str, Measurement]] = {}
+        for number in range(rank(), len(parts), world_size()):
+            scores = None if store is None else store.read(number)
+            with watched(ImageCount(partly(progress, parts[number], len(data)), task.passes)):
+                own[number] = scores or task.evaluate_part(model, data, config, parts[number])
+            if store is not None and scores is None:
+                store.write(number, own[number])
+            if progress is not None and is_main_process():
+                progress(parts[number].stop, len(data))
+        every = dict(sorted(item for some in all_gather(own) for item in some.items()))
+        if store is not None and is_main_process():
+            store.remove()
     return task.derive({name: Measurement.join([part[name] for part in every.values()]) for name in every[0]})
 
 

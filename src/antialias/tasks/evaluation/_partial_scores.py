@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import nn
 
-from antialias._files import in_one_move
+from antialias._files import parsed, write_whole
 from antialias._tensors import content_of
 from antialias.metrics import Measurement
 from antialias.models import class_names
@@ -29,7 +30,7 @@ class PartialScores:
         folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, number: int) -> dict[str, Measurement] | None:
-        """Return what a part gave, if it is there.
+        """Return what a part gave, if it is there and whole; of one that is torn it warns.
 
         Raises:
             ValueError: It belongs to other scores, or an earlier version wrote it.
@@ -37,7 +38,13 @@ class PartialScores:
         path = self._path(number)
         if not path.exists():
             return None
-        stored = json.loads(path.read_text())
+        try:
+            stored = parsed(path, "", largest=None)
+        except ValueError:
+            stored = {}
+        if not {"of", "scores"} <= stored.keys():
+            warnings.warn(f"{path} is torn, so what it held is measured again.", stacklevel=2)
+            return None
         if stored["of"] != self.fingerprint:
             raise ValueError(f"{path} is of another network or other settings. Remove {self.folder}, or use another.")
         try:
@@ -48,12 +55,11 @@ class PartialScores:
     def write(self, number: int, parts: Mapping[str, Measurement]) -> None:
         """Write what a part gave in one go, so that what is there is whole."""
         values = {name: part.to_dict() for name, part in parts.items()}
-        with in_one_move(self._path(number)) as unfinished:
-            unfinished.write_text(json.dumps({"of": self.fingerprint, "scores": values}))
+        write_whole(self._path(number), json.dumps({"of": self.fingerprint, "scores": values}))
 
     def remove(self) -> None:
         """Remove the parts, and the folder if nothing else is in it."""
-        for path in [*self.folder.glob("part-*.json"), *self.folder.glob("part-*.json.part")]:
+        for path in [*self.folder.glob("part-*.json"), *self.folder.glob("part-*.json.*.part")]:
             path.unlink()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -1,17 +1,30 @@
-"""What a run keeps while it trains: the last checkpoint, the log by epoch, progress."""
+"""What a run keeps while it trains: whole checkpoints, the log by epoch, progress."""
 
 from __future__ import annotations
 
 import csv
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from antialias._conventions import ProgressCallback
 from antialias._files import in_one_move
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes every checkpoint beside its place and moves it there, on the disk that it is for.
+
+    Lightning writes where temporary files are, and in place where that is another disk.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint."""
+        with in_one_move(Path(path)) as unfinished, unfinished.open("wb") as file:
+            torch.save(checkpoint, file)
 
 
 class LastCheckpoint(Checkpoint):
@@ -40,17 +53,16 @@ class LastCheckpoint(Checkpoint):
         self._save(trainer)
 
     def _save(self, trainer: lightning.Trainer) -> None:
-        network = trainer.lightning_module
+        network: Any = trainer.lightning_module
         finite = all(bool(tensor.isfinite().all()) for tensor in (*network.parameters(), *network.buffers()))
-        if not trainer.strategy.reduce_boolean_decision(finite):
+        what = "the weights are not finite any more" if not finite else "no loss was finite any more"
+        if not trainer.strategy.reduce_boolean_decision(finite and network.any_loss_finite()):
             kept = f"{self.path} is of an earlier step" if self.path.exists() else "nothing was kept"
             raise ValueError(
-                f"the weights are not finite any more after step {trainer.global_step}; {kept}. "
+                f"{what} after step {trainer.global_step}; {kept}. "
                 "Use a lower learning_rate=, a longer warmup= or clip_norm=."
             )
-        # Lightning writes in place where the temporary folder is on another disk. The main process says where to.
-        with in_one_move(self.path) if trainer.is_global_zero else nullcontext(self.path) as unfinished:
-            trainer.save_checkpoint(unfinished)
+        trainer.save_checkpoint(self.path)
         trainer.strategy.barrier()
         self.saved = trainer.global_step
 

@@ -14,6 +14,7 @@ from .._task import Batches, Task
 from ..batches import batch_loader, workers_for
 from ._loop import seed_batch
 from ._optimizer import build_optimizer, build_schedule
+from ._resume import KEY, Begun
 
 
 class TrainingModule(lightning.LightningModule):
@@ -24,12 +25,14 @@ class TrainingModule(lightning.LightningModule):
         task: What it learns.
         num_outputs: Number of classes that it has.
         config: How it learns.
+        begun: What the run began as.
     """
 
-    def __init__(self, model: nn.Module, task: Task, num_outputs: int, config: TrainConfig) -> None:
+    def __init__(self, model: nn.Module, task: Task, num_outputs: int, config: TrainConfig, begun: Begun) -> None:
         super().__init__()
-        self.model, self.task, self.config = model, task, config
+        self.model, self.task, self.config, self.begun = model, task, config, begun
         self.metric = task.metric(num_outputs)
+        self._finite: Tensor | None = None
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make what the network draws depend on the batch alone."""
@@ -40,6 +43,8 @@ class TrainingModule(lightning.LightningModule):
         """Return the loss of one batch."""
         images, targets = batch
         loss = self.task.training_loss(self.model, images, targets, self.config)
+        finite = loss.detach().isfinite()
+        self._finite = finite if self._finite is None else finite | self._finite
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
         return loss
 
@@ -54,10 +59,23 @@ class TrainingModule(lightning.LightningModule):
         self.log(f"test_{self.task.monitor}", self.metric.compute().to(self.device), sync_dist=True)
         self.metric.reset()
 
+    def any_loss_finite(self) -> bool:
+        """Say whether a loss was a finite number since the last call, or there was none.
+
+        A loss in half precision that is none leaves the weights as they are.
+        """
+        finite, self._finite = self._finite, None
+        return finite is None or bool(finite)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say in a checkpoint what it is of."""
+        checkpoint[KEY] = self.begun.state(self.config)
+
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule that moves with every step."""
-        optimizer = build_optimizer(self.model, self.config)
-        schedule = build_schedule(optimizer, self.config, int(self.trainer.estimated_stepping_batches))
+        optimizer, steps = build_optimizer(self.model, self.config), int(self.trainer.estimated_stepping_batches)
+        self.begun.check_length(steps)
+        schedule = build_schedule(optimizer, self.config, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

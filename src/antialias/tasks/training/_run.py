@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,17 @@ from torch import nn
 
 from antialias._conventions import ProgressCallback
 from antialias._extras import require
+from antialias._lock import alone
 from antialias.metrics import Score
 from antialias.models import class_names, load, name_classes_, save
 from antialias.results import Evaluation, cost_of, filter_words
 
 from .._config import TrainConfig
 from .._network import network
-from .._process_group import is_main_process
+from .._process_group import explained, is_main_process
 from .._task import Task, task_named
-from ..evaluation import WithoutClasses, evaluate_data
+from ..evaluation import PartialScores, WithoutClasses, evaluate_data
+from ._resume import begin, check_resumable
 
 if TYPE_CHECKING:
     from lightning import Trainer
@@ -76,7 +79,10 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     Raises:
         FileNotFoundError: `resume` finds no checkpoint.
         ImportError: Lightning is missing; the message names the extra.
-        ValueError: A class is in one split only.
+        OSError: Another process writes to the folder, the folder cannot be written to, or a process that reads images
+            or trains, too, died or does not answer.
+        ValueError: A class is in one split only, the weights or all losses are no numbers any more, or `last.ckpt` is
+            torn or another run's.
     """
     require("lightning", extra="tasks")
     from ._lightning import TaskData, TrainingModule
@@ -85,12 +91,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     model_name = config.model or task.default_model
     config = replace(config, model=model_name)
     out, last = Path(config.out), Path(config.out) / "last.ckpt"
-    if resume and not last.is_file():
-        raise FileNotFoundError(f"{last} does not exist, so there is nothing to resume. Use resume=False.")
-    if resume and (out / "config.toml").is_file():
-        before, now = TrainConfig.read(out / "config.toml").to_dict(), config.to_dict()
-        if changed := [f"{name}={before[name]!r}, now {now[name]!r}" for name in now if before[name] != now[name]]:
-            warnings.warn(f"{last} was trained with {'; '.join(changed)}.", stacklevel=2)
+    begun = check_resumable(last, config) if resume else begin(config)
     names = class_names(load(model_name)) if model_name.endswith(".safetensors") else None
     train, test = task.open(config, "train", names), task.open(config, "test", names)
     learns, tests = (getattr(data, "class_mismatch", None) for data in (train, test))
@@ -104,37 +105,51 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
         warnings.warn(str(each), stacklevel=2)
     outputs = task.outputs(train)
     measuring = -(-len(test) * _VIEWS // (_BACKWARD * config.batch_size * config.views))
-    with _without_remarks(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with _without_remarks():
         trainer = _build_trainer(config, task, progress, measuring)
+    with alone(out / ".lock" if trainer.is_global_zero else None), explained(config.timeout), _ending(trainer):
         if trainer.is_global_zero:
-            config.write(out / "config.toml")
-        module = TrainingModule(network(config, outputs), task, outputs, config)
-        trainer.fit(module, TaskData(train, test, task, config), ckpt_path=last if resume else None)
-        device = trainer.strategy.root_device
+            config.write(out / "config.toml", comment=begun.comment)
+            if not resume or begun.changed:
+                PartialScores(out / "partial", "").remove()  # of the network of another run
+        with _without_remarks(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            module = TrainingModule(network(config, outputs), task, outputs, config, begun)
+            trainer.fit(module, TaskData(train, test, task, config), ckpt_path=last if resume else None)
 
-    # From the last checkpoint: the average of the weights where there is one, whole where they were sharded.
-    state = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
-    model = network(config, outputs)
-    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
-    name_classes_(model, names or train.classes)
-    if is_main_process():
-        save(model.eval(), out / "model.safetensors")
-    model = model.eval().to(device)
-    tested = WithoutClasses(test) if tests is not None and tests.unknown else test
-    steps = trainer.global_step
+        # From the last checkpoint: the average of the weights where there is one, whole where they were sharded.
+        state = torch.load(last, map_location="cpu", weights_only=True)["state_dict"]
+        model = network(config, outputs)
+        model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
+        name_classes_(model, names or train.classes)
+        if is_main_process():
+            save(model.eval(), out / "model.safetensors")
+        model = model.eval().to(trainer.strategy.root_device)
+        tested = WithoutClasses(test) if tests is not None and tests.unknown else test
+        steps = trainer.global_step
 
-    def measured(done: int, images: int) -> None:
-        if progress is not None:
-            progress(steps + measuring * done // images, steps + measuring)
+        def measured(done: int, images: int) -> None:
+            if progress is not None:
+                progress(steps + measuring * done // images, steps + measuring)
 
-    scores = evaluate_data(model, task, tested, config, partial=out / "partial", progress=measured)
-    if is_main_process():
-        name, cost = f"{model_name}, {filter_words(config.filter)}", cost_of(model, config.window)
-        training = config.to_dict()
-        Evaluation(model=name, config=config.evaluation, scores=scores, training=training, cost=cost).write(
-            out / "scores.json"
-        )
+        scores = evaluate_data(model, task, tested, config, partial=out / "partial", progress=measured)
+        if is_main_process():
+            name, cost = f"{model_name}, {filter_words(config.filter)}", cost_of(model, config.window)
+            training = config.to_dict()
+            Evaluation(model=name, config=config.evaluation, scores=scores, training=training, cost=cost).write(
+                out / "scores.json"
+            )
     return TrainingRun(config, model.cpu(), scores, out)
+
+
+@contextmanager
+def _ending(trainer: Trainer) -> Iterator[None]:
+    """End the processes that this one started, should it fail: they would wait for it."""
+    try:
+        yield
+    except Exception:
+        for process in getattr(trainer.strategy.launcher, "procs", ()):
+            process.kill()
+        raise
 
 
 # Lightning's remarks that say nothing here: batches lie in memory, the folder is ours to write into again, our data
@@ -169,7 +184,7 @@ def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback |
     from lightning.pytorch.callbacks import EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    from ._callbacks import EpochLog, LastCheckpoint, ReportProgress
+    from ._callbacks import EpochLog, LastCheckpoint, ReportProgress, WholeCheckpoints
 
     monitor, out = f"test_{task.monitor}", Path(config.out)
     callbacks = [
@@ -180,7 +195,7 @@ def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback |
         ModelCheckpoint(out, "best", monitor, mode="max", save_on_train_epoch_end=False, enable_version_counter=False),
         LastCheckpoint(out / "last.ckpt", config.checkpoint_every),
     ]
-    return lightning.Trainer(
+    trainer = lightning.Trainer(
         max_epochs=-1 if config.max_steps else config.epochs,
         max_steps=config.max_steps or -1,
         precision=config.precision,
@@ -192,6 +207,7 @@ def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback |
         accumulate_grad_batches=config.accumulate,
         gradient_clip_val=config.clip_norm,
         logger=TensorBoardLogger(config.out, name="", version="tensorboard"),
+        plugins=[WholeCheckpoints()],
         callbacks=callbacks,
         reload_dataloaders_every_n_epochs=1,
         use_distributed_sampler=False,
@@ -199,3 +215,6 @@ def _build_trainer(config: TrainConfig, task: Task, progress: ProgressCallback |
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    if hasattr(trainer.strategy, "_timeout"):  # Lightning takes it with strategies as objects, not by name
+        trainer.strategy._timeout = timedelta(seconds=config.timeout)
+    return trainer
