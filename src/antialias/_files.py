@@ -142,6 +142,22 @@ def read_archive(path: Path, fix: str, device: torch.device | str = "cpu") -> An
         raise ValueError(f"{path} is torn, or no file of torch.save ({reason}). {fix}") from error
 
 
+def text_of(path: Path, fix: str) -> str:
+    """Return the text of a file that nobody vouches for.
+
+    Args:
+        path: The file.
+        fix: A sentence that says what to use instead, which ends the message.
+
+    Raises:
+        ValueError: It is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error.reason}). {fix}") from error
+
+
 def parsed(
     source: Path | bytes | str,
     fix: str,

@@ -88,7 +88,7 @@ def test_a_files_filter_and_its_faults(
         ('[filter]\nfilter = "Fixed"\ngroups = 4\n', "--groups is no option of the fixed filter. Use some of"),
         ('[filter]\nfilter = "Blur"\n', "antialias: Invalid value .*blur.*"),
         ("epoch = 4\n", "antialias: epoch in .*run.toml is no setting. Use some of: task, data, size, window"),
-        ("epochs: 4\n", "antialias: .*run.toml is no TOML .*Write one setting a line, such as epochs = 8."),
+        ("epochs: 4\n", "antialias: .*run.toml is not TOML .*Write one setting a line, such as epochs = 8."),
         ("epochs = 0\n", "antialias: epochs=0 is too small. Use 1 or more."),
     ):
         with pytest.raises(SystemExit, match="2"):

@@ -103,6 +103,51 @@ def test_a_phone_held_upright_is_read_upright(tmp_path: Path):
     assert float(clip.pixels(0, 1)[..., 34:, :].mean()) < 0.05
 
 
+def film(file: Path, seconds: int = 2, size: tuple[int, int] = (64, 48), **options: str) -> Path:
+    """Write noise that moves, ten frames a second."""
+    import av
+
+    with av.open(str(file), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(10 * seconds):
+            noise = torch.randint(256, (size[1], size[0], 3), generator=torch.Generator().manual_seed(number))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise.byte().numpy(), format="rgb24")))
+        container.mux(stream.encode(None))
+    return file
+
+
+def test_a_video_that_is_cut_is_refused(tmp_path: Path):
+    file = film(tmp_path / "a.mp4", movflags="faststart")
+    content = file.read_bytes()
+    assert len(open_clips(file)[0]) == 20
+    for share in (0.3, 0.6, 0.8):
+        file.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(ValueError, match=r"a.mp4 (is broken at frame \d+|ends after .* seconds|cannot be read)"):
+            open_clips(file)
+
+
+def test_a_video_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import antialias.clips._open as opening
+
+    file = film(tmp_path / "a.mp4")
+    monkeypatch.setattr(opening, "_MOST", 10 * 64 * 48 * 3)
+    refused(file, "a.mp4 has 11 frames or more of 48x64, and 10 of that size are held at most (0 MiB). Use a shorter")
+    monkeypatch.setattr(opening, "_MOST", 100)
+    refused(file, "a.mp4 has 1 frames or more of 48x64, and 0 of that size are held at most")
+    save_frames(tmp_path / "shot", 3)
+    refused(tmp_path / "shot", "shot has 3 frames or more of 8x12, and 0 of that size are held at most", fps=3)
+
+
+@pytest.mark.parametrize(
+    "content", ["#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{0}\n", "ffconcat version 1.0\nfile {0}\n"]
+)
+def test_a_playlist_opens_no_other_file(tmp_path: Path, content: str):
+    film(tmp_path / "other.mp4")
+    (tmp_path / "a.mp4").write_text(content.format("other.mp4"))
+    refused(tmp_path / "a.mp4", "a.mp4 cannot be read as a video: ")
+
+
 def test_sound_is_no_video(tmp_path: Path):
     import av
 

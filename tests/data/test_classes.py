@@ -223,7 +223,7 @@ def test_a_training_file_that_cannot_be_read_leaves_no_numbers(tmp_path: Path) -
     root = _coco(tmp_path, [(1, "cat")], [(1, "cat")])
     for text in ("", "{"):
         (root / "annotations" / "instances_train2017.json").write_text(text)
-        with pytest.raises(ValueError, match="instances_train2017.json is no JSON"):
+        with pytest.raises(ValueError, match="instances_train2017.json is not JSON"):
             CocoInstances(root, "test")
 
 

@@ -39,7 +39,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="x.toml is not a file. Use a TOML file such as those in recipes."):
         TrainConfig.read(tmp_path / "x.toml")
     (tmp_path / "x.toml").write_text("epochs: 2")
-    with pytest.raises(ValueError, match="x.toml is no TOML .*Write one setting a line, such as epochs = 8"):
+    with pytest.raises(ValueError, match="x.toml is not TOML .*Write one setting a line, such as epochs = 8"):
         TrainConfig.read(tmp_path / "x.toml")
 
 

@@ -44,7 +44,7 @@ def read_config_file(app: Any, commands: tuple[str, ...], arguments: Any) -> Non
         filter = {"filter": filter} if isinstance(filter, str) else filter
         flags = {f"--{field.name.replace('_', '-')}" for field in fields(TrainedFilterOptions)}
         if flags.isdisjoint(given):
-            settings |= {name: value.lower() if name == "filter" else value for name, value in filter.items()}
+            settings |= {name: str(value).lower() if name == "filter" else value for name, value in filter.items()}
     else:
         settings = {field.name: settings[field.name] for field in fields(EvaluationConfig) if field.name in settings}
     Dict(settings, source=given["--config"], use_commands_as_keys=False)(app, commands, arguments)

@@ -17,6 +17,12 @@ from ._clip import Clip
 from ._pan import MOTIONS, Motion, pan
 
 PAN = "pan:"
+_CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf,gif,ivf,nut,mjpeg,h264,hevc,m4v,yuv4mpegpipe,wav"
+"""What is opened, whatever a file is called: playlists name other files and addresses, which FFmpeg would open."""
+_PLAYED = 0.9
+"""Share of the time that a file promises; sound may go on for a while."""
+_MOST = 2**29
+"""Bytes of a clip's frames at most, which are held twice for a moment."""
 
 
 def open_clips(
@@ -94,11 +100,27 @@ def read_folder(folder: Path, fps: float | None) -> Clip:
     frames: list[Tensor] = []
     for file in files:
         frame = read_image(file)
+        _check_room(folder, frame.shape[1:], len(files))
         if frames and frame.shape != frames[0].shape:
             sizes = ["x".join(map(str, one.shape[1:])) for one in (frame, frames[0])]
             raise ValueError(f"{file} is {sizes[0]} and {files[0].name} is {sizes[1]}. Use frames of one size.")
         frames.append(frame)
     return Clip(torch.stack(frames), fps, folder.name)
+
+
+def _check_room(place: Path, size: Sequence[int], count: int) -> None:
+    """Refuse frames that would fill the memory, as headers may promise and small files may hold.
+
+    Raises:
+        ValueError: There are too many, or they are too large.
+    """
+    height, width = size
+    if count * height * width * 3 > _MOST:
+        fit = _MOST // (3 * height * width)
+        raise ValueError(
+            f"{place} has {count} frames or more of {height}x{width}, and {fit} of that size are held at most "
+            f"({_MOST >> 20} MiB). Use a shorter or smaller clip."
+        )
 
 
 def read_video(file: Path, fps: float | None = None) -> Clip:
@@ -114,13 +136,15 @@ def read_video(file: Path, fps: float | None = None) -> Clip:
     """
     av = require("av", extra="video")
     try:
-        with av.open(str(file)) as container:
+        with av.open(str(file), options={"format_whitelist": _CONTAINERS}) as container:
             if not container.streams.video:
                 raise ValueError(f"{file} holds no video. Use a video file.")
             stream = container.streams.video[0]
             rate = fps or (float(stream.average_rate) if stream.average_rate else None)
-            frames: list[Tensor] = []
+            frames, played = list[Tensor](), 0.0
+            _check_room(file, (stream.height, stream.width), 1)
             for frame in container.decode(stream):
+                _check_room(file, (frame.height, frame.width), len(frames) + 1)
                 pixels = torch.from_numpy(frame.to_ndarray(format="rgb24")).movedim(-1, 0)
                 # Phones write what the sensor saw, and by how many degrees to turn it, counterclockwise.
                 pixels = pixels.rot90(round(frame.rotation / 90), (1, 2)).contiguous()
@@ -130,7 +154,13 @@ def read_video(file: Path, fps: float | None = None) -> Clip:
                         f"{file} changes from {sizes[0]} to {sizes[1]} at frame {len(frames)}. Use one size."
                     )
                 frames.append(pixels)
-    except (av.FFmpegError, OSError) as error:
+                if frame.is_corrupt:
+                    raise ValueError(f"{file} is broken at frame {len(frames)}. Use a whole file.")
+                played = frame.time or 0.0
+            if container.duration and frames and played + 2 / (rate or 1) < _PLAYED * container.duration / 1e6:
+                promised = container.duration / 1e6
+                raise ValueError(f"{file} ends after {played:.3g} of {promised:.3g} seconds. Use a whole file.")
+    except (av.FFmpegError, OSError, OverflowError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} cannot be read as a video: {error}. Use another file or format.") from error
     if not frames:
         raise ValueError(f"{file} holds no frame. Use another file.")

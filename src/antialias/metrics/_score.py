@@ -19,6 +19,7 @@ from antialias.metrics._bootstrap import (
     percentiles,
     resampled_statistic,
 )
+from antialias.metrics._stored import check_score
 
 PERCENT = "percent"
 
@@ -215,7 +216,12 @@ class Score(Displayed):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Score:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: A field is missing, is of another kind, or says what cannot be, such as a share of 3.7.
+        """
+        check_score(data, share=PERCENT)
         values = [float("nan") if value is None else value for value in data.get("per_image", [])]
         low, high = data["interval"]
         per_image = torch.tensor(values, dtype=torch.float32)
@@ -297,7 +303,11 @@ class Curve(Displayed):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Curve:
-        """Read what `to_dict` wrote."""
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ValueError: A score cannot be.
+        """
         scores = {int(distance): Score.from_dict(score) for distance, score in data["scores"].items()}
         return cls(data["name"], data["direction"], scores)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from antialias._files import parsed
 from antialias.diagnosis import Diagnosis
 from antialias.results import Comparison, Evaluation
 
 from ._comparison import comparison_report
 from ._diagnoses import diagnosis_report
 from ._report import Report
+
+_FIX = "Use what antialias diagnose, train, evaluate or report wrote."
 
 
 def read_result(path: str | Path) -> Diagnosis | Evaluation | Report | None:
@@ -33,10 +35,15 @@ def read_result(path: str | Path) -> Diagnosis | Evaluation | Report | None:
     file = next((path / name for name in names if (path / name).is_file()), path)
     if file.suffix != ".json" or not file.is_file():
         return None
-    values = json.loads(file.read_text(encoding="utf-8"))
-    if "sites" in values:
-        return Diagnosis.from_dict(values)
-    return Report.from_dict(values) if "reproduction" in values else Evaluation.read(file)
+    values = parsed(file, _FIX, largest=2**29)
+    kind = Diagnosis if "sites" in values else Report if "reproduction" in values else None
+    if kind is None:
+        return Evaluation.read(file)
+    try:
+        return kind.from_dict(values)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).rstrip(".") if isinstance(error, ValueError) else repr(error)
+        raise ValueError(f"{file} is no {kind.__name__.lower()} that can be read ({reason}). {_FIX}") from error
 
 
 def report_of(results: Sequence[Diagnosis | Evaluation | Report], command: str = "") -> Report:

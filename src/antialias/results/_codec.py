@@ -44,15 +44,37 @@ def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
     A field whose metadata says what it was called `"formerly"` is read under that name, too.
 
     Raises:
-        ValueError: `values` has keys that `kind` has not.
+        ValueError: `values` has keys that `kind` has not, lacks some, or a value is of another kind.
     """
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{kind.__name__} is {values!r:.60}, no object. Use what to_dict gave.")
     hints = get_type_hints(kind)
     former = {old: field.name for field in dataclasses.fields(kind) if (old := field.metadata.get("formerly"))}  # pyrefly: ignore
     values = {former.get(name, name): value for name, value in values.items()}
     if unknown := sorted(values.keys() - hints.keys()):
         known = ", ".join(hints)
         raise ValueError(f"{kind.__name__} has no field {', '.join(unknown)}. Its fields are {known}.")
-    return kind(**{name: _decode(hints[name], value) for name, value in values.items()})
+    needed = [field.name for field in dataclasses.fields(kind) if _has_no_default(field)]  # pyrefly: ignore
+    if missing := [name for name in needed if name not in values]:
+        raise ValueError(f"{kind.__name__} has no {missing[0]}. It needs {', '.join(needed)}.")
+    return kind(**{name: _checked(kind, name, hints[name], value) for name, value in values.items()})
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _checked(owner: type, name: str, kind: Any, value: Any) -> Any:
+    """Return a field's value; one of another kind is named with its place."""
+    parts = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    kinds = tuple(get_origin(part) or part for part in parts)
+    plain_kinds = {str: (str,), bool: (bool,), int: (int,), float: (int, float), tuple: (list, tuple)}
+    allowed = tuple(one for part in kinds for one in plain_kinds.get(part, ()))
+    if value is not None and all(part in plain_kinds or part is types.NoneType for part in kinds):
+        is_bool = isinstance(value, bool) and bool not in allowed
+        if not isinstance(value, allowed) or is_bool or (isinstance(value, int | float) and abs(value) > 1e300):
+            raise ValueError(f"{owner.__name__} cannot have {name}={value!r:.60}. Use what to_dict gave.")
+    return _decode(kind, value)
 
 
 def _decode(kind: Any, value: Any) -> Any:

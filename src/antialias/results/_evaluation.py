@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from antialias._files import write_whole
+from antialias._files import parsed, write_whole
 from antialias.metrics import Curve, Score
 from antialias.nn import Filter
 
+from ._codec import from_dict
 from ._config import EvaluationConfig
 from ._cost import Cost
 
@@ -71,20 +72,21 @@ class Evaluation:
         path = path / "scores.json" if path.is_dir() else path
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not a file. Use the folder of a finished run, or its scores.json.")
+        values = parsed(path, "Use what antialias train or evaluate wrote.", largest=2**29)
         try:
-            values = json.loads(path.read_text())
             curves = [values["flips"], *values.get("other_flips", [])]
             return cls(
-                model=values["model"],
+                model=str(values["model"]),
                 config=EvaluationConfig.of(values["config"]),
                 scores={name: Score.from_dict(score) for name, score in values["scores"].items()},
                 training=_training_of(values),
                 curves=tuple(Curve.from_dict(curve) for curve in curves if curve),
-                cost=values["cost"] and Cost(**values["cost"]),
+                cost=values["cost"] and from_dict(Cost, values["cost"]),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            reason = str(error).rstrip(".") if isinstance(error, ValueError) else repr(error)
             raise ValueError(
-                f"{path} holds no scores ({error!r}). Use what antialias train or evaluate wrote."
+                f"{path} holds no scores ({reason}). Use what antialias train or evaluate wrote."
             ) from error
 
 

@@ -3,13 +3,12 @@
 # No postponed annotations: the command line reads these from classes that inherit them in other modules.
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-from antialias._files import write_whole
+from antialias._files import parsed, write_whole
 from antialias.nn import Filter, filter_from_dict
 from antialias.results import EvaluationConfig
 from antialias.surgery import Placement
@@ -187,7 +186,10 @@ class TrainConfig(EvaluationConfig):
         filter = values.get("filter")
         if isinstance(filter, Mapping):
             filter = filter_from_dict(filter)
-        ranges = {name: tuple(values[name]) for name in ("milestones", "scales") if values.get(name) is not None}
+        ranges = {name: tuple(values[name]) for name in ("milestones", "scales") if isinstance(values.get(name), list)}
+        for name, items in ranges.items():
+            if not all(type(item) in (int, float) for item in items):
+                raise ValueError(f"{name}={values[name]!r:.80} is no list of numbers. Use numbers such as 1, 2.")
         return super().from_dict({**values, "filter": None if filter == "none" else filter, **ranges})
 
     def write(self, path: Path, *, comment: str | None = None) -> None:
@@ -210,7 +212,11 @@ class TrainConfig(EvaluationConfig):
             FileNotFoundError: There is no such file.
             ValueError: It is no TOML, or names something that is no setting.
         """
-        return cls.from_dict(read_settings(path))
+        settings = read_settings(path)
+        try:
+            return cls.from_dict(settings)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -224,13 +230,12 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file. Use a TOML file such as those in recipes.")
-    try:
-        settings = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is no TOML ({error}). Write one setting a line, such as epochs = 8.") from error
+    settings = parsed(path, "Write one setting a line, such as epochs = 8.", kind="TOML")
     known = [field.name for field in fields(TrainConfig)]
     if unknown := sorted(settings.keys() - set(known)):
         raise ValueError(f"{unknown[0]} in {path} is no setting. Use some of: {', '.join(known)}.")
+    if not isinstance(filter := settings.get("filter", {}), (str, dict)):
+        raise ValueError(f'filter={filter!r:.80} in {path} is no table. Write [filter], or filter = "none".')
     always = {field.name for field in fields(TrainConfig) if field.default is not None} - {
         "views",
         "agreement",

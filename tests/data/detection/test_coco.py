@@ -126,6 +126,12 @@ BROKEN = {
     "its bbox [30, 3, 5, 8] lies outside of the picture, which is (20, 30)": {"bbox": [30, 3, 5, 8]},
     "its bbox [-9, 3, 9, 8] lies outside of the picture, which is (20, 30)": {"bbox": [-9, 3, 9, 8]},
     "its segmentation is None": {"segmentation": None},
+    "its bbox [4, 3, 1e+300, 8] reaches far beyond the picture, which is (20, 30)": {"bbox": [4, 3, 1e300, 8]},
+    "a polygon reaches far beyond the picture, which is (20, 30)": {"segmentation": [[0, 0, 1e9, 0, 0, 9]]},
+    "a polygon's lines are 1,160,000 pixels long": {"segmentation": [[0, 0, 29, 9] * 20_000]},
+    "its run lengths cover 33554431 pixels of 600": {
+        "segmentation": {"size": [20, 30], "counts": "ooooo0"},
+    },
     "a polygon is no list of numbers": {"segmentation": [4, 3, 14, 3, 14, 11]},
     "its run lengths lack size or counts": {"segmentation": {"size": [HEIGHT, WIDTH]}},
     "its run lengths are no whole numbers from 0": {"segmentation": {"size": [HEIGHT, WIDTH], "counts": [-5, 605]}},
@@ -256,9 +262,9 @@ def test_pictures_of_another_size_and_other_files_are_named_at_once(tmp_path: Pa
 
 def test_what_only_reading_shows_is_named(tmp_path: Path) -> None:
     content = _content()
-    content["annotations"][2]["segmentation"]["counts"] = "no run lengths"
     data = CocoInstances(_layout(tmp_path, content), on_broken="skip")
     Image.new("RGB", (8, 8)).save(tmp_path / "train2017" / "1.png")
+    data.images[1].objects[0].segmentation["counts"] = "no run lengths"
     with pytest.raises(ValueError, match="1.png is 8x8, its annotations are for 20x30. Use the pictures that were"):
         data.annotated(0)
     with pytest.raises(ValueError, match=r"instances_train2017.json: a mask of 2.png cannot be read \(.*\). Repair"):
@@ -266,6 +272,26 @@ def test_what_only_reading_shows_is_named(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match=r"(?s)2 cannot be used and are left out.*1\.png.*8x8.*2\.png"):
         assert len(data.check()) == 2
     assert (len(data), data.annotated(0).image_id, len(data.faults)) == (1, 30, 2)
+
+
+@pytest.mark.parametrize("name", ["../1.png", "/etc/passwd", "a/../../1.png", "..\\1.png", "a\0.png"])
+def test_a_file_name_does_not_leave_the_folder_of_images(tmp_path: Path, name: str) -> None:
+    root, content = _layout(tmp_path, _content()), _content()
+    content["images"][2]["file_name"] = name
+    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "1.png")
+    with pytest.raises(ValueError, match=r"image 30: its file_name '.*' leaves the folder of images"):
+        CocoInstances(root)
+    with pytest.warns(UserWarning, match="leaves the folder of images"):
+        assert len(CocoInstances(root, on_broken="skip")) == 2
+
+
+def test_more_masks_than_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = CocoInstances(_layout(tmp_path, _content()))
+    monkeypatch.setattr("antialias.data.detection._coco._MOST", 1000)
+    message = r"1.png has 2 objects, whose masks take 1,200 bytes, more than 1,000. Cut the picture into smaller ones."
+    with pytest.raises(ValueError, match=message):
+        data.annotated(0)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
@@ -285,8 +311,8 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"instances_train2017.json is no JSON \(.*\). Download it again."),
-        ("[]", "instances_train2017.json has no 'images'. Use a file of instances, which has images, annotations, cat"),
+        ("{", r"instances_train2017.json is not JSON \(.*\). Download it again."),
+        ("[]", r"instances_train2017.json is not JSON \(a list, no object\). Download it again."),
         ('{"images": [], "annotations": []}', "has no 'categories'"),
         ('{"images": [], "annotations": [], "categories": []}', "lists no picture that can be used"),
         (

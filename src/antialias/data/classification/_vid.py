@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
+from antialias._files import text_of
 from antialias.data._classes import in_order
 from antialias.data.images import (
     Fault,
@@ -153,7 +154,7 @@ class VideoFrames:
             raise UnusableFile(file, "is missing", "Unpack Annotations/VID/val.")
         try:
             names = [str(name.text).strip() for name in ElementTree.parse(file).iterfind("object/name")]
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, LookupError, ValueError) as error:  # encodings, too
             raise UnusableFile(file, f"is no XML ({error})", "Unpack it again.") from error
         if unknown := sorted(set(names) - self._number.keys()):
             raise UnusableFile(file, f"names {unknown[0]}, which {MAPPING} does not map", f"Add a line to {MAPPING}.")
@@ -204,7 +205,7 @@ def read_video_classes(file: Path) -> list[VideoClass]:
         raise FileNotFoundError(
             f"{file} is not a file. Write a line for each class of the videos, such as: n02691156 airplane: 404 895."
         )
-    lines = [line.partition("#")[0].strip() for line in file.read_text().splitlines()]
+    lines = [line.partition("#")[0].strip() for line in text_of(file, "Write a class a line.").splitlines()]
     synsets = require("timm.data", extra="tasks").ImageNetInfo().label_names()
     numbers = {synset: number for number, synset in enumerate(synsets)}
     classes = [_class_of(text, f"{file}, line {line}", numbers) for line, text in enumerate(lines, 1) if text]

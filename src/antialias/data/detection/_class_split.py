@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from antialias._files import text_of
 from antialias.data.images import boxes_to_masks
 
 from ._annotation import Annotation, DetectionDataset
@@ -84,7 +85,8 @@ class ClassSplit(NamedTuple):
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(f"{path} is not a file. Use one that ClassSplit.write wrote, with a class a line.")
-        named = [name for line in path.read_text().splitlines() if (name := line.partition("#")[0].strip())]
+        lines = text_of(path, "Write a class a line.").splitlines()
+        named = [name for line in lines if (name := line.partition("#")[0].strip())]
         return _split(classes, named, str(path))
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from antialias._extras import require
+from antialias._files import parsed
 from antialias.data._classes import match_classes, plain_name
 from antialias.data.images import (
     Fault,
@@ -28,9 +29,10 @@ from antialias.data.images import (
 )
 
 from ._annotation import Annotation
-from ._coco_entries import crowd_of, sound_entries, why_no_box, why_no_mask
+from ._coco_entries import crowd_of, run_lengths, sound_entries, why_no_box, why_no_mask, why_no_name
 
 Empty = Literal["keep", "leave out"]
+_MOST = 2**30  # bytes of an image's masks
 
 _SPLITS = {"train": ("train2017", "train2014", "train"), "test": ("val2017", "val2014", "val", "test")}
 
@@ -177,12 +179,9 @@ def _annotation_files(root: Path, split: str) -> Iterator[Path]:
 
 
 def _read(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{file} is no JSON ({error}). Download it again.") from error
+    content = parsed(file, "Download it again.", largest=None)
     parts = ("images", "annotations", "categories")
-    if missing := [part for part in parts if not isinstance(content, dict) or not isinstance(content.get(part), list)]:
+    if missing := [part for part in parts if not isinstance(content.get(part), list)]:
         raise ValueError(f"{file} has no {missing[0]!r}. Use a file of instances, which has {', '.join(parts)}.")
     return content
 
@@ -198,7 +197,7 @@ def _read_categories(file: Path) -> Sequence[Any]:
             end = content.find(b"]", places[0]) + 1
             try:
                 return json.loads(content[places[0] : end])
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass
     return _read(file)["categories"]
 
@@ -229,6 +228,10 @@ def _images(
     """Return the images with the annotations that can be used, and what is wrong with the others."""
     needed: dict[str, Any] = {"id": int, "file_name": str, "height": int, "width": int}
     images, faults = sound_entries(content["images"], needed, file, "image")
+    faults += [
+        Fault(f"{file}, image {one['id']}", reason) for one in images if (reason := why_no_name(one["file_name"]))
+    ]
+    images = [image for image in images if why_no_name(image["file_name"]) is None]
     sizes = {image["id"]: (image["height"], image["width"]) for image in images}
     if len(sizes) < len(images):
         raise ValueError(f"{file} lists {len(images)} images by {len(sizes)} ids. Give each its own.")
@@ -277,6 +280,10 @@ def _check_size(image: _Image, size: tuple[int, ...]) -> None:
 
 def _masks(image: _Image, file: Path) -> Tensor:
     rle = require("faster_coco_eval", extra="tasks").mask
+    needed = len(image.objects) * image.size[0] * image.size[1]
+    if needed > _MOST:
+        reason = f"has {len(image.objects):,} objects, whose masks take {needed:,} bytes, more than {_MOST:,}"
+        raise UnusableFile(image.file, reason, "Cut the picture into smaller ones.")
     masks = torch.zeros(len(image.objects), *image.size, dtype=torch.bool)
     for place, one in enumerate(image.objects):
         try:
@@ -285,7 +292,8 @@ def _masks(image: _Image, file: Path) -> Tensor:
             elif isinstance(one.segmentation["counts"], list):
                 code = rle.frPyObjects(one.segmentation, *image.size)
             else:
-                code = one.segmentation
+                counts = run_lengths(one.segmentation["counts"])
+                code = rle.frPyObjects({**one.segmentation, "counts": counts}, *image.size)
             masks[place] = torch.from_numpy(rle.decode(code)).bool()
         except (ValueError, RuntimeError) as error:
             raise ValueError(

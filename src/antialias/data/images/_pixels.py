@@ -196,6 +196,8 @@ def open_image(file: Path, use: Callable[[Any, io.BufferedReader], R]) -> R:
                 if tiff
                 else "of no known format"
             )
+        if isinstance(error, OSError) and error.errno is not None:
+            raise UnusableFile(file, f"cannot be read ({error.strerror})", "Remove or replace it.") from error
         reason = f"is not a readable picture ({why})" if file.stat().st_size else "is empty"
         raise UnusableFile(file, reason, "Remove or replace it.") from error
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from antialias._conventions import IGNORED
+from antialias._files import text_of
 from antialias.data.images import IMAGE_SUFFIXES, FilesByName, OnBroken, contents, name_of
 
 from ._mask_files import ImageAndMask, MaskFiles
@@ -55,7 +56,10 @@ class VocSegmentation(MaskFiles):
     ) -> None:
         folder = _folder(Path(root))
         self.list, masks = _list(folder, split)
-        lines = [line.strip() for line in self.list.read_text().splitlines() if line.strip()]
+        text = text_of(self.list, "Write one name a line.")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if out := [line for line in lines if "\0" in line or ".." in line.replace("/", " ").split()]:
+            raise ValueError(f"{self.list} names {out[0]!r}, which leaves {folder}. Name files in it.")
         if not lines:
             raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")
         images, ids_of = FilesByName(folder / "JPEGImages", ".jpg"), FilesByName(masks, ".png")
