@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from fuzz import _watch
+from fuzz._seeded import try_each
 from fuzz._target import Target
 from fuzz._watch import SECRET, TRAP, Watch
+from fuzz.targets import TARGETS
 
 from antialias._files import parsed
 
@@ -26,6 +28,16 @@ def swallow(path: Path) -> None:
         os.system("true")
     except Exception:
         return
+
+
+ALLOWANCE = {"recognised": 8, "named": 16, "config": 8}
+"""How many files of a target are tried: fewer where each takes long."""
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_files_of_strangers_are_read_or_refused_with_a_message(name: str) -> None:
+    tally = try_each(name, TARGETS[name], ALLOWANCE.get(name, 40), seed=0)
+    assert not tally.faults, "\n".join(f"{place}: {reason}" for place, (reason, _) in tally.faults.items())
 
 
 FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {

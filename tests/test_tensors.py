@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from antialias._tensors import write_tensors
+from antialias._tensors import read_pickled, write_tensors
+from antialias.models import read_weights
 
 DTYPES = (
     *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2),
@@ -77,3 +81,59 @@ aa.save(first, sys.argv[1])
 assert digest_of(aa.load(sys.argv[1], network())) == digest_of(first)
 """
     subprocess.run([sys.executable, "-c", lines, str(tmp_path / "a.safetensors")], check=True)
+
+
+def archive(path: Path, members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+LONG = b"\x80\x02c" + b"a" * 300_000 + b"\nb\n."
+
+
+def hostile(folder: Path) -> dict[str, Path]:
+    """Write files that torch takes long for, unpacks, or would run."""
+    (old := folder / "old.pth").write_bytes(LONG)
+    with tarfile.open(tar := folder / "tar.pth", "w") as file:
+        file.add(old, "storages")
+    return {
+        r"it asks for a{40}..., a name of 300,002 letters": archive(folder / "long.pth", {"a/data.pkl": LONG}),
+        r"a name of 300,002 letters": old,
+        r"it unpacks to 100,000,002 bytes from 97,\d+$": archive(
+            folder / "bomb.pth", {"a/data.pkl": b"N.", "a/data/0": bytes(10**8)}, zipfile.ZIP_DEFLATED
+        ),
+        r"a tar file": tar,
+    }
+
+
+def test_files_that_would_take_torch_long_are_refused_before(tmp_path: Path) -> None:
+    for message, path in hostile(tmp_path).items():
+        start = time.perf_counter()
+        with pytest.raises(ValueError, match=message):
+            read_pickled(path)
+        with pytest.raises(ValueError, match=rf"{path.name} holds no weights that can be read \(.*Use a safetensors"):
+            read_weights(path)
+        assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_what_torch_saved_is_read(zipped: bool, tmp_path: Path) -> None:
+    values = {"a": torch.arange(3), "epoch": 3}
+    torch.save(values, path := tmp_path / "a.pth", _use_new_zipfile_serialization=zipped)
+    read = read_pickled(path)
+    assert read["a"].equal(values["a"])
+    assert read["epoch"] == 3
+
+
+def test_tensors_that_promise_more_than_the_file_has_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"filt": torch.ones(1, 1, 1, 1).expand(2**40, 1, 3, 3)}, path)
+    with pytest.raises(
+        ValueError, match=r"a.pth has [\d,]+ bytes, and 'filt' of \(1099511627776, 1, 3, 3\) would take"
+    ):
+        read_weights(path)
+    torch.save({"a": torch.ones(3, device="meta")}, path)
+    with pytest.raises(ValueError, match="a.pth has 'a', whose values are not there. Save plain tensors."):
+        read_weights(path)

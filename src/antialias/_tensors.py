@@ -1,4 +1,6 @@
-"""Files of safetensors, written in one move: a network is always the same bytes, and needs no numpy.
+"""Tensors in files: safetensors, written in one move, and what `torch.save` wrote, whoever did.
+
+A network is always the same bytes, and needs no numpy.
 
 safetensors' own writer orders metadata at random, imports numpy, which is no part of the core, and writes in place.
 Format: https://github.com/huggingface/safetensors#format.
@@ -8,14 +10,19 @@ from __future__ import annotations
 
 import ctypes
 import json
+import pickletools
+import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import torch
 from torch import Tensor
 
 from ._files import in_one_move
 
+_LONGEST = 255  # letters of a module and a class: torch searches its own message for them, in cubic time
 _DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -71,3 +78,48 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
         file.write(text)
         for name in names:
             file.write(content_of(tensors[name]))
+
+
+def read_pickled(path: Path) -> Any:
+    """Read tensors and plain values that `torch.save` wrote, on the CPU, whoever wrote the file.
+
+    `torch.load(weights_only=True)` runs nothing that a file asks for. What it would take time or memory for, or write
+    to the disk, is looked for before: members of the archive that unpack to more than the file, names of classes that
+    are too long for any, and tar files, which torch unpacks.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: It is such a file.
+        Exception: Whatever a damaged file provokes in torch.
+    """
+    with path.open("rb") as file:
+        is_archive = file.read(4) == b"PK\x03\x04"
+        file.seek(0)
+        if is_archive:
+            with zipfile.ZipFile(file) as archive:
+                size, members = path.stat().st_size, archive.infolist()
+                if (unpacked := sum(member.file_size for member in members)) > size:
+                    raise ValueError(f"it unpacks to {unpacked:,} bytes from {size:,}")
+                for member in members:
+                    if member.filename.endswith("data.pkl"):
+                        with archive.open(member) as content:
+                            _check_names(content)
+        elif tarfile.is_tarfile(path):
+            raise ValueError("a tar file")
+        else:
+            for _ in range(5):  # a number, a version, the system, the values, and the names of what follows as bytes
+                _check_names(file)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _check_names(file: IO[bytes]) -> None:
+    """Read a pickle to its end without doing what it says.
+
+    Raises:
+        ValueError: It is none, or names a class by more letters than one has.
+    """
+    for operation, said, _ in pickletools.genops(file):
+        if operation.name in ("GLOBAL", "INST") and len(str(said)) > _LONGEST:
+            raise ValueError(f"it asks for {str(said)[:40]}..., a name of {len(str(said)):,} letters")

@@ -238,7 +238,7 @@ def test_headers_that_are_nonsense_are_refused(
 @pytest.mark.parametrize("text", ["", "{", "null", "[1]", '"text"', "3", '{"format": 1}', "[" * 100_000])
 def test_headers_that_are_no_headers_are_refused(text: str, tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "m.safetensors", metadata={"antialias": text})
-    with pytest.raises(ValueError, match=r"m.safetensors does not say how to rebuild its network \(.*\). Use a file"):
+    with pytest.raises(ValueError, match=r"m.safetensors (says is not JSON|does not say how to.*) \(.*\). Use a file"):
         load(tmp_path / "m.safetensors")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from antialias._display import Display, Displayed
 from antialias._torch import forget_compiled
@@ -247,13 +247,19 @@ def undo(model: nn.Module, step: ConversionStep) -> None:
         del model.__dict__[_RECORD]
 
 
-def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[Filter]] = ()) -> Conversion:
+def replay_(
+    model: nn.Module,
+    values: Mapping[str, Any],
+    filters: Sequence[type[Filter]] = (),
+    stored: Mapping[str, Tensor] | None = None,
+) -> Conversion:
     """Convert a network as another of its kind was, from `Conversion.to_dict()`, without running it.
 
     Args:
         model: The network; it is changed.
         values: The conversion as plain values.
         filters: Filter configs of the user's own that it may name.
+        stored: The tensors that the network will be filled with, by name: no filter of another size is made.
 
     Raises:
         ValueError: The network does not have the modules that the conversion names, or is converted already. As after
@@ -279,7 +285,25 @@ def replay_(model: nn.Module, values: Mapping[str, Any], filters: Sequence[type[
             f"{type(model).__name__} has no module {missing[0]!r} ({len(missing)} of {len(named)} are missing), so "
             "this conversion was made on another network. Build the network it was saved with."
         )
+    for step in steps if stored is not None else []:
+        for edit in step.edits:
+            if isinstance(edit, FilterEdit):
+                _check_size(edit, step.filter, stored or {})
     with unchanged_on_error(model):
         for step in steps:
             apply(model, step)
     return Conversion(model)
+
+
+def _check_size(edit: FilterEdit, config: Filter, stored: Mapping[str, Tensor]) -> None:
+    """Compare a filter, without making its tensors, with those that it will be filled with.
+
+    Raises:
+        ValueError: They differ.
+    """
+    most = max((tensor.numel() for tensor in stored.values()), default=0)
+    for name, tensor in edit.build(config, device=torch.device("meta")).state_dict().items():
+        held = stored.get(f"{edit.path}.{name}")
+        if tensor.numel() > most if held is None else held.shape != tensor.shape:  # what is shared is stored once
+            shape = "is missing" if held is None else f"has shape {tuple(held.shape)}"
+            raise ValueError(f"{config} at {edit.path} has {name} of shape {tuple(tensor.shape)}, which {shape}")

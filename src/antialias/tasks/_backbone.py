@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from antialias.models import load, read_weights
@@ -39,7 +40,7 @@ class Backbone:
         """
         path, metadata = Path(source), {}
         if path.suffix == ".safetensors" and path.exists():
-            with safe_open(path, framework="pt") as file:
+            with suppress(SafetensorError), safe_open(path, framework="pt") as file:  # what reads the weights says it
                 metadata = file.metadata() or {}
         if "antialias" not in metadata:
             return cls(source, read_weights(source))

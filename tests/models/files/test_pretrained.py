@@ -200,7 +200,7 @@ def test_wrong_folders_are_explained(tmp_path: Path, theirs: Path, image: Tensor
     file.write_bytes(whole)
     for text, words in (
         ("{", "config.json is not JSON"),
-        ("[1]", "config.json is a list"),
+        ("[1]", "config.json is not JSON .a list, no object"),
         ("[" * 100_000, "config.json"),
     ):
         (folder / "config.json").write_text(text)

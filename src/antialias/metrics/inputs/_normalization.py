@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from antialias._files import parsed
 
 MeanStd = tuple[tuple[float, ...], tuple[float, ...]]
 Normalize = Sequence[Sequence[float]] | Callable[[Tensor], Tensor] | Literal["model"] | None
@@ -44,7 +45,7 @@ class Preprocessing(NamedTuple):
         if not path.is_file():
             return None
         try:
-            says = json.loads(path.read_text())
+            says = parsed(path, "Use the file that save_pretrained writes.")
             factor = 255 * (says.get("rescale_factor", 1 / 255) if says.get("do_rescale", True) else 1)
             offset = float(bool(says.get("rescale_offset", False)))
             mean, std = (0.0,) * 3, (1.0,) * 3
@@ -56,7 +57,7 @@ class Preprocessing(NamedTuple):
             sizes = [says[key] for key in ("crop_size", "size") if says.get(key) is not None]
             multiple = int(says.get("size_divisor") or 1)
             sides = [size if isinstance(size, int) else size.get("height", size.get("shortest_edge")) for size in sizes]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} cannot be read ({type(error).__name__}: {error}). Use the file that save_pretrained of the "
                 "network's image processor writes, or remove it and pass normalize=(mean, std)."

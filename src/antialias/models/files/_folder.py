@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
+from antialias._files import parsed
 from antialias.models._origin import Origin
-from antialias.models.libraries import build_architecture
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-def open_folder(folder: Path, model: nn.Module | None) -> tuple[nn.Module | None, Path]:
-    """Return the weights of a folder, and a network of transformers where its config is of one.
+def open_folder(folder: Path) -> tuple[Origin | None, Path]:
+    """Return the weights of a folder, and what builds its network where its config is of one of transformers'.
 
     Args:
         folder: The folder; nobody vouches for it.
-        model: What is to be filled; `None` to ask the config.
 
     Raises:
         FileNotFoundError: It has no weights in one file of safetensors.
@@ -33,9 +29,7 @@ def open_folder(folder: Path, model: nn.Module | None) -> tuple[nn.Module | None
             f"{folder} has no {WEIGHTS}{parts}; it holds {', '.join(held) or 'nothing'}. Use a folder that "
             "antialias.models.save_pretrained wrote."
         )
-    if model is None and "model_type" in read_config(folder / CONFIG):
-        model = build_architecture(Origin(f"transformers:{folder}", None))
-    return model, file
+    return Origin(f"transformers:{folder}", None) if "model_type" in read_config(folder / CONFIG) else None, file
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -46,12 +40,4 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         return {}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not JSON ({error}). Use the config.json that was saved with the weights."
-        ) from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} is a {type(config).__name__}. Use the config.json that was saved with the weights.")
-    return config
+    return parsed(path, "Use the config.json that was saved with the weights.")

@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from antialias._files import parsed
+
 FORMAT = 1
+_FIX = "Use a file of antialias.save."
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,14 @@ class Header:
         Raises:
             ValueError: It is no such text, or of another format.
         """
+        values: dict[str, Any] = {"classes": None, "prefix": "", **parsed(text, _FIX, name=f"What {path} says")}
         try:
-            values: dict[str, Any] = {"classes": None, "prefix": "", **json.loads(text)}
             if values["format"] != FORMAT:
                 raise ValueError(
                     f"{path} has format {values['format']}, this release reads {FORMAT}. Use a newer antialias."
                 )
             header = cls(**{field.name: values[field.name] for field in fields(cls)})
-        except (json.JSONDecodeError, KeyError, TypeError, RecursionError) as error:
+        except (KeyError, TypeError) as error:
             raise unreadable(path, str(error) or type(error).__name__) from error
         expected: dict[str, type | tuple[type, ...]] = {
             "name": (str, type(None)),

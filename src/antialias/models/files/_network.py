@@ -15,12 +15,12 @@ from antialias.metrics import TransformersNetwork
 from antialias.models._class_names import class_names, name_classes_
 from antialias.models._origin import LIBRARIES, Origin, origin_of
 from antialias.models.backbones import freeze_as_
-from antialias.models.libraries import build_architecture
 from antialias.nn import Filter
 from antialias.surgery import conversion_of, replay_, unchanged_on_error
 
 from ._folder import open_folder
 from ._header import Header, unreadable
+from ._promise import build_as_promised
 
 _KEY = "antialias"
 
@@ -73,15 +73,16 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
             package's nor in `filters`, or does not fit `model`, which is then what it was.
     """
     path = Path(path)
+    origin = None
     if path.is_dir():
-        model, path = open_folder(path, model)
+        origin, path = open_folder(path)
     header, tensors = _read(path)
     if model is None:
-        if header.name is None or header.name.partition(":")[0] not in LIBRARIES:
+        if origin is None and (header.name is None or header.name.partition(":")[0] not in LIBRARIES):
             raise ValueError(
                 f"{path} holds a network of your own. Use load(path, model=...) with the unconverted network."
             )
-        model = build_architecture(Origin(header.name, header.num_classes))
+        model = build_as_promised(origin or Origin(str(header.name), header.num_classes), header, tensors, path)
     part = model
     if isinstance(model, TransformersNetwork) and not all(name.startswith("network.") for name in tensors):
         part = model.network  # what was saved is the network of transformers itself
@@ -89,9 +90,14 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
         freeze_as_(part, tensors.keys() | header.ties.keys())
         if header.conversion is not None and conversion_of(part) is None:
             try:
-                replay_(part, header.conversion, filters)
-            except (KeyError, TypeError, AttributeError, StopIteration, IndexError) as error:
-                raise unreadable(path, f"conversion: {error or type(error).__name__}") from error
+                replay_(
+                    part,
+                    header.conversion,
+                    filters,
+                    {**tensors, **{tied: tensors[n] for tied, n in header.ties.items()}},
+                )
+            except Exception as error:  # whatever values that nobody vouches for provoke in filters and edits
+                raise unreadable(path, f"conversion: {str(error)[:500] or type(error).__name__}") from error
         _fill_(part, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
     for tied, name in header.ties.items():  # to the very object that the first name refers to
         owner, _, attribute = tied.rpartition(".")

@@ -14,6 +14,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from antialias._tensors import read_pickled
+
 from ._folder import CONFIG, WEIGHTS, read_config
 
 _FOLDER = (WEIGHTS, "pytorch_model.bin")
@@ -83,7 +85,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if wrong := [key for key, value in state.items() if not (isinstance(key, str) and isinstance(value, Tensor))]:
         kind = type(state[wrong[0]]).__name__
         raise ValueError(f"{file} has {wrong[0]!r}, a {kind}, among its weights. Save model.state_dict() alone.")
-    tensors = dict(state)
+    tensors, size = dict(state), file.stat().st_size
+    for name, tensor in tensors.items():
+        if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            raise ValueError(f"{file} has {name!r}, whose values are not there. Save plain tensors.")
+        if tensor.nbytes > size:
+            raise ValueError(
+                f"{file} has {size:,} bytes, and {name!r} of {tuple(tensor.shape)} would take {tensor.nbytes:,}. "
+                "Save model.state_dict() of a network with weights of its own."
+            )
     while prefix := next((p for p in _WRAPPERS if tensors and all(name.startswith(p) for name in tensors)), None):
         tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     return Checkpoint(path, tensors, {key: value for key, value in contents.items() if value is not state} | words)
@@ -96,7 +106,7 @@ def _read_contents(file: Path) -> Any:
         with safe_open(file, framework="pt") as stored:
             return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     with _plain_values_allowed():
-        return torch.load(file, map_location="cpu", weights_only=True)
+        return read_pickled(file)
 
 
 @contextmanager
@@ -128,7 +138,7 @@ def _unreadable(file: Path, error: Exception) -> str:
     if file.stat().st_size == 0:
         reason = "0 bytes"
     elif (code := re.search(r"GLOBAL ([\w.]+)", str(error))) is not None:
-        reason = f"it asks for {code[1]}, which is code and was not run"
+        reason = f"it asks for {code[1][:200]}, which is code and was not run"
     else:
         reason = (str(error) or type(error).__name__).split("\n")[0][:200]
     return (

@@ -6,12 +6,12 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from antialias._extras import require
+from antialias._files import parsed
 from antialias.metrics import Preprocessing, TransformersNetwork
 from antialias.models._origin import Origin
 
+_MOST_LABELS = 100_000  # of which transformers makes a dictionary
 _HEADS = (
     "ImageClassification",
     "SemanticSegmentation",
@@ -46,6 +46,9 @@ def from_transformers(origin: Origin, pretrained: bool | None) -> TransformersNe
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            said = parsed(folder / "config.json", "Use the config.json that was saved with the weights.")
+            if not isinstance(labels := said.get("num_labels", 1), int) or labels > _MOST_LABELS:
+                raise ValueError(f"its num_labels={str(labels)[:40]} are more than {_MOST_LABELS:,}")
             config: Any = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
             names = getattr(config, "architectures", None) or []
             heads = [name for name in names if name.endswith(tuple(f"For{head}" for head in _HEADS))]
@@ -58,7 +61,7 @@ def from_transformers(origin: Origin, pretrained: bool | None) -> TransformersNe
                 network = network_class(config)
             else:
                 network = network_class.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        except (ValueError, OSError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        except Exception as error:  # whatever values that nobody vouches for provoke in transformers
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ValueError(
                 f"{folder} cannot be loaded: {reason.rstrip('.')}. Use a folder of save_pretrained, with "

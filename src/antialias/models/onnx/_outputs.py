@@ -20,8 +20,10 @@ def main_output(names: Sequence[str], path: object, output: str | None) -> str:
     """Return the output that is scored: the one that is asked for, the only one, or `out` or `logits` of several.
 
     Raises:
-        ValueError: There is none of that name, or several and none is asked for.
+        ValueError: There is none, or none of that name, or several and none is asked for.
     """
+    if not names:
+        raise ValueError(f"{path} has no output. Use a whole .onnx file of a network.")
     if output is not None and output not in names:
         raise ValueError(f"{path} has no output {output!r}. Use one of: {', '.join(names)}.")
     if output is None and len(names) > 1 and not {"out", "logits"} & set(names):

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin, get_type_hints
 
 from torch import nn
 
@@ -18,6 +18,8 @@ from ._functional import POOL, RETURN, UP, patch, unpatch
 from ._hooks import CHILD, CropToPhase, ReturnOutput, WrapInput
 from ._places import Attachment, Side, attach, detach, remove_hooks
 from ._pools import Stride1AvgPool2d, Stride1MaxPool2d
+
+_SIZES, _LARGEST = {"kernel_size": 1, "stride": 1, "padding": 0}, 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +58,27 @@ class SetAttributes(Edit):
     """Set attributes of a module, such as its stride.
 
     Attributes:
-        attributes: Pairs of names and values.
+        attributes: Pairs of names and values: `stride`, `kernel_size`, `padding` and `ceil_mode`, and nothing else, as
+            a file may hold them.
+
+    Raises:
+        ValueError: It is another attribute, or a value that such a one cannot have.
     """
 
     saved_as: ClassVar[str] = "Retune"
 
     attributes: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        for name, value in self.attributes.items():
+            least = _SIZES.get(name, 0)
+            sizes = value if isinstance(value, (list, tuple)) else (value,)
+            fits = all(type(size) is int and least <= size <= _LARGEST for size in sizes) and 1 <= len(sizes) <= 3
+            if not (type(value) is bool if name == "ceil_mode" else name in _SIZES and fits):
+                raise ValueError(
+                    f"{name}={str(value)[:80]!r} is nothing that a conversion sets. It sets ceil_mode, and stride, "
+                    f"kernel_size and padding of up to {_LARGEST}. Use a file of antialias.save."
+                )
 
     def apply(self, model: nn.Module, config: Filter) -> dict[str, Any]:
         module = _layer(model, self.module)
@@ -368,6 +385,26 @@ def _pool(model: nn.Module, name: str) -> PolyphasePool2d:
 
 
 def edit_from_dict(values: Mapping[str, Any]) -> Edit:
-    """Read back what `Edit.to_dict` wrote, also after JSON made lists of tuples."""
+    """Read back what `Edit.to_dict` wrote, also after JSON made lists of tuples; nobody vouches for it.
+
+    Raises:
+        ValueError: There is no such edit, or a value is of another type or out of range.
+    """
     plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-    return Edit.kinds[plain.pop("edit")](**plain)
+    kind = Edit.kinds.get(str(plain.pop("edit", None)))
+    if kind is None:
+        raise ValueError(f"edit={str(values.get('edit'))[:80]!r} is unknown. Use one of: {', '.join(Edit.kinds)}.")
+    hints = get_type_hints(kind)
+    for name, value in plain.items():
+        hint = get_origin(hints.get(name)) or hints.get(name)
+        fits = type(value) is hint if isinstance(hint, type) and hint in (str, int, bool, tuple) else hint is not None
+        if not (fits and _in_range(value, 2**20 if name == "channels" else _LARGEST)):
+            raise ValueError(f"{name}={str(value)[:80]!r} is nothing that {kind.saved_as} takes.")
+    return kind(**plain)
+
+
+def _in_range(value: Any, largest: int) -> bool:
+    """Return whether numbers are finite and not beyond a size, in lists of them, too."""
+    if isinstance(value, (list, tuple)):
+        return all(_in_range(each, largest) for each in value)
+    return abs(value) <= largest if isinstance(value, (int, float)) else True

@@ -19,6 +19,7 @@ from ._edits import Edit, Insert
 from ._functional import JOIN, patch, unpatch
 from ._places import remove_hooks
 
+_MOST_RUNS = 2**14
 _LOST = (
     "A tool has taken a layer that splits phases away; let it work on the network before convert_, or undo the "
     "conversion first: conversion_of(model).revert_()."
@@ -33,10 +34,15 @@ def combined(config: Filter, groups: Iterable[Sequence[Any]]) -> list[tuple[floa
     Args:
         config: The `PhaseAverage`.
         groups: `Steps` of each group, the one that runs first first.
+
+    Raises:
+        ValueError: They are more runs than any conversion makes.
     """
     assert isinstance(config, PhaseAverage)
     moves = [(0.0, 0.0)]
     for rows, columns, down, right in groups:
+        if rows * columns * len(moves) > _MOST_RUNS:
+            raise ValueError(f"strides of {rows}x{columns} behind {len(moves)} runs are more than {_MOST_RUNS} runs.")
         offsets = config.offsets((rows, columns))
         moves = [(i * down + y, j * right + x) for i, j in offsets for y, x in moves]
     return moves
