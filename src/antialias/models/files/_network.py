@@ -170,7 +170,7 @@ def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
             metadata, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
-            f"{path} is not a safetensors file ({error}). Use a path written by antialias.save."
+            f"{path} is not a safetensors file ({str(error)[:300]}). Use a path written by antialias.save."
         ) from error
     if _KEY not in metadata:
         raise ValueError(f"{path} does not say what it holds. Use models.build(NAME, weights={str(path)!r}).")
