@@ -122,13 +122,23 @@ class Measurement:
         """Read what `to_dict` wrote.
 
         Raises:
-            ValueError: An earlier version wrote it, which kept less.
+            ValueError: An earlier version wrote it, which kept less, or a field is missing or cannot be.
         """
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a measurement is {data!r:.60}, no object. Measure it again.")
         if "rows" not in data:
             raise ValueError(f"{data.get('name')!r} was measured by an earlier version of antialias. Measure it again.")
-        flat = [float("nan") if value is None else value for value in data["rows"]]
-        rows = torch.tensor(flat, dtype=getattr(torch, data["dtype"])).view(data["shape"])
-        return cls(data["name"], rows, data["protocol"], data["level"], data["statistic"], data["unit"])
+        try:
+            dtype = getattr(torch, data["dtype"], None)
+            if not isinstance(dtype, torch.dtype) or not isinstance(data["protocol"], Mapping):
+                raise ValueError(f"dtype={data['dtype']!r:.60} or protocol={data['protocol']!r:.60} cannot be")
+            flat = [float("nan") if value is None else value for value in data["rows"]]
+            rows = torch.tensor(flat, dtype=dtype).view(data["shape"])
+            protocol = dict(data["protocol"])
+            return cls(data["name"], rows, protocol, data["level"], data["statistic"], data["unit"])
+        except (KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            raise ValueError(f"{data.get('name')!r:.60} is no measurement ({reason}). Measure it again.") from error
 
 
 class Statistic(NamedTuple):

@@ -20,7 +20,10 @@ def comparison_report(comparison: Comparison, command: str = "") -> Report:
         command: The command line that the page names.
     """
     task = comparison.common.get("task", "classification")
-    seeds = {one.name: [run.training["seed"] for run in one.runs if run.training] for one in comparison.entries}
+    seeds = {
+        one.name: [run.training["seed"] for run in one.runs if run.training and "seed" in run.training]
+        for one in comparison.entries
+    }
     return Report(
         title=f"{_TASKS.get(task, task)}: {len(comparison.entries)} networks side by side",
         subtitle=comparison.caption(),

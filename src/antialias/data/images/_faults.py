@@ -82,7 +82,7 @@ def faults_in(items: Iterable[T], look: Callable[[T], Iterable[Fault]]) -> list[
     chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
     with ThreadPoolExecutor(16) as pool:
         parts = pool.map(lambda chunk: [fault for item in chunk for fault in look(item)], chunks)
-        return [fault for faults in parts for fault in faults]
+        return list(dict.fromkeys(fault for faults in parts for fault in faults))
 
 
 def value_or_fault(read: Callable[[Path], R], file: Path) -> R | Fault:

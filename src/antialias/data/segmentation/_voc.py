@@ -15,6 +15,7 @@ _CLASSES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
     "pottedplant sheep sofa train tvmonitor"
 )
+_LONGEST = 255  # bytes of a name, as file systems have it
 _LISTS = Path("ImageSets/Segmentation")
 
 
@@ -58,8 +59,10 @@ class VocSegmentation(MaskFiles):
         self.list, masks = _list(folder, split)
         text = text_of(self.list, "Write one name a line.")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        if out := [line for line in lines if "\0" in line or ".." in line.replace("/", " ").split()]:
-            raise ValueError(f"{self.list} names {out[0]!r}, which leaves {folder}. Name files in it.")
+        for line in lines:
+            parts = line.replace("/", " ").split()
+            if "\0" in line or ".." in parts or any(len(part.encode()) > _LONGEST for part in parts):
+                raise ValueError(f"{self.list} names {line[:80]!r}, no file in {folder}. Name files in it.")
         if not lines:
             raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")
         images, ids_of = FilesByName(folder / "JPEGImages", ".jpg"), FilesByName(masks, ".png")

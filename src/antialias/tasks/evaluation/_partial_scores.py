@@ -49,7 +49,7 @@ class PartialScores:
             raise ValueError(f"{path} is of another network or other settings. Remove {self.folder}, or use another.")
         try:
             return {name: Measurement.from_dict(values) for name, values in stored["scores"].items()}
-        except ValueError as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}: {error} Remove {self.folder}, or use another.") from error
 
     def write(self, number: int, parts: Mapping[str, Measurement]) -> None:
