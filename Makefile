@@ -1,11 +1,11 @@
-# make demo | test | check | bench | gpu: each makes .venv and installs what is missing; a second call is quick.
+# make demo | test | check | bench | gpu | sanitize | valgrind: each makes .venv and installs what is missing; a second call is quick.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PEERS := .venv/peers
 KERNEL := src/antialias/ops/libantialias.so
 
-.PHONY: demo test check bench gpu clean
+.PHONY: demo test check bench gpu exercise sanitize valgrind clean
 
 demo: $(KERNEL)
 	$(BIN)/antialias demo
@@ -56,6 +56,33 @@ $(KERNEL): $(INSTALLED) CMakeLists.txt $(wildcard csrc/* csrc/*/*)
 	   && $(BIN)/cmake --install build/kernel --prefix src; } >build/kernel.log 2>&1 \
 	|| echo "its build failed: $$(grep -i -m 1 error build/kernel.log)" >$(basename $@).txt
 	@if test -f $(basename $@).txt; then echo "No C++ kernel: $$(cat $(basename $@).txt). The reference runs." >&2; fi
+
+# The kernels as they are shipped, without Python, on arguments drawn at random: csrc/README.md, "Memory and arithmetic".
+EXERCISE := build/kernel/exercise
+SETS := baseline avx2 avx512
+
+$(EXERCISE): $(KERNEL) csrc/exercise.cpp
+	@test ! -f $(KERNEL) || { $(BIN)/cmake -S . -B build/kernel -DEXERCISE=ON && $(BIN)/cmake --build build/kernel --target exercise; } \
+	   >build/exercise.log 2>&1 || { cat build/exercise.log >&2; exit 1; }
+
+exercise: $(EXERCISE)
+	@test ! -f $< || for set in $(SETS); do $< $$set 1 0 guarded && $< $$set 1 || exit 1; done
+
+valgrind: $(EXERCISE)
+	for set in baseline avx2; do valgrind --quiet --error-exitcode=1 $< $$set 60 || exit 1; done
+
+# Built with sanitizers (half an hour of compiling on one core) and installed over a copy of the source, which the tests
+# of operations and layers then run on. Leaks are not looked for: Python and torch keep what they have until they end.
+SANITIZERS := address,undefined,float-divide-by-zero,float-cast-overflow
+sanitize: $(INSTALLED)
+	$(BIN)/cmake -S . -B build/sanitize -G Ninja -DEXERCISE=ON -DSANITIZE=$(SANITIZERS) \
+	   -DPython_EXECUTABLE=$(abspath $(BIN)/python) -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja)
+	$(BIN)/cmake --build build/sanitize
+	for set in $(SETS); do build/sanitize/exercise $$set 60 || exit 1; done
+	rm -rf build/sanitized && cp -r src build/sanitized && $(BIN)/cmake --install build/sanitize --prefix build/sanitized
+	export ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(abspath build/sanitized) OMP_NUM_THREADS=1 \
+	   LD_PRELOAD="$$(for library in asan ubsan stdc++; do $(CXX) -print-file-name=lib$$library.so; done | tr '\n' ' ')"; \
+	for set in $(SETS); do ANTIALIAS_INSTRUCTION_SET=$$set $(BIN)/python -m pytest --capture=no --timeout 0 tests/ops tests/nn || exit 1; done
 
 # The report's test drives a real page.
 .PHONY: browser

@@ -17,7 +17,7 @@ struct AdaptiveArguments {
   const int32_t* source_column;
   // The backward pass of a task owns this many groups. Joint normalisation needs all of them in one task.
   int64_t groups_per_task;
-  const void *x, *logits, *grad_y;
+  const void *x, *logits, *grad_y;  // no grad_y forward
   void *y, *grad_x, *grad_logits;
 };
 

@@ -37,7 +37,7 @@ struct Contiguous {
   const int64_t chunks = ceil_div(p.out_width, N);
   const int64_t tile = span * taps * N, row_of_tiles = chunks * tile;
   // Where blocks meet, grad_x is rounded more than once; a type coarser than its sums must not be.
-  const int64_t rows = sizeof(T) < sizeof(A)
+  const int64_t rows = p.grad_y != nullptr && sizeof(T) < sizeof(A)
                            ? p.out_height
                            : least(most(kBlockBytes / (row_of_tiles * int64_t(sizeof(A))), 1), p.out_height);
   const int64_t blocks = ceil_div(p.out_height, rows);

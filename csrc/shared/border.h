@@ -9,6 +9,9 @@
 
 namespace antialias {
 
+// Longer sides would need tables of wider numbers.
+constexpr int64_t kLongestSide = int64_t(1) << 28;
+
 // How many of `size` samples a stride keeps, phase 0.
 inline int64_t kept_of(int64_t size, int64_t stride) { return size / stride + (size % stride != 0); }
 
@@ -30,6 +33,7 @@ inline std::vector<int32_t> sources(int64_t size, int64_t kept, int64_t stride, 
                                     const std::string& mode) {
   std::vector<int32_t> source;
   if (size == 0) return source;
+  if (size > kLongestSide) throw std::invalid_argument("a side of x has " + std::to_string(size) + " samples.");
   for (int64_t i = 0; i < (kept - 1) * stride + kernel_size; ++i) {
     source.push_back(static_cast<int32_t>(source_of(i - (kernel_size - 1) / 2, size, mode)));
   }

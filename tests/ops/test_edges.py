@@ -186,6 +186,34 @@ def test_a_map_of_4096_by_4096():
     assert torch.equal(max_pool2d(x.float(), (3, 3))[..., 4000:, 4000:], max_pool2d(x[..., cut, cut].float(), (3, 3)))
 
 
+def beyond_32_bits(size, layout, bands):
+    """Make maps that take memory only where they are not zero, in some rows at both ends: new pages are zero."""
+    x = torch.empty(size, dtype=torch.bfloat16, memory_format=layout)
+    x[:, :, :bands], x[:, :, -bands:] = torch.randn(2, *size[:2], bands, size[3])
+    return x
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("size", [(1, 1, 262145, 8200), (1, 4, 131073, 4100), (2, 2, 131073, 4100)])
+def test_samples_beyond_32_bit_numbers(size, layout):
+    assert math.prod(size) > 2**31
+    x, bands, step = beyond_32_bits(size, layout, 8), 8, size[2] - 1
+    logits = torch.randn(size[0], 9, 2, -(-size[3] // 2)).bfloat16().contiguous(memory_format=layout)
+    ends = x[:, :, [*range(bands), *range(-bands, 0)]]  # as a map of its own, in which the last row is the sixteenth
+    for run in (
+        lambda x, step: adaptive_blur2d(x, logits, 3, (step, 2), backend="cpp"),
+        lambda x, step: blur(x, (binomial(3), binomial(3)), (step, 2), backend="cpp"),
+    ):
+        assert torch.equal(run(x, step), run(ends.contiguous(memory_format=layout), 2 * bands - 1))
+
+
+def test_a_side_beyond_the_tables_is_refused_by_the_kernels_alone():
+    x = torch.empty(1, 1, 1, 2**28 + 1, dtype=torch.bfloat16)
+    assert "a side of x has 268435457 samples, more than 268435456" in str(backends(x)[0])
+    with pytest.raises(ValueError, match="a side of x has 268435457 samples"):
+        torch.ops.antialias.blur2d(x, binomial(3), binomial(3), 1, 2**28, "reflect")
+
+
 @pytest.mark.parametrize("stride", [50, 10**6, 2**31, 2**40, 2**63 - 1, 2**70])
 @pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -10,6 +10,7 @@ from torch import Tensor
 from ._backend import why_not_maps
 
 LIBRARY = Path(__file__).with_name("libantialias.so")
+LONGEST_SIDE = 2**28  # as in csrc/shared/border.h
 DTYPES = (torch.float32, torch.bfloat16, torch.float64)
 
 # How far results may be from the reference in float64, for inputs of unit variance: this many `eps` of the value plus
@@ -44,7 +45,10 @@ def load(library: Path) -> str:
 
 def why_not(x: Tensor) -> list[str]:
     """Say why the kernels cannot run on an input like `x`; an empty list means that they can."""
-    return [*([MISSING] if MISSING else []), *why_not_maps(x, "cpu", "the CPU", DTYPES)]
+    reasons = [*([MISSING] if MISSING else []), *why_not_maps(x, "cpu", "the CPU", DTYPES)]
+    if not torch.compiler.is_compiling() and any(side > LONGEST_SIDE for side in x.shape[2:]):
+        reasons.append(f"a side of x has {max(x.shape[2:])} samples, more than {LONGEST_SIDE}")
+    return reasons
 
 
 MISSING = load(LIBRARY)
