@@ -85,9 +85,9 @@ Memory filled(int64_t bytes, int rubbish) {
 
 int64_t size_of(Scalar type) { return type == Scalar::float64 ? 8 : type == Scalar::float32 ? 4 : 2; }
 
-Memory numbers(Draw& draw, int64_t count, Scalar type) {
+Memory numbers(Draw& draw, int64_t count, Scalar type, double deviation = 1.0) {
   Memory memory(count * size_of(type));
-  std::normal_distribution<double> normal;
+  std::normal_distribution<double> normal(0.0, deviation);
   for (int64_t i = 0; i < count; ++i) {
     const double value = normal(draw.engine);
     const float narrow = static_cast<float>(value);
@@ -170,7 +170,8 @@ bool adaptive(Draw& draw, const Kernels& kernels) {
   const int64_t x_size = p.batch * p.channels * p.height * p.width;
   const int64_t y_size = p.batch * p.channels * p.out_height * p.out_width;
   const int64_t logits_size = p.batch * p.groups * p.kernel_size * p.kernel_size * p.out_height * p.out_width;
-  const Memory x = numbers(draw, x_size, p.x_type), logits = numbers(draw, logits_size, p.logits_type);
+  const Memory x = numbers(draw, x_size, p.x_type);
+  const Memory logits = numbers(draw, logits_size, p.logits_type, draw.coin() ? 1.0 : 1e4);
   const Memory grad_y = numbers(draw, y_size, p.x_type);
   p.x = x.get(), p.logits = logits.get();
   const Passes<AdaptiveArguments> passes = kernels.adaptive(p);

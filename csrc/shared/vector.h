@@ -283,7 +283,8 @@ ALWAYS_INLINE Vector<float, N> exp_of_nonpositive(Vector<float, N> x) {
   p = p * f + 2.4022647914e-1f;
   p = p * f + 6.9314720286e-1f;
   p = p * f + 1.0f;
-  const auto power = (bits_as<Vector<int32_t, N>>(shifted) << 23) + 0x3F800000;
+  // Unsigned, since far below the range, where the result is replaced, the sum wraps.
+  const auto power = (bits_as<Vector<uint32_t, N>>(shifted) << 23) + 0x3F800000u;
   const auto result = p * bits_as<Vector<float, N>>(power);
   return x < -87.33654f ? Vector<float, N>{} : result;
 }
