@@ -137,8 +137,8 @@ def test_detectors_and_wrong_arguments_are_refused(tmp_path):
         aa.export(network(), tmp_path / "model.onnx", to="tensorrt")
     with pytest.raises(ValueError, match=r"model.bin does not end in .onnx, as files for ONNX Runtime do. Rename it."):
         aa.export(network(), tmp_path / "model.bin")
-    with pytest.raises(ValueError, match=r"to='program' has no eight-bit files. Use to='onnx'"):
-        aa.export(network(), tmp_path / "model.pt2", to="program", calibrate=torch.rand(8, 3, 28, 28))
+    with pytest.raises(ValueError, match=r"to='aoti' has no eight-bit files. Use to='onnx' or to='program'"):
+        aa.export(network(), tmp_path / "model.pt2", to="aoti", calibrate=torch.rand(8, 3, 28, 28))
     with pytest.raises(ValueError, match=r"example has shape \(3, 24, 24\). Pass images \(N, C, H, W\)."):
         aa.export(network(), tmp_path / "model.onnx", example=EXAMPLE[0])
     with pytest.raises(ValueError, match=r"calibrate has images of shape \(28, 28\). Pass batches \(N, 3, H, W\)"):
@@ -171,6 +171,26 @@ def test_eight_bits_are_smaller_and_say_what_they_took(tmp_path):
     assert "float: classification consistency" in said
     assert "plain runtime" in said
     assert [each.name for each in tmp_path.iterdir()] == ["tiny.onnx"]
+
+
+def test_a_program_of_eight_bits_holds_weights_once_and_says_what_it_took(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model, file = network(), tmp_path / "tiny.pt2"
+    done = aa.export(model, file, to="program", calibrate=torch.rand(8, 3, 28, 28))
+    assert done.operations["dequantize_per_channel.default"] == 3
+    assert 0 < done.quantization.differences[0].relative < 0.2
+    assert done.quantization.agreement.images == 4
+    assert done.ranges["batch"] == (1, None)
+    program = torch.export.load(file)
+    shapes = [tuple(values.shape) for values in program.state_dict.values() if values.dtype == torch.int8]
+    assert sorted(shapes) == [(4, 3, 3, 3), (5, 6), (6, 4, 3, 3)]
+    assert {"stem.weight", "conv.weight", "head.2.weight"}.isdisjoint(program.state_dict)
+    before = model(torch.rand(5, 3, 40, 52, generator=torch.Generator().manual_seed(1)))
+    after = program.module()(torch.rand(5, 3, 40, 52, generator=torch.Generator().manual_seed(1)))
+    assert (after - before).norm() < 0.2 * before.norm()
+    monkeypatch.setitem(sys.modules, "torchao", None)
+    with pytest.raises(ImportError, match=r"torchao is not installed. Run: pip install 'antialias\[int8\]'"):
+        aa.export(model, file, to="program", calibrate=torch.rand(8, 3, 28, 28))
 
 
 def test_the_verb_exports_a_saved_and_mended_network(tmp_path, capsys):

@@ -14,13 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from antialias._extras import require
 from antialias._files import disk_fault, put_in_place, unfinished_of_the_dead
 from antialias._torch import tree_leaves
 from antialias.metrics import evaluating
 from antialias.surgery import conversion_of, input_size, unconverted_copy
 
 from ._formats import FORMATS, Format, Run, operations_of
-from ._int8 import quantize, scores, windows_of
+from ._int8 import quantize, quantize_program, scores, windows_of
 from ._result import Difference, Exported, Quantization
 from ._trace import DIMENSIONS, Traced, brief, quiet, trace
 from ._verify import compare, eager, milliseconds, shapes_to_compare
@@ -58,7 +59,7 @@ def export(
         dynamic: Let number and size of images vary.
         timing: Time the file, the network, and both without filters.
         calibrate: Images in [0, 1], `(N, 3, H, W)` or batches of them, of which the first, third, ... give the ranges
-            of an eight-bit file and the others say what that took. For ONNX.
+            of an eight-bit file and the others say what that took. ONNX Runtime quantises ONNX files, torchao programs.
 
     Returns:
         What was written, which prints as a sentence and tables.
@@ -81,9 +82,11 @@ def export(
     kind, path = FORMATS[to], Path(path)
     if path.suffix != kind.suffix:
         raise ValueError(f"{path.name} does not end in {kind.suffix}, as files for {kind.runtime} do. Rename it.")
-    if calibrate is not None and to != "onnx":
-        raise ValueError(f"to={to!r} has no eight-bit files. Use to='onnx' with calibrate.")
+    if calibrate is not None and to not in ("onnx", "program"):
+        raise ValueError(f"to={to!r} has no eight-bit files. Use to='onnx' or to='program' with calibrate.")
     kind.check()
+    if calibrate is not None and to == "program":
+        require("torchao", extra="int8")
     if any(parameter.device.type != "cpu" for parameter in model.parameters()):
         model = copy.deepcopy(model).cpu()
     folder = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -96,7 +99,9 @@ def export(
             fixed = {} if dynamic else dict.fromkeys(DIMENSIONS, "dynamic=False was asked for")
             limit, file = tolerance if verify else None, folder / path.name
             written = write_verified(model, _example(model, example), kind, file, fixed, limit)
-            eight = None if calibrate is None else _quantized(model, written, file, calibrate)
+            eight, operations = None, written.operations
+            if calibrate is not None:
+                eight, operations = _quantized(model, written, kind, file, calibrate)
             times = _times(model, written.traced, kind, file) if timing else {}
         files = sorted((each for each in folder.iterdir() if each.is_file()), key=lambda each: each.name == path.name)
         size = sum(each.stat().st_size for each in files)
@@ -118,7 +123,7 @@ def export(
         fixed=written.traced.fixed,
         differences=written.differences,
         tolerance=tolerance,
-        operations=dict(written.operations if eight is None else operations_of(path)),
+        operations=dict(operations),
         milliseconds=times,
         quantization=eight,
     )
@@ -218,8 +223,10 @@ def _times(model: nn.Module, traced: Traced, kind: Format, file: Path) -> dict[s
     return milliseconds(functions, one)
 
 
-def _quantized(model: nn.Module, written: Written, file: Path, images: Iterable[Any]) -> Quantization:
-    """Put an eight-bit file in the place of a float one."""
+def _quantized(
+    model: nn.Module, written: Written, kind: Format, file: Path, images: Iterable[Any]
+) -> tuple[Quantization, Counter[str]]:
+    """Put an eight-bit file in the place of a float one, and say what that took and which operations it has."""
     batches = [images] if isinstance(images, Tensor) else images
     shown = [image for batch in batches for image in (batch if isinstance(batch, Tensor) else batch[0])]
     if any(image.dim() != 3 for image in shown):
@@ -230,14 +237,19 @@ def _quantized(model: nn.Module, written: Written, file: Path, images: Iterable[
     size, fixed = (traced.example.shape[2], traced.example.shape[3]), "height" not in traced.ranges
     count = 1 if "batch" in traced.ranges else len(traced.example)
     inputs = [one.repeat(count, 1, 1, 1) for one in windows_of(model, shown[::2], size, fixed)]
-    float_file = file.rename(file.with_name("float.onnx"))
-    quantize(float_file, file, inputs)
-    float_file.unlink()
-    run = FORMATS["onnx"].load(file)
+    if kind.name == "onnx":
+        float_file = file.rename(file.with_name("float.onnx"))
+        quantize(float_file, file, inputs)
+        float_file.unlink()
+        operations = operations_of(file)
+    else:
+        with quiet(), torch.no_grad():
+            operations = kind.write(quantize_program(traced.program, inputs), file)
+    run = kind.load(file)
     shapes = [(each.batch, each.height, each.width) for each in written.differences]
     differences = [compare(model, run, traced.example, shape) for shape in shapes]
     same, first, then = scores(model, run, shown[1::2]) or (None, None, None)
-    return Quantization(
+    took = Quantization(
         images=len(inputs),
         float_bytes=before,
         differences=tuple(differences),
@@ -245,3 +257,4 @@ def _quantized(model: nn.Module, written: Written, file: Path, images: Iterable[
         consistency_before=first,
         consistency=then,
     )
+    return took, operations

@@ -1,14 +1,16 @@
-"""Eight bits: an ONNX file whose maps and weights are quantised, by the ranges that images give them."""
+"""Eight bits: files and programs whose maps and weights are quantised, by the ranges that images give them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from antialias._extras import require
+from antialias._torch import dimension_ranges
 from antialias.metrics import Score, agreement, consistency, normalization_of
 
 from ._formats import Run
@@ -50,6 +52,36 @@ def quantize(float_file: Path, file: Path, inputs: Sequence[Tensor]) -> None:
             weight_type=quantization.QuantType.QUInt8,
         )
     prepared.unlink()
+
+
+def quantize_program(program: torch.export.ExportedProgram, inputs: Sequence[Tensor]) -> torch.export.ExportedProgram:
+    """Return a program whose convolutions and products run on eight bits, by torchao's static quantisation.
+
+    Scales of weights are one for each channel. The program says where maps become eight bits and back (`quantize`,
+    `dequantize`), which Inductor makes kernels of eight bits of; run as it is, it computes the same in float, slowly.
+
+    Args:
+        program: The float program.
+        inputs: Batches that it takes, which give the ranges.
+    """
+    pt2e = require("torchao.quantization.pt2e.quantize_pt2e", extra="int8")
+    x86 = require("torchao.quantization.pt2e.quantizer.x86_inductor_quantizer", extra="int8")
+    quantizer = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
+    traced_with: Any = program.example_inputs
+    (images,), _ = traced_with
+    sizes = enumerate(dimension_ranges(program))
+    free = {dim: torch.export.Dim.AUTO for dim, size in sizes if not isinstance(size, int)}
+    with quiet(), torch.no_grad():
+        observed = pt2e.prepare_pt2e(program.module(), quantizer)
+        for batch in inputs:
+            observed(batch)
+        eight = pt2e.convert_pt2e(observed)
+        used = {str(node.target) for node in eight.graph.nodes if node.op == "get_attr"}
+        for name, _ in [*eight.named_parameters()]:
+            if name not in used:  # the float weight of one that has eight bits now
+                owner, _, own = name.rpartition(".")
+                delattr(eight.get_submodule(owner), own)
+        return torch.export.export(eight, (images,), dynamic_shapes=(free,), strict=False)
 
 
 def windows_of(model: nn.Module, images: Sequence[Tensor], size: tuple[int, int], fixed: bool) -> list[Tensor]:
