@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import sys
 import tempfile
 import threading
 import time
 import traceback
 import warnings
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,7 @@ class Watch:
 
     Attributes:
         target: What is read.
-        folder: Where its file lies, one of its own in a new one.
+        folder: Where its file lies, one of its own in a new one, which goes with this object.
     """
 
     target: Target
@@ -69,6 +71,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.path = self.folder / self.target.file
         self.path.parent.mkdir(parents=True)
+        weakref.finalize(self, shutil.rmtree, self.folder.parent, ignore_errors=True)
         (self.folder.parent / SECRET).write_text("Nobody reads this.")
         (self.folder.parent / f"{TRAP}.py").write_text("raise SystemError('a file had a module imported')\n")
         sys.path.append(str(self.folder.parent))
