@@ -430,7 +430,11 @@ def lost_rank(how: signal.Signals) -> Callable[[str, random.Random], Outcome]:
 def two_at_once(work: str, rng: random.Random) -> Outcome:
     with folder_for(work) as folder:
         first = Run(WORKS[work], folder)
-        time.sleep(rng.uniform(0.1, 0.7) * SECONDS[work])
+        if work in KEPT:  # until it holds its lock
+            while first.process.is_alive() and not any(folder.rglob("*.lock")):
+                time.sleep(0.01)
+        else:
+            time.sleep(rng.uniform(0.1, 0.7) * SECONDS[work])
         second = Run(WORKS[work], folder)
         codes, said = (first.end(), second.end()), second.said
         if result_of(folder) != WHOLE[work] or codes[0] != 0:
