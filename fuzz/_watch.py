@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import shutil
@@ -11,7 +12,6 @@ import threading
 import time
 import traceback
 import warnings
-import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Watch:
 
     Attributes:
         target: What is read.
-        folder: Where its file lies, one of its own in a new one, which goes with this object.
+        folder: Where its file lies, one of its own in a new one, which goes when Python ends.
     """
 
     target: Target
@@ -71,7 +71,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.path = self.folder / self.target.file
         self.path.parent.mkdir(parents=True)
-        weakref.finalize(self, shutil.rmtree, self.folder.parent, ignore_errors=True)
+        atexit.register(shutil.rmtree, self.folder.parent, ignore_errors=True)
         (self.folder.parent / SECRET).write_text("Nobody reads this.")
         (self.folder.parent / f"{TRAP}.py").write_text("raise SystemError('a file had a module imported')\n")
         sys.path.append(str(self.folder.parent))
@@ -133,8 +133,8 @@ class Watch:
             return Outcome("fault", f"not promised: {reason}", place)
         if not any(word in message for word in words):
             return Outcome("fault", f"does not name the file: {reason}", place)
-        if len(message) > 5000:
-            return Outcome("fault", f"a message of {len(message)} letters: {reason}", place)
+        if (longest := max(map(len, message.splitlines()))) > 5000:  # a fault a line, of as many as there are
+            return Outcome("fault", f"a line of {longest} letters: {reason}", place)
         return Outcome("refused", reason, place)
 
     def _listing(self) -> dict[str, tuple[int, int]]:

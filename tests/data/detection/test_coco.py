@@ -203,6 +203,17 @@ def test_entries_that_say_too_little_are_reported_with_everything_else(tmp_path:
     assert [data.annotated(i).image_id for i in range(len(data))] == [10, 30]
 
 
+def test_what_an_entry_says_is_shown_in_a_line(tmp_path: Path) -> None:
+    content = _content()
+    content["annotations"] += [["a" * 9000], {"id": {"a": "b" * 9000}}]
+    content["images"].append({"id": 9, "file_name": "9.png", "height": "7" * 9000, "width": 3})
+    root = _layout(tmp_path, _content())
+    (root / "annotations" / "instances_train2017.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="3 cannot be used") as said:
+        CocoInstances(root)
+    assert max(map(len, str(said.value).splitlines())) < 300 + len(str(root))
+
+
 def test_a_broken_category_is_an_error_since_it_would_shift_the_others(tmp_path: Path) -> None:
     content = _content()
     content["categories"][0].pop("name")

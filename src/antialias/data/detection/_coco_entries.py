@@ -27,17 +27,17 @@ def sound_entries(
     for number, entry in enumerate(entries):
         reason, place = None, number
         if not isinstance(entry, Mapping):
-            reason = f"it is {entry!r}, which says nothing"
+            reason = f"it is {entry!r:.80}, which says nothing"
         else:
             place = entry.get("id", number)
             if missing := [key for key in needed if key not in entry]:
                 reason = f"it has no {missing[0]}"
             elif wrong := [key for key, kinds in needed.items() if not _is(entry[key], kinds)]:
-                reason = f"its {wrong[0]} is {entry[wrong[0]]!r}"
+                reason = f"its {wrong[0]} is {entry[wrong[0]]!r:.80}"
         if reason is None:
             sound.append(entry)
         else:
-            faults.append(Fault(f"{file}, {kind} {place}", reason))
+            faults.append(Fault(f"{file}, {kind} {place!s:.80}", reason))
     return sound, faults
 
 
