@@ -45,7 +45,7 @@ from antialias.tasks._task import _TASKS
 from antialias.tasks.training import _callbacks, _lightning, _run  # noqa: F401  (before the forks)
 
 OUT = Path(__file__).with_suffix(".csv")
-FIX = re.compile(r"\b(Use|Write|Make|Remove|Wait|Copy|Start|Go on|Put|See|use a|let pass)\b")
+FIX = re.compile(r"\b(Use|Check|Write|Make|Remove|Wait|Copy|Start|Go on|Put|See|use a|let pass)\b")
 CONFIG = TrainConfig(
     epochs=2,
     batch_size=8,
@@ -196,6 +196,8 @@ class Run:
                 sys.stderr = sys.stdout = log
                 os.environ.update(rank or {})
                 warnings.simplefilter("ignore")
+                warnings.filterwarnings("default", message=".* was trained with")
+                warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
                 with suppress(KeyError):
                     (how or {})["before"]()
                 try:
