@@ -12,7 +12,8 @@ from typing import Literal
 import pytest
 import torch
 
-from antialias._files import in_one_move, parsed, read_archive, write_whole
+from antialias._files import in_one_move, parsed, write_whole
+from antialias._tensors import read_archive
 
 
 def test_the_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:

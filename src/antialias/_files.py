@@ -8,13 +8,10 @@ import json
 import os
 import re
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
-
-import torch
 
 _DEEPEST = 64  # what reads a value by recursion, as repr does, goes further
 _ROOM, _OTHER = "Make room there, or use another folder.", "Use another folder."
@@ -117,29 +114,6 @@ def disk_fault(error: BaseException, path: Path) -> OSError | None:
     fault = type(cause)(f"{path} cannot be written: {what}. What was there before still is. {_FIXES[cause.errno]}")
     fault.errno = cause.errno
     return fault
-
-
-def read_archive(path: Path, fix: str, device: torch.device | str = "cpu") -> Any:
-    """Read what `torch.save` wrote, every byte of which is checked; nothing is unpickled but tensors and plain values.
-
-    Args:
-        path: The file.
-        fix: A sentence that says what to do where it is torn, which ends the message.
-        device: Where its tensors go.
-
-    Raises:
-        ValueError: It is torn, or something else.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if (broken := archive.testzip()) is not None:
-                raise ValueError(f"{broken} in it has other bytes than were written")
-        return torch.load(path, map_location=device, weights_only=True)
-    except PermissionError:
-        raise
-    except Exception as error:  # damage has many names
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise ValueError(f"{path} is torn, or no file of torch.save ({reason}). {fix}") from error
 
 
 def text_of(path: Path, fix: str) -> str:

@@ -80,6 +80,43 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
             file.write(content_of(tensors[name]))
 
 
+def write_archive(values: Any, path: Path) -> None:
+    """Write a file of `torch.save` in one move.
+
+    Args:
+        values: What `read_archive` gives back.
+        path: Where to write; its folder is made.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    with in_one_move(path) as unfinished, unfinished.open("wb") as file:
+        torch.save(values, file)
+
+
+def read_archive(path: Path, fix: str, device: torch.device | str = "cpu") -> Any:
+    """Read what `torch.save` wrote, every byte of which is checked; nothing is unpickled but tensors and plain values.
+
+    Args:
+        path: The file.
+        fix: A sentence that says what to do where it is torn, which ends the message.
+        device: Where its tensors go.
+
+    Raises:
+        ValueError: It is torn, or something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (broken := archive.testzip()) is not None:
+                raise ValueError(f"{broken} in it has other bytes than were written")
+        return torch.load(path, map_location=device, weights_only=True)
+    except PermissionError:
+        raise
+    except Exception as error:  # damage has many names
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise ValueError(f"{path} is torn, or no file of torch.save ({reason}). {fix}") from error
+
+
 def read_pickled(path: Path) -> Any:
     """Read tensors and plain values that `torch.save` wrote, on the CPU, whoever wrote the file.
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from antialias._files import in_one_move, read_archive
 from antialias._lock import alone
+from antialias._tensors import read_archive, write_archive
 
 _VERSION = 1
 
@@ -34,10 +34,8 @@ class Checkpoint:
 
     def write(self, state: dict[str, Any]) -> None:
         """Write a state in one move: an interruption leaves the last whole file, never half of one."""
-        if self.path is None:
-            return
-        with in_one_move(self.path) as unfinished, unfinished.open("wb") as file:
-            torch.save({"version": _VERSION, "made_from": self.fingerprints, **state}, file)
+        if self.path is not None:
+            write_archive({"version": _VERSION, "made_from": self.fingerprints, **state}, self.path)
 
     def read(self, device: torch.device) -> dict[str, Any] | None:
         """Read the state, or `None` if the file is not there yet.

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from antialias._conventions import ProgressCallback
 from antialias._files import in_one_move
+from antialias._tensors import write_archive
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -23,8 +23,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint."""
-        with in_one_move(Path(path)) as unfinished, unfinished.open("wb") as file:
-            torch.save(checkpoint, file)
+        write_archive(checkpoint, Path(path))
 
 
 class LastCheckpoint(Checkpoint):

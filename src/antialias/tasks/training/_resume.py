@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from antialias._files import read_archive
+from antialias._tensors import read_archive
 
 from .._config import TrainConfig
 
