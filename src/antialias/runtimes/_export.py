@@ -99,9 +99,8 @@ def export(
             fixed = {} if dynamic else dict.fromkeys(DIMENSIONS, "dynamic=False was asked for")
             limit, file = tolerance if verify else None, folder / path.name
             written = write_verified(model, _example(model, example), kind, file, fixed, limit)
-            eight, operations = None, written.operations
-            if calibrate is not None:
-                eight, operations = _quantized(model, written, kind, file, calibrate)
+            plain = None, written.operations
+            eight, operations = plain if calibrate is None else _quantized(model, written, kind, file, calibrate)
             times = _times(model, written.traced, kind, file) if timing else {}
         files = sorted((each for each in folder.iterdir() if each.is_file()), key=lambda each: each.name == path.name)
         size = sum(each.stat().st_size for each in files)

@@ -228,10 +228,9 @@ def _images(
     """Return the images with the annotations that can be used, and what is wrong with the others."""
     needed: dict[str, Any] = {"id": int, "file_name": str, "height": int, "width": int}
     images, faults = sound_entries(content["images"], needed, file, "image")
-    faults += [
-        Fault(f"{file}, image {one['id']}", reason) for one in images if (reason := why_no_name(one["file_name"]))
-    ]
-    images = [image for image in images if why_no_name(image["file_name"]) is None]
+    named = [(image, why_no_name(image["file_name"])) for image in images]
+    faults += [Fault(f"{file}, image {image['id']}", reason) for image, reason in named if reason is not None]
+    images = [image for image, reason in named if reason is None]
     sizes = {image["id"]: (image["height"], image["width"]) for image in images}
     if len(sizes) < len(images):
         raise ValueError(f"{file} lists {len(images)} images by {len(sizes)} ids. Give each its own.")

@@ -68,8 +68,7 @@ def decode(opened: Any, stream: io.BufferedIOBase) -> None:
     if opened.format == "PNG":
         _check_rows(opened, content)
     else:
-        check_jpeg(content)
-        _check_corner(opened, content)
+        _check_corner(opened, content, check_jpeg(content))
 
 
 def content_of(stream: Any) -> Any:
@@ -127,13 +126,13 @@ def check_jpeg(content: Any) -> int:
     raise UnusableContent("ends early: it is a JPEG without an end", _FIX)
 
 
-def _check_corner(opened: Any, content: Any) -> None:
+def _check_corner(opened: Any, content: Any, end: int) -> None:
     """Refuse a JPEG whose data end before its last pixel, which is grey then: more data would change it."""
     width, height = opened.size
     corner = opened.getpixel((width - 1, height - 1))
     if not all(value in _JPEG_EMPTY for value in (corner if isinstance(corner, tuple) else (corner,))):
         return
-    end, image = check_jpeg(content), require("PIL.Image", extra="tasks")
+    image = require("PIL.Image", extra="tasks")
     as_it_is, longer = (
         image.open(io.BytesIO(bytes(content[:end]) + more + b"\xff\xd9"), formats=("JPEG",)).tobytes()
         for more in (b"", _NOISE)

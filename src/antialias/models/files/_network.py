@@ -86,19 +86,15 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
     part = model
     if isinstance(model, TransformersNetwork) and not all(name.startswith("network.") for name in tensors):
         part = model.network  # what was saved is the network of transformers itself
+    stored = tensors | {tied: tensors[name] for tied, name in header.ties.items()}
     with unchanged_on_error(part):
-        freeze_as_(part, tensors.keys() | header.ties.keys())
+        freeze_as_(part, stored.keys())
         if header.conversion is not None and conversion_of(part) is None:
             try:
-                replay_(
-                    part,
-                    header.conversion,
-                    filters,
-                    {**tensors, **{tied: tensors[n] for tied, n in header.ties.items()}},
-                )
+                replay_(part, header.conversion, filters, stored)
             except Exception as error:  # whatever values that nobody vouches for provoke in filters and edits
                 raise unreadable(path, f"conversion: {str(error)[:500] or type(error).__name__}") from error
-        _fill_(part, tensors | {tied: tensors[name] for tied, name in header.ties.items()}, path)
+        _fill_(part, stored, path)
     for tied, name in header.ties.items():  # to the very object that the first name refers to
         owner, _, attribute = tied.rpartition(".")
         source, _, source_attribute = name.rpartition(".")
