@@ -47,7 +47,7 @@ def seeded(name: str, count: int, seed: int, out: Path) -> dict[str, object]:
         stem = out / name / f"fault-{number:03}"
         stem.parent.mkdir(parents=True, exist_ok=True)
         stem.with_suffix(Path(TARGETS[name].file).suffix or ".bin").write_bytes(content)
-        stem.with_suffix(".txt").write_text(f"{place}\n{reason}\n")
+        stem.with_suffix(".reason").write_text(f"{place}\n{reason}\n")
     return row(name, time.monotonic() - start, dict(tally.counts), 0, seed)
 
 

@@ -49,7 +49,7 @@ def main(name: str, folder: Path, seconds: float, seed: int) -> None:
             tally["places"][outcome.place] = outcome.reason
             stem = folder / f"fault-{len(tally['places']):03}"
             stem.with_suffix(Path(target.file).suffix or ".bin").write_bytes(content)
-            stem.with_suffix(".txt").write_text(f"{outcome.place}\n{outcome.reason}\n")
+            stem.with_suffix(".reason").write_text(f"{outcome.place}\n{outcome.reason}\n")
         if (now := time.monotonic()) > min(written + 1, end):
             written = now
             file.write_text(json.dumps(tally))

@@ -39,7 +39,15 @@ def test_lists_in_another_encoding_are_named(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["../../secret", "JPEGImages/../../a.jpg SegmentationClass/a.png", "a ../a.png", "a\0", "a" * 300]
+    "line",
+    [
+        "../../secret",
+        "JPEGImages/../../a.jpg SegmentationClass/a.png",
+        "a ../a.png",
+        "a\0",
+        "a" * 300,
+        "a/" * 2100 + "a",
+    ],
 )
 def test_a_list_names_files_of_its_folder(tmp_path: Path, line: str) -> None:
     file = tmp_path / "ImageSets" / "Segmentation" / "train.txt"

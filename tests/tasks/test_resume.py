@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -208,25 +209,25 @@ def test_losses_that_are_no_numbers_stop_a_run_that_they_teach_nothing(
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "rest", "said"),
     [
-        (signal.SIGKILL, r"a process that reads images died; it may have .* Go on with resume, and with workers=0"),
-        (
-            signal.SIGSTOP,
-            r"a process that reads images gave none for timeout=2 seconds. Go on with resume, and with workers=0",
-        ),
+        (signal.SIGKILL, 0.0, "died; it may have .*"),
+        (signal.SIGKILL, 0.5, "died; it may have .*"),
+        (signal.SIGSTOP, 0.0, "gave none for timeout=2 seconds."),
     ],
-    ids=["dies", "hangs"],
+    ids=["dies", "dies, known in a step", "hangs"],
 )
 def test_a_loader_whose_worker_is_lost_ends_the_run_with_its_cause(
-    config: TrainConfig, fault: signal.Signals, said: str
+    config: TrainConfig, fault: signal.Signals, rest: float, said: str
 ) -> None:
     def progress(done: int, _: int) -> None:
         for worker in multiprocessing.active_children() if done == 4 else []:
             assert worker.pid is not None
             os.kill(worker.pid, fault)
+            time.sleep(rest)
 
-    with pytest.raises(OSError, match=said):
+    message = f"a process that reads images {said} Go on with resume, and with workers=0"
+    with pytest.raises(OSError, match=message):
         fit(replace(config, workers=1, timeout=2, batch_size=4), progress=progress)
     assert not multiprocessing.active_children()
     assert torch.load(Path(config.out) / "last.ckpt", weights_only=True)["global_step"] == 3

@@ -67,18 +67,21 @@ def process_group(accelerator: str = "auto", timeout: int = 1800) -> Iterator[to
 
 @contextmanager
 def explained(timeout: int) -> Iterator[None]:
-    """Say of other processes of a group that they died or do not answer.
+    """Say of other processes of the run that they died or do not answer.
 
     Args:
         timeout: Seconds that were waited for them.
 
     Raises:
-        ConnectionError: One died.
-        TimeoutError: One gives no answer.
+        ChildProcessError: One that reads images died.
+        ConnectionError: Another one of the group died.
+        TimeoutError: One of the group gives no answer.
     """
     try:
         yield
     except RuntimeError as error:
+        if "DataLoader worker" in str(error):  # torch says so from its signal handler, wherever Python then is
+            raise lost_worker(error) from error
         text, again = str(error).partition("\n")[0], "Start the same again with resume: what was kept is whole"
         if "imed out" in text:
             raise TimeoutError(
@@ -87,6 +90,14 @@ def explained(timeout: int) -> Iterator[None]:
         if "onnection" in text:
             raise ConnectionError(f"another process of the run died. {again} ({text}).") from error
         raise
+
+
+def lost_worker(error: Exception) -> ChildProcessError:
+    """Return what is said of a process that read images and died."""
+    return ChildProcessError(
+        "a process that reads images died; it may have run out of memory or of /dev/shm. "
+        f"Go on with resume, and with workers=0 if it comes again ({error})."
+    )
 
 
 def _device(accelerator: str) -> torch.device:

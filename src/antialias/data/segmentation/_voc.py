@@ -15,7 +15,7 @@ _CLASSES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person "
     "pottedplant sheep sofa train tvmonitor"
 )
-_LONGEST = 255  # bytes of a name, as file systems have it
+_LONGEST, _LONGEST_PATH = 255, 4096  # bytes of a name and of all, as file systems have it
 _LISTS = Path("ImageSets/Segmentation")
 
 
@@ -61,7 +61,8 @@ class VocSegmentation(MaskFiles):
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         for line in lines:
             parts = line.replace("/", " ").split()
-            if "\0" in line or ".." in parts or any(len(part.encode()) > _LONGEST for part in parts):
+            too_long = any(len(part.encode()) > _LONGEST for part in parts)
+            if "\0" in line or ".." in parts or too_long or len(f"{folder}/{line}".encode()) >= _LONGEST_PATH:
                 raise ValueError(f"{self.list} names {line[:80]!r}, no file in {folder}. Name files in it.")
         if not lines:
             raise ValueError(f"{self.list} lists no picture. Use one name a line, such as 2007_000032.")

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from antialias.data import AnnotatedImages, LabelledImages, SegmentedImages
 
 from .._config import TrainConfig
+from .._process_group import lost_worker
 from .._task import Batches
 
 _MOST = 8
@@ -61,17 +62,20 @@ class _WatchedLoader(DataLoader[Any]):
                 return
             except Exception as error:
                 watch.cancel()
-                if not wait([worker.sentinel for worker in workers], timeout=1):  # a dying one is known a little later
+                try:
+                    # A dying one is known a little later, or said by torch's signal handler in here.
+                    ended = wait([worker.sentinel for worker in workers], timeout=1)
+                except RuntimeError:
+                    ended = workers
+                if not ended:
                     raise
-                resume = f"Go on with resume, and with workers=0 if it comes again ({error})."
                 if late.is_set():
                     raise TimeoutError(
-                        f"a process that reads images gave none for timeout={self.seconds} seconds. {resume}"
+                        f"a process that reads images gave none for timeout={self.seconds} seconds. "
+                        f"Go on with resume, and with workers=0 if it comes again ({error})."
                     ) from error
                 end()
-                raise ChildProcessError(
-                    f"a process that reads images died; it may have run out of memory or of /dev/shm. {resume}"
-                ) from error
+                raise lost_worker(error) from error
             finally:
                 watch.cancel()
             yield batch
