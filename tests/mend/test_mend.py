@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 import antialias as aa
 from antialias.mend import MendConfig, Mending, Remedy, mend_
 from antialias.mend._evaluator import Evaluator
+from antialias.mend._remedy import shift_remedies
 from antialias.metrics import (
     Direction,
     Measurement,
@@ -24,6 +26,7 @@ from antialias.metrics import (
 )
 from antialias.retrofit import RetrofitConfig
 from antialias.surgery import conversion_of
+from antialias.surgery.edits import runs_of
 
 from .conftest import Sampler, Steady, noise
 
@@ -403,10 +406,10 @@ def test_runs_go_to_the_images_that_need_them(tmp_path: Path) -> None:
     mending = mend_(network, noise(160, seed=3), budget=2, margin=0.05, checkpoint=tmp_path, config=config)
     half, whole = (trial for trial in mending.table if trial.remedy.shifts and trial.remedy.applies)
     assert mending.chosen is whole
-    assert whole.name == "up to 8 shifted copies, 2.00 on average"
-    assert (half.remedy.cost, whole.remedy.cost) == (pytest.approx(1.5, abs=0.02), pytest.approx(2, abs=0.02))
-    assert half.cost == pytest.approx(1.5, abs=0.4)
-    assert whole.cost == pytest.approx(2, abs=0.6)
+    assert re.fullmatch(r"up to 8 shifted copies, 1\.[78]\d on average", whole.name)
+    assert 1.2 < half.remedy.cost < 1.5
+    assert half.cost == pytest.approx(half.remedy.cost, abs=0.4)
+    assert whole.cost == pytest.approx(whole.remedy.cost, abs=0.6)
     assert whole.cost != whole.remedy.cost
     (yardstick,) = (trial for trial in mending.table if trial.remedy.copies == 2)
     assert whole.flips < half.flips < mending.table[0].flips
@@ -414,6 +417,20 @@ def test_runs_go_to_the_images_that_need_them(tmp_path: Path) -> None:
     assert conversion_of(network).filter == whole.remedy.shifts
     again = mend_(Sampler().eval(), noise(160, seed=3), budget=2, margin=0.05, checkpoint=tmp_path, config=config)
     assert again.to_dict() == mending.to_dict()
+
+
+def test_the_mean_cost_of_copies_stays_within_the_budget_on_other_images() -> None:
+    """Of images of one kind, nineteen sets of twenty cost the budget at most."""
+    network, over, costs = Sampler().eval(), 0, list[float]()
+    others = noise(2000, seed=0)
+    for seed in range(1, 41):
+        remedy = shift_remedies(network, noise(96, seed=seed), budget=2.0, copies=8)[-1]
+        model = remedy.on_copy(network, others[:1])
+        model(others)
+        costs.append(runs_of(model))
+        over += costs[-1] > 2
+    assert over <= 5, costs
+    assert 1.6 < sum(costs) / len(costs) < 2
 
 
 def test_copies_for_all_where_the_budget_has_them() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -24,6 +25,8 @@ from antialias.surgery.edits import FuseDetections, MoveImages, averaged, logits
 Group = tuple[str, ...]
 MOST_RUNS = 16
 _BATCH = 32
+_ONE_SIDED = 1.645
+"""Standard errors above a mean below which, in 95 % of samples, the true mean lies."""
 _MOVES = ((0, 0), (1, 1), (0, 1), (1, 0), (2, 2), (0, 2), (2, 0), (1, 2), (2, 1))
 
 
@@ -252,11 +255,12 @@ def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float] | 
 
 @torch.no_grad()
 def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int) -> list[Remedy]:
-    """Return averages over as many shifted copies as an image needs that cost the budget, and half of it, on average.
+    """Return averages over as many shifted copies as an image needs, within the budget and half-way there on average.
 
     After each copy an image needs another one if no sum of logits so far has set its two best classes apart by the
-    threshold. So the runs that a threshold takes are as many as there are images and copies whose highest margin so
-    far lies below it, and the threshold of a cost is a quantile of these margins.
+    threshold. So a threshold takes a run more for each of an image's highest margins so far that lies below it. The
+    threshold of a cost is the largest with which the mean over images like these stays below it, with a confidence of
+    95 %: the mean itself would be exceeded on every second set of images.
 
     Args:
         model: A classifier.
@@ -271,17 +275,25 @@ def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int)
             total = total + torch.cat([logits_of(model, model(batch)).float().cpu() for batch in shown.split(_BATCH)])
             best = total.topk(2).values
             margins.append(best[:, 0] - best[:, 1])
-    highest, remedies = torch.stack(margins, 1).cummax(1).values.flatten().sort().values, list[Remedy]()
+    highest, remedies = torch.stack(margins, 1).cummax(1).values, dict[str, Remedy]()
+
+    def runs(threshold: float) -> Tensor:
+        return 1.0 + (highest < threshold).sum(1)
+
+    def most(threshold: float) -> float:
+        return (runs(threshold).mean() + _ONE_SIDED * runs(threshold).std() / len(images) ** 0.5).item()
+
+    thresholds = highest.flatten().unique().tolist()
     for cost in (1 + (budget - 1) / 2, budget):
-        more = round((cost - 1) * len(images))
-        if more >= len(highest):
-            remedies.append(Remedy(name=f"{copies} shifted copies", cost=copies, shifts=config))
+        if cost >= copies:
+            name = f"{copies} shifted copies"
+            remedies[name] = Remedy(name=name, cost=copies, shifts=config)
             break
-        if more > 0 and (threshold := highest[more].item()) > 0:
-            cost = 1 + int((highest < threshold).sum()) / len(images)
-            name = f"up to {copies} shifted copies, {cost:.2f} on average"
-            remedies.append(Remedy(name=name, cost=cost, shifts=replace(config, threshold=threshold)))
-    return remedies
+        threshold = thresholds[max(bisect_right(thresholds, cost, key=most) - 1, 0)]
+        if threshold > 0 and (mean := runs(threshold).mean().item()) > 1:
+            name = f"up to {copies} shifted copies, {mean:.2f} on average"
+            remedies[name] = Remedy(name=name, cost=mean, shifts=replace(config, threshold=threshold))
+    return list(remedies.values())
 
 
 def group_name(names: Group) -> str:
