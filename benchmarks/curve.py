@@ -5,8 +5,8 @@
 DIR has a folder of crops, 256 pixels wide and high, for each photograph, of which the first is shown, in windows of 224
 pixels. Nothing learns and nothing is chosen: every remedy that is named is reported, on all photographs. Those of
 `--calibrate` are others: for averages over as many shifted copies as an image needs, they set the threshold that keeps
-each cost. Rows are those of `benchmarks/mend.csv`: multiply-adds relative to the network as it is; flips (mean over 1, 2 and
-3 pixels in three directions), consistency, mean absolute change, confidence, agreement with the original's shift
+each cost. Rows are those of `benchmarks/mend.csv`: multiply-adds relative to the network as it is; flips (mean over 1,
+2 and 3 pixels in three directions), consistency, mean absolute change, confidence, agreement with the original's shift
 average (of the central window, and of all windows), each with the paired difference from the network as it is and its
 95 % interval over photographs. Networks run in ONNX Runtime, whose answers are those of torch (relative difference of
 at most 1e-5, checked) in a quarter of the time. What is measured goes to the cache, from which a second call goes on.
@@ -69,7 +69,7 @@ def averages_on_demand(network: nn.Module, pixels: Tensor, normalize: Normalize)
 
 
 def on_demand(cost: float) -> str:
-    """Return the name of an average over as many copies as an image needs, which costs at most so much by calibration."""
+    """Return the name of an average over as many copies as an image needs, within so much by calibration."""
     return f"up to 8 shifted copies, {cost:g} on average"
 
 
