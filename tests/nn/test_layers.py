@@ -136,7 +136,7 @@ def test_maps_that_would_be_misread_are_refused(name: str) -> None:
     for dtype in (torch.int64, torch.uint8, torch.bool):
         with pytest.raises(ValueError, match=f"x has type {dtype}, which holds no fractions. Pass floating-point maps"):
             layer(maps_for(layer, dtype))
-    with pytest.raises(ValueError, match=r"x has shape .* and no samples. Pass maps of one sample a side at least."):
+    with pytest.raises(ValueError, match=r"x has shape .* and no samples. Pass maps of one channel and one sample"):
         layer(maps_for(layer, torch.float32, side=0))
     with pytest.raises(ValueError, match=r"x has shape \(3, 7\), but this layer \w+ 8 channels. Pass \(N, 8, "):
         layer(torch.zeros(3, 7))

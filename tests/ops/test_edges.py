@@ -230,7 +230,7 @@ def test_any_stride_beyond_the_map_keeps_its_first_sample(stride, backend, layou
             torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("shape", [(1, 2, 0, 5), (1, 2, 5, 0), (0, 2, 0, 0)])
+@pytest.mark.parametrize("shape", [(1, 2, 0, 5), (1, 2, 5, 0), (0, 2, 0, 0), (2, 0, 4, 5), (0, 0, 4, 5)])
 @pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("mode", PADDING_MODES)
 def test_maps_without_samples_are_refused_by_every_backend(shape, backend, mode):
@@ -245,7 +245,7 @@ def test_maps_without_samples_are_refused_by_every_backend(shape, backend, mode)
         *((lambda: pad(x, [(1, 1), (1, 1)], mode),) if mode != "zeros" else ()),
     )
     for run in runs:
-        with pytest.raises(ValueError, match=r"x has shape .* and no samples. Pass maps of one sample a side at least"):
+        with pytest.raises(ValueError, match=r"x has shape .* and no samples. Pass maps of one channel and one sample"):
             run()
 
 

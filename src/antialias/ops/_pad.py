@@ -120,13 +120,15 @@ def check_fractions(x: Tensor) -> None:
 
 
 def check_samples(x: Tensor) -> None:
-    """Check that maps have samples on each side; torch's own pools, too, let the batch be empty and no map.
+    """Check that there are channels, with samples on each side; torch's own pools, too, let the batch alone be empty.
 
     Raises:
-        ValueError: A side is 0.
+        ValueError: There are no channels, or a side is 0.
     """
-    if any(size < 1 for size in x.shape[2:]):
-        raise ValueError(f"x has shape {tuple(x.shape)} and no samples. Pass maps of one sample a side at least.")
+    if any(size < 1 for size in x.shape[1:]):
+        raise ValueError(
+            f"x has shape {tuple(x.shape)} and no samples. Pass maps of one channel and one sample a side at least."
+        )
 
 
 # Longer than a side of a map. Torch's own products of a tensor's strides and a step overflow at 2^63.

@@ -76,11 +76,9 @@ def test_inputs_that_are_not_dense_or_of_two_types():
 
 
 def test_nothing_in_nothing_out():
-    for per_group, n in ((3, 0), (0, 2)):
-        x, logits, grad_y = make((4, 4), n=n, per_group=per_group)
-        y, grad_x, grad_logits = forward_and_gradients(TRITON, x, logits, grad_y, 3, (2, 2), "group", "zeros")
-        assert (y.shape, grad_x.shape, grad_logits.shape) == (grad_y.shape, x.shape, logits.shape)
-        assert not grad_logits.any()
+    x, logits, grad_y = make((4, 4), n=0)
+    y, grad_x, grad_logits = forward_and_gradients(TRITON, x, logits, grad_y, 3, (2, 2), "group", "zeros")
+    assert (y.shape, grad_x.shape, grad_logits.shape) == (grad_y.shape, x.shape, logits.shape)
 
 
 def test_extreme_logits():

@@ -254,9 +254,8 @@ def test_inputs_that_are_not_dense(layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("per_group", [3, 0])
-def test_nothing_in_nothing_out(layout, per_group):
-    x, logits, grad_y = make((4, 4), n=0 if per_group else 2, per_group=per_group, layout=layout)
+def test_nothing_in_nothing_out(layout):
+    x, logits, grad_y = make((4, 4), n=0, layout=layout)
     y, grad_x, grad_logits = forward_and_gradients(CPP, x, logits, grad_y, 3, (2, 2), "group", "zeros")
     assert (y.shape, grad_x.shape, grad_logits.shape) == (grad_y.shape, x.shape, logits.shape)
     assert not grad_logits.any()

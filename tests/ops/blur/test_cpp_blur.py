@@ -176,9 +176,8 @@ def test_maps_that_are_not_dense(layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(("n", "channels"), [(0, 3), (2, 0)])
-def test_nothing_in_nothing_out(layout, n, channels):
-    x, taps, grad_y = make((4, 4), n=n, channels=channels, layout=layout)
+def test_nothing_in_nothing_out(layout):
+    x, taps, grad_y = make((4, 4), n=0, layout=layout)
     y, grad_x = forward_and_gradient(x, taps, grad_y, 2, "reflect", "cpp")
     assert (y.shape, grad_x.shape) == (grad_y.shape, x.shape)
 
