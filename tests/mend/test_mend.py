@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import re
 from dataclasses import replace
@@ -262,6 +263,23 @@ def test_an_interrupted_mending_ends_with_the_same_table(tmp_path: Path) -> None
     assert got == expected
     x = noise(8, seed=5, side=28)
     torch.testing.assert_close(stopped(x), whole(x), rtol=0, atol=0)
+
+
+def test_a_mending_goes_on_after_a_disk_was_full_for_a_students_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object, path: Path) -> None:
+        raise OSError(errno.ENOSPC, f"{path}: no space left on device")
+
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), shift_copies=1)
+    images, how = noise(64, seed=3), {"budget": 2, "config": config, "checkpoint": tmp_path}
+    with monkeypatch.context() as patch:
+        patch.setattr("antialias.mend._folder.write_tensors", full)
+        with pytest.raises(OSError, match="no space left on device"):
+            mend_(Sampler().eval(), images, **how)
+    assert not list(tmp_path.glob("*.safetensors"))
+    mend_(Sampler().eval(), images, **how)
+    assert list(tmp_path.glob("*.safetensors"))
 
 
 def test_progress_reaches_its_total_and_never_goes_back() -> None:

@@ -124,7 +124,7 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
     if student.fitted:
         return _fitted(student, evaluator, images)
     if (key := f"learnt: {student.name}") not in folder:
-        network = copy.deepcopy(evaluator.model)
+        network, verdict = copy.deepcopy(evaluator.model), ""
         if student.filter is not None:
             with torch.random.fork_rng():
                 torch.manual_seed(evaluator.seed)
@@ -149,10 +149,9 @@ def learn(student: Student, evaluator: Evaluator, images: Part, margin: float) -
                 checkpoint=folder.file(student.name, ".retrofit"),
                 progress=evaluator.progress.part("learn", work_of(student, how)),
             )
-            folder[key] = "" if result.changed else result.verdict
-        else:
-            folder[key] = ""
+            verdict = "" if result.changed else result.verdict
         folder.keep_weights(student.name, network.state_dict())
+        folder[key] = verdict
     else:
         evaluator.progress.did("learn", work_of(student, config.retrofit))
     if folder[key]:
