@@ -81,6 +81,49 @@ def test_an_export_prints_what_it_is(tmp_path):
     torch.testing.assert_close(run(images), model.eval()(images))
 
 
+@pytest.mark.parametrize("to", ["onnx", "program"])
+def test_networks_of_signals_take_any_number_and_length(tmp_path, to):
+    torch.manual_seed(0)
+    layers = [nn.Conv1d(2, 8, 9, stride=2, padding=4), nn.ReLU(), nn.Conv1d(8, 8, 3, stride=2, padding=1)]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(8, 3)).eval()
+    aa.convert_(model, aa.Adaptive(groups=2, init="paper"), example=torch.rand(1, 2, 200))
+    file = tmp_path / f"net{FORMATS[to].suffix}"
+    done = aa.export(model, file, to=to, example=torch.rand(1, 2, 200))
+    assert done.ranges.keys() == {"batch", "length"}
+    assert [each.shape for each in done.differences] == ["1 of 200", "2 of 230", "3 of 175", "1 of 218", "1 of 245"]
+    signals = torch.rand(2, 2, 333)
+    torch.testing.assert_close(FORMATS[to].load(file)(signals)[0], model(signals))
+
+
+def test_networks_of_clips_take_any_number_length_and_size(tmp_path):
+    torch.manual_seed(0)
+    layers = [nn.Conv3d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv3d(4, 4, 3, stride=(1, 2, 2), padding=1)]
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(4, 3)).eval()
+    aa.convert_(model, aa.Adaptive(groups=2, init="paper"), example=torch.rand(1, 3, 8, 24, 24))
+    done = aa.export(model, tmp_path / "net.onnx", example=torch.rand(1, 3, 8, 24, 24))
+    assert done.ranges.keys() == {"batch", "depth", "height", "width"}
+    assert done.differences[2].size == (7, 19, 21)
+    clips = torch.rand(2, 3, 5, 32, 27)
+    torch.testing.assert_close(FORMATS["onnx"].load(tmp_path / "net.onnx")(clips)[0], model(clips))
+    with pytest.raises(ValueError, match=r"calibrate has images, and the network takes \(1, 3, 8, 24, 24\)"):
+        aa.export(model, tmp_path / "net.onnx", example=torch.rand(1, 3, 8, 24, 24), calibrate=torch.rand(8, 3, 24, 24))
+
+
+def test_the_command_line_shows_a_network_what_its_first_convolution_reads(tmp_path, capsys, monkeypatch):
+    (tmp_path / "networks.py").write_text(
+        "from torch import nn\n"
+        "def signals(): return nn.Sequential(nn.Conv1d(2, 4, 9, stride=2), nn.ReLU(), nn.Conv1d(4, 4, 3, stride=2))\n"
+        "def grey(): return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3, stride=2))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, said in (("signals", "1 of 64"), ("grey", "1 of 64 x 64")):
+        out = str(tmp_path / f"{name}.pt2")
+        main(["export", f"networks:{name}", "--to", "program", "--out", out, "--size", "64"])
+        assert said in capsys.readouterr().out
+        main(["inspect", f"networks:{name}", "--size", "64"])
+        assert capsys.readouterr().out.startswith("Sequential: 1 site to filter")
+
+
 def test_all_outputs_of_a_segmenter_are_compared(tmp_path):
     done = aa.export(network(Segmenter), tmp_path / "model.onnx")
     assert done.fixed == {}
@@ -93,7 +136,7 @@ def test_what_cannot_vary_is_fixed_and_says_why(tmp_path):
     assert done.ranges == {"batch": (1, None)}
     assert done.fixed.keys() == {"height", "width"}
     assert "the network does not take 88: RuntimeError: The size of tensor" in done.fixed["height"]
-    assert {(each.height, each.width) for each in done.differences} == {(24, 24)}
+    assert {each.size for each in done.differences} == {(24, 24)}
     assert [each.batch for each in done.differences] == [1, 2, 3]
     done = aa.export(network(), tmp_path / "model.onnx", dynamic=False)
     assert done.fixed["batch"] == "dynamic=False was asked for"
@@ -139,7 +182,9 @@ def test_detectors_and_wrong_arguments_are_refused(tmp_path):
         aa.export(network(), tmp_path / "model.bin")
     with pytest.raises(ValueError, match=r"to='aoti' has no eight-bit files. Use to='onnx' or to='program'"):
         aa.export(network(), tmp_path / "model.pt2", to="aoti", calibrate=torch.rand(8, 3, 28, 28))
-    with pytest.raises(ValueError, match=r"example has shape \(3, 24, 24\). Pass images \(N, C, H, W\)."):
+    with pytest.raises(
+        ValueError, match=r"Tiny does not take an example of shape \(3, 24, 24\) \(.*Pass images \(N, C"
+    ):
         aa.export(network(), tmp_path / "model.onnx", example=EXAMPLE[0])
     with pytest.raises(ValueError, match=r"calibrate has images of shape \(28, 28\). Pass batches \(N, 3, H, W\)"):
         aa.export(network(), tmp_path / "model.onnx", calibrate=list(torch.rand(2, 3, 28, 28)))

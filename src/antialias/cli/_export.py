@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from antialias._display import show
 from antialias.models import build
 from antialias.runtimes import export as export_network
+from antialias.surgery import random_input
 
 from ._options import images_of, input_side, part_of
 
@@ -38,7 +37,8 @@ def export(
         to: What to write: onnx, program (of torch.export), aoti (compiled, needs a C++ compiler) or openvino.
         out: The file: .onnx, .pt2 or .xml.
         weights: A file of weights, or `default` for the library's own.
-        size: Side of the images that it is traced with, in pixels; the network's own if none.
+        size: Side of the images or frames that it is traced with in pixels, or length of the signals; the network's
+            own if none.
         verify: Compare the file with the network before it gets its name.
         tolerance: The largest relative difference that is let pass.
         dynamic: Let number and size of images vary, as far as the network lets them.
@@ -47,12 +47,11 @@ def export(
         limit: How many of these to take at most, evenly.
     """
     network = build(model, weights=weights)
-    side = size or input_side(network)
-    example = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     images = None
     if calibrate is not None:
+        side = size or input_side(network)
         images = images_of(calibrate, part_of(calibrate, "test"), -(-8 * side // 7), limit)
     options = {"to": to, "verify": verify, "tolerance": tolerance, "dynamic": dynamic, "timing": time}
-    done = export_network(network, out, example=example, calibrate=images, **options)
+    done = export_network(network, out, example=random_input(network, size), calibrate=images, **options)
     show(done)
     print("Wrote", done.path)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from antialias.data import open_data
 from antialias.models import OnnxOptions, build, load_onnx
 from antialias.nn import Adaptive, Filter, Fixed, Polyphase
-from antialias.surgery import input_size
+from antialias.surgery import input_size, random_input
 
 FILTERS: dict[str, Any] = {
     kind.__name__.lower(): kind for kind in (Adaptive, Fixed, Polyphase, *Filter.__subclasses__())
@@ -100,7 +100,8 @@ class SurgeryOptions:
         stem: Antialias the first convolution too; by default only where the samples to keep are chosen.
         where: Names of sites, with wildcards, such as `layer3.*`; all if none is given.
         sites: `down` is what subsamples, `up` what upsamples: transposed convolutions and the like.
-        size: Side of the square example picture that is shown to the network, in pixels; the network's own if none.
+        size: Side of the square example picture or of a clip's frames in pixels, or length of the signal, that is shown
+            to the network; the network's own if none.
     """
 
     placement: Literal["exact", "paper"] = "exact"
@@ -114,9 +115,8 @@ class SurgeryOptions:
         return {"placement": self.placement, "stem": self.stem, "where": self.where, "sites": self.sites}
 
     def example(self, model: nn.Module) -> Tensor:
-        """Return an example batch of one picture."""
-        side, (channels, *_) = self.size or input_side(model), input_size(model) or (3,)
-        return torch.rand(1, channels, side, side, generator=torch.Generator().manual_seed(0))
+        """Return an example batch of one picture, clip or signal."""
+        return random_input(model, self.size)
 
 
 @Parameter(name="*")

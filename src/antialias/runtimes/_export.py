@@ -18,12 +18,12 @@ from antialias._extras import require
 from antialias._files import disk_fault, put_in_place, unfinished_of_the_dead
 from antialias._torch import tree_leaves
 from antialias.metrics import evaluating
-from antialias.surgery import conversion_of, input_size, unconverted_copy
+from antialias.surgery import conversion_of, random_input, unconverted_copy
 
 from ._formats import FORMATS, Format, Run, operations_of
 from ._int8 import quantize, quantize_program, scores, windows_of
 from ._result import Difference, Exported, Quantization
-from ._trace import DIMENSIONS, Traced, brief, quiet, trace
+from ._trace import SIDES, Traced, brief, dimensions_of, quiet, takes, trace
 from ._verify import compare, eager, milliseconds, shapes_to_compare
 
 
@@ -52,11 +52,11 @@ def export(
         path: Of the file.
         to: `"onnx"`, `"program"` (of `torch.export`), `"aoti"` (compiled by AOTInductor, needs a C++ compiler) or
             `"openvino"`.
-        example: Images `(N, C, H, W)` as the network takes them; noise of its own size if `None`, 224 pixels a side
-            where it names none.
+        example: Images `(N, C, H, W)`, clips `(N, C, D, H, W)` or signals `(N, C, L)` as the network takes them; noise
+            of its own size if `None`, see `antialias.surgery.random_input`.
         verify: Compare the file with the network at several numbers and sizes of images.
         tolerance: The most that `||file - network|| / ||network||` may be, for each output.
-        dynamic: Let number and size of images vary.
+        dynamic: Let number and size of images, clips or signals vary.
         timing: Time the file, the network, and both without filters.
         calibrate: Images in [0, 1], `(N, 3, H, W)` or batches of them, of which the first, third, ... give the ranges
             of an eight-bit file and the others say what that took. ONNX Runtime quantises ONNX files, torchao programs.
@@ -96,9 +96,12 @@ def export(
             shutil.rmtree(stale, ignore_errors=True)
         folder.mkdir()
         with evaluating(model):
-            fixed = {} if dynamic else dict.fromkeys(DIMENSIONS, "dynamic=False was asked for")
+            example = _example(model, example)
+            if calibrate is not None and example.dim() != 4:
+                raise ValueError(f"calibrate has images, and the network takes {tuple(example.shape)}. Leave it out.")
+            fixed = {} if dynamic else dict.fromkeys(dimensions_of(example), "dynamic=False was asked for")
             limit, file = tolerance if verify else None, folder / path.name
-            written = write_verified(model, _example(model, example), kind, file, fixed, limit)
+            written = write_verified(model, example, kind, file, fixed, limit)
             plain = None, written.operations
             eight, operations = plain if calibrate is None else _quantized(model, written, kind, file, calibrate)
             times = _times(model, written.traced, kind, file) if timing else {}
@@ -129,17 +132,18 @@ def export(
 
 
 def _example(model: nn.Module, example: Tensor | None) -> Tensor:
-    """Return images as the network takes them: those given, or noise.
+    """Return images, clips or signals as the network takes them: those given, or noise.
 
     Raises:
-        ValueError: They are no images, or the network answers with what has no fixed form.
+        ValueError: They are none of these, or the network answers with what has no fixed form.
     """
-    if example is None:
-        size = input_size(model) or (3, 224, 224)
-        example = torch.rand(1, *size, generator=torch.Generator().manual_seed(0))
-    if example.dim() != 4:
-        raise ValueError(f"example has shape {tuple(example.shape)}. Pass images (N, C, H, W).")
-    example = example.detach().cpu()
+    example = (random_input(model) if example is None else example).detach().cpu()
+    why = takes(model, example) if example.dim() in SIDES else f"it has {example.dim()} dimensions"
+    if why is not None:
+        raise ValueError(
+            f"{type(model).__name__} does not take an example of shape {tuple(example.shape)} ({why}). Pass images "
+            "(N, C, H, W), clips (N, C, D, H, W) or signals (N, C, L) that it takes."
+        )
     with torch.no_grad():
         answer = model(example)
     if isinstance(answer, list) and answer and all(isinstance(each, Mapping) for each in answer):
@@ -169,7 +173,7 @@ def write_verified(
 
     Args:
         model: The network, in evaluation mode.
-        example: Images as it takes them.
+        example: Images, clips or signals as it takes them.
         kind: What to write.
         file: Where to.
         fixed: Dimensions that are not to be free, each with the reason.
@@ -245,7 +249,7 @@ def _quantized(
         with quiet(), torch.no_grad():
             operations = kind.write(quantize_program(traced.program, inputs), file)
     run = kind.load(file)
-    shapes = [(each.batch, each.height, each.width) for each in written.differences]
+    shapes = [(each.batch, *each.size) for each in written.differences]
     differences = [compare(model, run, traced.example, shape) for shape in shapes]
     same, first, then = scores(model, run, shown[1::2]) or (None, None, None)
     took = Quantization(

@@ -15,21 +15,25 @@ class Difference:
     """How far a file's answers are from the network's on images of one shape.
 
     Attributes:
-        batch: How many images.
-        height: Of each, in pixels.
-        width: Of each, in pixels.
+        batch: How many images, clips or signals.
+        size: Of each: height and width in pixels, behind a clip's number of frames, or a signal's length.
         relative: Largest `||file - network|| / ||network||` of all outputs; infinite where it does not run.
         error: Why it does not run.
     """
 
     batch: int
-    height: int
-    width: int
+    size: tuple[int, ...]
     relative: float
     error: str = ""
 
     def __str__(self) -> str:
-        return f"{self.batch} x {self.height} x {self.width}: {self.error or f'{self.relative:.1e}'}"
+        shape = " x ".join(map(str, (self.batch, *self.size)))
+        return f"{shape}: {self.error or f'{self.relative:.1e}'}"
+
+    @property
+    def shape(self) -> str:
+        """Number and size, such as `2 of 224 x 224`."""
+        return f"{self.batch} of {' x '.join(map(str, self.size))}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,8 @@ class Exported(Displayed):
         runtime: What runs it.
         network: Class of the network.
         bytes: Size of the file, with what lies beside it.
-        ranges: The least and the most of what may vary (`"batch"`, `"height"`, `"width"`); `None` is no limit.
+        ranges: The least and the most of what may vary (`"batch"`, `"height"`, `"width"`; `"depth"` of clips
+            and `"length"` of signals); `None` is no limit.
         fixed: Why the others may not, by name.
         differences: From the network, shape by shape; empty if they were not asked for.
         tolerance: The most that these may be.
@@ -108,10 +113,10 @@ class Exported(Displayed):
 
     def _table(self) -> TextTable:
         eight = self.quantization.differences if self.quantization else ()
-        headings = ["images", "difference", *(["int8"] if eight else [])]
+        headings = ["shown", "difference", *(["int8"] if eight else [])]
         rows = []
         for n, each in enumerate(self.differences):
-            row = [f"{each.batch} of {each.height} x {each.width}", f"{each.relative:.1e}"]
+            row = [each.shape, f"{each.relative:.1e}"]
             rows.append([*row, *([eight[n].error or f"{eight[n].relative:.1e}"] if eight else [])])
         return TextTable(headings=headings, rows=rows, title="Relative difference from the network")
 

@@ -14,10 +14,11 @@ from torch.nn import functional as F
 
 from antialias._torch import dimension_ranges
 
-DIMENSIONS = {"batch": 0, "height": 2, "width": 3}
-"""What can vary of images `(N, C, H, W)`, and which dimension it is."""
+SIDES = {3: ("length",), 4: ("height", "width"), 5: ("depth", "height", "width")}
+"""Sides of signals `(N, C, L)`, images `(N, C, H, W)` and clips `(N, C, D, H, W)`, by the number of dimensions."""
 
-_LARGER = {"batch": 1, "height": 64, "width": 96}
+_LARGER = {"batch": 1, "length": 64, "depth": 8, "height": 64, "width": 96}
+_INTERPOLATION = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,18 +58,23 @@ def brief(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0] if lines else 'without a message'}"[:200]
 
 
-def resized(images: Tensor, batch: int, height: int, width: int) -> Tensor:
-    """Return images of another number and size, each rolled by a pixel more than the one before.
+def dimensions_of(images: Tensor) -> dict[str, int]:
+    """Name what can vary of images, clips or signals, and which dimension it is."""
+    return {"batch": 0} | {name: place for place, name in enumerate(SIDES[images.dim()], 2)}
+
+
+def resized(images: Tensor, batch: int, *sides: int) -> Tensor:
+    """Return images, clips or signals of another number and size, each rolled by a sample more than the one before.
 
     Args:
-        images: The images `(N, C, H, W)`.
+        images: The images `(N, C, H, W)`, clips or signals.
         batch: How many are wanted.
-        height: Of each, in pixels.
-        width: Of each, in pixels.
+        sides: Of each.
     """
-    if images.shape[2:] != (height, width):
-        images = F.interpolate(images, (height, width), mode="bilinear", align_corners=False)
-    return torch.cat([images[n % len(images)].roll((n, n), (1, 2))[None] for n in range(batch)])
+    if images.shape[2:] != sides:
+        images = F.interpolate(images, sides, mode=_INTERPOLATION[images.dim()], align_corners=False)
+    places = tuple(range(1, images.dim() - 1))
+    return torch.cat([images[n % len(images)].roll((n,) * len(places), places)[None] for n in range(batch)])
 
 
 def takes(model: nn.Module, images: Tensor) -> str | None:
@@ -84,21 +90,22 @@ def takes(model: nn.Module, images: Tensor) -> str | None:
 def trace(model: nn.Module, example: Tensor, fixed: Mapping[str, str], *, larger: bool = True) -> Traced:
     """Trace a network, with each dimension free that it takes a larger one of.
 
-    Where no program is found for all that could be free, height and width are fixed, then everything.
+    Where no program is found for all that could be free, the sides are fixed, then everything.
 
     Args:
         model: The network, in evaluation mode.
-        example: Images `(N, C, H, W)`.
+        example: Images `(N, C, H, W)`, clips or signals.
         fixed: Dimensions that are not to be free, each with the reason.
         larger: Trace with larger images than the example: what is one row in a trace is traced as always being one.
 
     Raises:
         ValueError: No program can be made of it.
     """
-    own, reasons = [example.shape[dim] for dim in DIMENSIONS.values()], dict(fixed)
+    dimensions, reasons = dimensions_of(example), dict(fixed)
+    own = [example.shape[dim] for dim in dimensions.values()]
     shape = list(own)
-    for place, (name, more) in enumerate(_LARGER.items()):
-        other = [size + more * (n == place) for n, size in enumerate(shape)]
+    for place, name in enumerate(dimensions):
+        other = [size + _LARGER[name] * (n == place) for n, size in enumerate(shape)]
         if name in reasons:
             continue
         if (error := takes(model, resized(example, *other))) is None:
@@ -106,11 +113,11 @@ def trace(model: nn.Module, example: Tensor, fixed: Mapping[str, str], *, larger
         else:
             reasons[name] = f"the network does not take {other[place]}: {error}"
     while True:
-        grows = [name not in reasons and (larger or name == "batch") for name in DIMENSIONS]
+        grows = [name not in reasons and (larger or name == "batch") for name in dimensions]
         sizes = [more if grow else size for grow, size, more in zip(grows, own, shape, strict=True)]
         images = resized(example, *sizes)
-        free = [name for name in DIMENSIONS if name not in reasons]
-        shapes = {DIMENSIONS[name]: torch.export.Dim.AUTO for name in free}
+        free = [name for name in dimensions if name not in reasons]
+        shapes = {dimensions[name]: torch.export.Dim.AUTO for name in free}
         try:
             with quiet(), torch.no_grad():
                 program = torch.export.export(model, (images,), dynamic_shapes=(shapes,), strict=False)
@@ -121,6 +128,6 @@ def trace(model: nn.Module, example: Tensor, fixed: Mapping[str, str], *, larger
             reasons |= dict.fromkeys(kept, f"torch.export makes no program for any: {brief(error)}")
             continue
         found = dimension_ranges(program)
-        ranges = {name: size for name in free if not isinstance(size := found[DIMENSIONS[name]], int)}
+        ranges = {name: size for name in free if not isinstance(size := found[dimensions[name]], int)}
         never = {name: "the network computes with it as with a constant" for name in free if name not in ranges}
         return Traced(program=program, ranges=ranges, fixed=reasons | never, example=example)

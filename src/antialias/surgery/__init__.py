@@ -28,6 +28,7 @@ from ._subsampling import find_body as find_body
 from ._subsampling import keep_phase_ as keep_phase_
 from ._subsampling import reduce_maps as reduce_maps
 from .dataflow import input_size as input_size
+from .dataflow import random_input as random_input
 
 __all__ = [
     "Body",
@@ -44,6 +45,7 @@ __all__ = [
     "keep_phase_",
     "phase_groups",
     "phase_places",
+    "random_input",
     "reduce_maps",
     "replay_",
     "unchanged_on_error",

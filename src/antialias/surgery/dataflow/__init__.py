@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ._example import arguments as arguments
 from ._example import input_size as input_size
+from ._example import random_input as random_input
 from ._follow import Step as Step
 from ._follow import follow as follow
 from ._follow import is_norm as is_norm
@@ -49,6 +50,7 @@ __all__ = [
     "op_macs",
     "outside_inference",
     "pair",
+    "random_input",
     "tensors_in",
     "untouched",
 ]
