@@ -162,6 +162,21 @@ def test_sound_is_no_video(tmp_path: Path):
     refused(tmp_path / "sound.wav", "sound.wav holds no video. Use a video file.")
 
 
+def test_a_codec_that_nobody_knows_is_named(tmp_path: Path):
+    import av
+
+    with av.open(str(tmp_path / "known.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=8)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuvj420p"
+        for _ in range(2):
+            container.mux(stream.encode(av.VideoFrame(32, 32, "yuvj420p")))
+        container.mux(stream.encode(None))
+    content = (tmp_path / "known.avi").read_bytes()
+    assert b"MJPG" in content
+    (tmp_path / "coded.avi").write_bytes(content.replace(b"MJPG", b"zzzz"))
+    refused(tmp_path / "coded.avi", "coded.avi is coded in a way that PyAV cannot decode. Convert it")
+
+
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "clip.mp4").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "av", None)

@@ -47,6 +47,32 @@ def test_a_score_that_cannot_be_is_named_with_its_file(tmp_path: Path, kind: str
             read(file)
 
 
+CURVE: dict[str, tuple[Callable[[Any], object], str]] = {
+    "direction": (lambda values: values["flips"].update(direction=[0.3]), r"a curve cannot have direction=\[0.3\]"),
+    "name": (lambda values: values["flips"].update(name=7), "a curve cannot have name=7"),
+    "distances": (lambda values: values["flips"].update(scores={}), "a curve cannot have scores={}"),
+    "distance": (lambda values: values["flips"].update(scores={"a" * 5000: {}}), "a{150}"),
+    "curve": (lambda values: values.update(flips=[1]), r"a curve is \[1\], no object"),
+    "no scores": (lambda values: values.update(scores={}), "none is in it"),
+    "window": (lambda values: values["config"].update(window="a" * 5000), "window='a{150}"),
+}
+
+
+@pytest.mark.parametrize("kind", CURVE)
+def test_curves_and_settings_that_cannot_be_are_named_in_a_line(tmp_path: Path, kind: str) -> None:
+    change, reason = CURVE[kind]
+    file, values = file_of(tmp_path)
+    score = values["scores"]["a"]
+    values["flips"] = {"name": "flips", "direction": "diagonal", "scores": {"1": score}}
+    file.write_text(json.dumps(values))
+    assert Evaluation.read(file).curves[0].distances == [1]
+    change(values)
+    file.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=f"a.json holds no scores .*{reason}.*Use what antialias train") as refused:
+        Evaluation.read(file)
+    assert len(str(refused.value)) < 500
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -140,6 +140,8 @@ def read_video(file: Path, fps: float | None = None) -> Clip:
             if not container.streams.video:
                 raise ValueError(f"{file} holds no video. Use a video file.")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ValueError(f"{file} is coded in a way that PyAV cannot decode. Convert it, such as to H.264.")
             rate = fps or (float(stream.average_rate) if stream.average_rate else None)
             frames, played = list[Tensor](), 0.0
             _check_room(file, (stream.height, stream.width), 1)

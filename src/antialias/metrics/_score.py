@@ -19,7 +19,7 @@ from antialias.metrics._bootstrap import (
     percentiles,
     resampled_statistic,
 )
-from antialias.metrics._stored import check_score
+from antialias.metrics._stored import check_curve, check_score
 
 PERCENT = "percent"
 
@@ -306,8 +306,9 @@ class Curve(Displayed):
         """Read what `to_dict` wrote.
 
         Raises:
-            ValueError: A score cannot be.
+            ValueError: The curve or a score cannot be.
         """
+        check_curve(data)
         scores = {int(distance): Score.from_dict(score) for distance, score in data["scores"].items()}
         return cls(data["name"], data["direction"], scores)
 

@@ -44,6 +44,22 @@ def check_score(data: Any, *, share: str) -> None:
             raise ValueError(f"the score {data['name']!r:.60} cannot have {field}={data[field]!r:.60}. {_FIX}")
 
 
+def check_curve(data: Any) -> None:
+    """Refuse values that are no curve's, but for its scores.
+
+    Args:
+        data: As `Curve.to_dict` gives it.
+
+    Raises:
+        ValueError: A field is missing or of another kind, or there is no distance.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"a curve is {data!r:.60}, no object. {_FIX}")
+    for field, kind in (("name", str), ("direction", str), ("scores", Mapping)):
+        if not isinstance(data.get(field), kind) or not data[field]:
+            raise ValueError(f"a curve cannot have {field}={data.get(field)!r:.60}. {_FIX}")
+
+
 def _is_number(value: Any, largest: float) -> bool:
     return type(value) in (int, float) and not (abs(value) > largest or abs(value) > 1e300)
 

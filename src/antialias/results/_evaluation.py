@@ -74,6 +74,8 @@ class Evaluation:
             raise FileNotFoundError(f"{path} is not a file. Use the folder of a finished run, or its scores.json.")
         values = parsed(path, "Use what antialias train or evaluate wrote.", largest=2**29)
         try:
+            if not values["scores"]:
+                raise ValueError("none is in it")
             curves = [values["flips"], *values.get("other_flips", [])]
             return cls(
                 model=str(values["model"]),
@@ -86,7 +88,7 @@ class Evaluation:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = str(error).rstrip(".") if isinstance(error, ValueError) else repr(error)
             raise ValueError(
-                f"{path} holds no scores ({reason}). Use what antialias train or evaluate wrote."
+                f"{path} holds no scores ({reason:.300}). Use what antialias train or evaluate wrote."
             ) from error
 
 
