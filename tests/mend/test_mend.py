@@ -327,6 +327,8 @@ def test_too_few_images_to_learn_from_are_named() -> None:
 def test_config_refuses_what_averages_nothing() -> None:
     with pytest.raises(ValueError, match="less than 2, which averages nothing"):
         MendConfig(phases=(1,))
+    with pytest.raises(ValueError, match="shift_copies=12 is not offered. Use 1 to"):
+        MendConfig(shift_copies=12)
     with pytest.raises(ValueError, match="keep=0 is too small"):
         MendConfig(keep=0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from antialias.nn import ShiftAverage
 from antialias.retrofit import RetrofitConfig
 
 # Views within 8 pixels: the layers are fitted whose samples lie 16 pixels apart and more.
@@ -56,5 +57,7 @@ class MendConfig:
         for name in ("most", "keep", "confirm", "distance", "passes", "shifts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} is too small. Use 1 or more.")
+        if self.shift_copies not in range(1, ShiftAverage.most + 1):
+            raise ValueError(f"shift_copies={self.shift_copies} is not offered. Use 1 to {ShiftAverage.most}.")
         if any(phases < 2 for phases in self.phases):
             raise ValueError(f"phases={self.phases} has less than 2, which averages nothing. Use 2 or 4.")
