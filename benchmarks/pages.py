@@ -1,4 +1,4 @@
-"""What benchmarks share that keep a table of rows by network, and show it on a page of the documentation."""
+"""What benchmarks share that keep a table of rows by network or method, and show it on a page of the documentation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ def write_between(page: Path, marks: tuple[str, str], lines: Iterable[str]) -> N
     page.write_text("\n".join([before + marks[0], "", *lines, marks[1] + rest.partition(marks[1])[2]]))
 
 
-def replace_rows(path: Path, network: str, rows: Iterable[Mapping[str, object]]) -> None:
-    """Write the rows of one network into a table, in place of those that it has; other networks' stay."""
+def replace_rows(path: Path, of: str, rows: Iterable[Mapping[str, object]], column: str = "network") -> None:
+    """Write the rows of one network, or whatever a column names, in place of those that a table has; others stay."""
     earlier = csv.DictReader(path.read_text().splitlines()) if path.exists() else ()
-    table = [*(row for row in earlier if row["network"] != network), *rows]
+    table = [*(row for row in earlier if row[column] != of), *rows]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(name for row in table for name in row)), lineterminator="\n")
         writer.writeheader()

@@ -6,7 +6,7 @@
 A run is the recipe of scenes_classification: one window of each picture a step for sixteen epochs, beside two windows
 for eight epochs, which are as many passes of the network, with and without the Jensen-Shannon term. A row is a score of
 an arm and a filter: the mean over seeds, with an interval over test pictures, and the difference from one window with
-the same filter, paired by picture and seed.
+the same filter, paired by picture and seed. Rows of a method without runs in the folder stay in the table.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import recipes
 import seeds
+from pages import replace_rows
 
 from antialias.metrics import average
 from antialias.nn import Adaptive, Filter, Fixed
@@ -47,16 +48,15 @@ def train(runs: Path, count: int, methods: list[str]) -> None:
                 recipes.run(f"{name} {seed}", config)
 
 
-def rows(runs: Path) -> Iterator[dict[str, object]]:
-    """Yield the table's rows."""
-    for method in METHODS:
-        found = {arm: seeds.runs_of(runs, f"{method} {arm}") for arm in ARMS}
-        for score in ("accuracy", "consistency", "top1_change"):
-            scores = {arm: [run.scores[score] for run in evaluations] for arm, evaluations in found.items()}
-            for arm, of_arm in scores.items():
-                if of_arm:
-                    said = {"method": method, "arm": arm, "score": score, "seeds": len(of_arm)}
-                    yield said | {"pictures": average(of_arm).images} | seeds.cells(of_arm, scores[ONE])
+def rows(runs: Path, method: str) -> Iterator[dict[str, object]]:
+    """Yield a method's rows, from the seeds that every arm has."""
+    found = {arm: seeds.runs_of(runs, f"{method} {arm}") for arm in ARMS}
+    common = min(map(len, found.values()))
+    for score in ("accuracy", "consistency", "top1_change") if common else ():
+        scores = {arm: [run.scores[score] for run in evaluations[:common]] for arm, evaluations in found.items()}
+        for arm, of_arm in scores.items():
+            said = {"method": method, "arm": arm, "score": score, "seeds": common}
+            yield said | {"pictures": average(of_arm).images} | seeds.cells(of_arm, scores[ONE])
 
 
 def main() -> None:
@@ -67,7 +67,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     args = parser.parse_args()
     if args.step == "table":
-        seeds.write(OUT, rows(args.runs))
+        for method in args.methods:
+            if fresh := list(rows(args.runs, method)):
+                replace_rows(OUT, method, fresh, column="method")
     else:
         train(args.runs, args.seeds, args.methods)
 
