@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import OrderedDict
 
 import pytest
@@ -165,9 +166,10 @@ def test_dimension_ranges() -> None:
 
 def test_a_compiled_program_answers_as_the_network(tmp_path) -> None:
     assert _torch.why_not_compiled() is None  # a compiler builds the kernels, too
-    path, x = str(tmp_path / "model.pt2"), torch.randn(2, 3)
-    _torch.compile_program(torch.export.export(nn.ReLU(), (x,)), path)
-    assert torch.equal(_torch.load_compiled(path)(x), x.relu())
+    file, path, x = io.BytesIO(), tmp_path / "model.pt2", torch.randn(2, 3)
+    _torch.compile_program(torch.export.export(nn.ReLU(), (x,)), file)
+    path.write_bytes(file.getvalue())
+    assert torch.equal(_torch.load_compiled(str(path))(x), x.relu())
 
 
 def test_why_not_compiled(monkeypatch) -> None:

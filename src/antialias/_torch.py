@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import nn
@@ -142,9 +142,9 @@ def dimension_ranges(program: torch.export.ExportedProgram) -> list[int | tuple[
     return ranges
 
 
-def compile_program(program: torch.export.ExportedProgram, path: str) -> None:
+def compile_program(program: torch.export.ExportedProgram, file: IO[bytes]) -> None:
     """Compile an exported program ahead of time into a file that `load_compiled` runs, with Inductor."""
-    torch._inductor.aoti_compile_and_package(program, package_path=path)
+    torch._inductor.aoti_compile_and_package(program, package_path=file)
 
 
 def load_compiled(path: str) -> Any:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import dataclasses
+import multiprocessing
+import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -270,3 +273,17 @@ def test_images_of_another_size_are_the_example_moved():
     assert torch.equal(images[0], EXAMPLE[0])
     assert torch.equal(images[1], EXAMPLE[0].roll((1, 1), (1, 2)))
     assert _export.FORMATS is FORMATS
+
+
+def _export_where_little_fits(path: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    with pytest.raises(OSError, match=rf"{path.name} cannot be written: File too large. .* Make room there, or use"):
+        aa.export(network(), path, to="program", example=EXAMPLE, dynamic=False)
+
+
+def test_a_disk_that_is_full_is_told_and_ends_no_process(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=_export_where_little_fits, args=(tmp_path / "a.pt2",))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import time
 import warnings
@@ -20,6 +21,7 @@ from antialias.data import in_memory, open_data
 from antialias.nn import Adaptive
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks._task import _TASKS
+from antialias.tasks.training._resume import begin, check_resumable
 
 
 @pytest.fixture
@@ -95,8 +97,94 @@ def test_nothing_to_resume_is_said(small: TrainConfig, tmp_path: Path) -> None:
 
 def test_settings_that_changed_between_are_named(config: TrainConfig) -> None:
     fit(config)
-    with pytest.warns(UserWarning, match=r"last.ckpt was trained with clip_norm=None, now 1.0; seed=0, now 1\.$"):
-        fit(replace(config, seed=1, clip_norm=1.0), resume=True)
+    with pytest.warns(
+        UserWarning, match=r"last.ckpt was trained with test_length=24, now 12; clip_norm=None, now 1.0\.$"
+    ):
+        fit(replace(config, test_length=12, clip_norm=1.0, workers=0), resume=True)
+
+
+def test_settings_that_make_another_run_are_refused(config: TrainConfig) -> None:
+    run, seen = fit(config), []
+    whole = (run.out / "last.ckpt").read_bytes()
+    others: dict[str, Any] = {
+        "seed": 5,
+        "task": "semantic",
+        "data": "images:elsewhere",
+        "model": "antialias:TinyResNet",
+        "filter": Adaptive(),
+        "placement": "exact",
+        "weights": "default",
+        "backbone": "a.safetensors",
+        "batch_size": 4,
+        "accumulate": 2,
+        "views": 3,
+        "agreement": 1.0,
+        "train_length": 32,
+        "size": 48,
+        "window": 24,
+        "momentum": 0.5,
+        "nesterov": False,
+        "weight_decay": 0.0,
+        "schedule": "poly",
+        "ema": 0.99,
+        "crop": "resized",
+    }
+    for name, value in others.items():
+        before = re.escape(repr(getattr(config, name)))
+        said = rf"last.ckpt was trained with {name}={before}, now .*: going on would end as neither run does\. "
+        with pytest.raises(
+            ValueError, match=rf"{said}Start anew without resume, use another out=, or set {name}={before}"
+        ):
+            fit(replace(config, **{name: value}), resume=True, progress=lambda *step: seen.append(step))
+    assert not seen
+    assert (run.out / "last.ckpt").read_bytes() == whole
+
+
+def test_a_run_goes_on_longer_and_at_another_learning_rate(config: TrainConfig) -> None:
+    config = replace(config, schedule="constant", epochs=1)
+    out = fit(config).out
+    with pytest.warns(UserWarning, match=r"trained with epochs=1, now 2; learning_rate=0.1, now 0.025\.$"):
+        fit(replace(config, epochs=2, learning_rate=0.025), resume=True)
+    rows = [row.split(",") for row in (out / "metrics.csv").read_text().splitlines()]
+    assert [float(row[2]) for row in rows[1:]] == [0.1, 0.025]
+
+
+def test_a_one_cycle_goes_on_as_it_would_have_at_another_rate(config: TrainConfig) -> None:
+    whole, out = fit(replace(config, learning_rate=0.05)).out, Path(config.out).with_name("other")
+    rates = [row.split(",")[2] for row in (whole / "metrics.csv").read_text().splitlines()]
+    _killed_at(10, replace(config, out=str(out)))
+    with pytest.warns(UserWarning, match=r"learning_rate=0.1, now 0.05"):
+        fit(replace(config, out=str(out), learning_rate=0.05), resume=True)
+    last = (out / "metrics.csv").read_text().splitlines()[-1].split(",")[2]
+    assert float(last) == pytest.approx(float(rates[-1]), rel=1e-6)
+
+
+class _Pictures(list[int]):
+    def __init__(self, count: int, classes: str) -> None:
+        super().__init__(range(count))
+        self.classes = classes.split()
+
+
+def test_a_run_goes_on_with_its_own_data_wherever_they_lie(config: TrainConfig) -> None:
+    begun = begin(config).learning_from(_Pictures(64, "ant bee"))
+    assert begun.learning_from(_Pictures(64, "ant bee")) == begun
+    with pytest.raises(
+        ValueError, match=r"from 64 images of 2 classes, and its data has 63 of 2\. Put its own data there"
+    ):
+        begun.learning_from(_Pictures(63, "ant bee"))
+    with pytest.raises(ValueError, match=r"its data has 64 of 2 \(class 'ant', now 'bee'\)\. Put its own data there"):
+        begun.learning_from(_Pictures(64, "bee ant"))
+    fit(config)
+    last = Path(config.out) / "last.ckpt"
+    kept = torch.load(last, weights_only=True)
+    images, classes = kept["antialias"]["data"]
+    assert (images, len(classes)) == (64, 20)
+    kept["antialias"]["config"]["data"] = "images:here"
+    torch.save(kept, last)
+    with pytest.warns(UserWarning, match=r"trained with data='images:here', now 'images:there'"):
+        begun = check_resumable(last, replace(config, data="images:there"))
+    with pytest.raises(ValueError, match=r"has learnt from 64 images of 20 classes, and its data has 64 of 2"):
+        begun.learning_from(_Pictures(64, "ant bee"))
 
 
 def _segmenting(out: Path) -> TrainConfig:

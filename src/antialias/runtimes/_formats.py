@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,7 +77,9 @@ def _program_operations(program: torch.export.ExportedProgram) -> Counter[str]:
 
 
 def _write_program(program: torch.export.ExportedProgram, path: Path) -> Counter[str]:
-    torch.export.save(program, path)
+    with io.BytesIO() as file:  # torch's own writer aborts the process where a disk is full
+        torch.export.save(program, file)
+        path.write_bytes(file.getbuffer())
     return _program_operations(program)
 
 
@@ -94,7 +97,9 @@ def _check_compiler() -> None:
 
 
 def _write_compiled(program: torch.export.ExportedProgram, path: Path) -> Counter[str]:
-    compile_program(program, str(path))
+    with io.BytesIO() as file:
+        compile_program(program, file)
+        path.write_bytes(file.getbuffer())
     return _program_operations(program)
 
 

@@ -14,7 +14,7 @@ from .._task import Batches, Task
 from ..batches import batch_loader, workers_for
 from ._loop import seed_batch
 from ._optimizer import build_optimizer, build_schedule
-from ._resume import KEY, Begun
+from ._resume import KEY, Begun, at_rate_
 
 
 class TrainingModule(lightning.LightningModule):
@@ -70,6 +70,10 @@ class TrainingModule(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say in a checkpoint what it is of."""
         checkpoint[KEY] = self.begun.state(self.config)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on at the learning rate of now."""
+        at_rate_(checkpoint, self.config.learning_rate)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule that moves with every step."""

@@ -70,7 +70,9 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
 
     Args:
         config: What to do.
-        resume: Go on from `last.ckpt` in `config.out`; a warning names the settings that are others than before.
+        resume: Go on from `last.ckpt` in `config.out`. A run may go on longer, at another learning rate, on other
+            devices, with its data elsewhere; a warning names what changed. With another seed, network, task, filter
+            or the like it would be another run, and is refused.
         progress: Called with `(done, total)` steps; the measurement at the end counts as about as many as it takes.
 
     Returns:
@@ -82,7 +84,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
         OSError: Another process writes to the folder, the folder cannot be written to, or a process that reads images
             or trains, too, died or does not answer.
         ValueError: A class is in one split only, the weights or all losses are no numbers any more, or `last.ckpt` is
-            torn or another run's.
+            torn or another run's, its settings included.
     """
     require("lightning", extra="tasks")
     from ._lightning import TaskData, TrainingModule
@@ -94,6 +96,7 @@ def fit(config: TrainConfig, *, resume: bool = False, progress: ProgressCallback
     begun = check_resumable(last, config) if resume else begin(config)
     names = class_names(load(model_name)) if model_name.endswith(".safetensors") else None
     train, test = task.open(config, "train", names), task.open(config, "test", names)
+    begun = begun.learning_from(train)
     learns, tests = (getattr(data, "class_mismatch", None) for data in (train, test))
     mismatches = [each for each in (learns, tests) if each is not None]
     if mismatches and (config.on_class_mismatch == "stop" or (learns is not None and learns.unknown)):
