@@ -4,10 +4,13 @@
 
 NETWORK is `mobilenet` (torchvision's MobileNetV2; `--weights` names its ImageNet weights) or `lite0` (EfficientNet-
 Lite0 with the weights of its package). The files of images are what `torch.save` wrote of `{"images": uint8 (N, 3, 256,
-256), "source": (N,)}`. Sources are split into half to learn from, a quarter to choose by and a quarter to report on, so
-that no photograph is on two sides; `--elsewhere` names a file of images of other sources, all of which report. A row is
-one variant on one part of one kind of images; rows that the table holds are not measured again. Intervals are of the
-paired difference to the network as it is, and resample sources. About seven minutes a variant on one core.
+256), "source": (N,)}`. A quarter of the sources teaches, a quarter chooses and half report, so that no photograph is on
+two sides (for rows fitted on `both`, half taught and a quarter reported); `--elsewhere` names a file of images of other
+sources, all of which report, and `--scenes` says how many composed scenes do. A row is one variant on one part of one
+kind of images; rows that the table holds are not measured again. What is learned is measured after its last step,
+whether it helped or not. Intervals are of the paired difference to the network as it is, and resample sources. With
+`--onnx` networks are measured in ONNX Runtime, whose answers are those of torch, in a quarter of the time. Three to
+seven minutes a variant on one core.
 """
 
 from __future__ import annotations
@@ -15,32 +18,42 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import torch
+from curve import SCORES as MEASURES
+from curve import Rows, in_onnx_runtime, measured
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import antialias as aa
-from antialias.metrics import ClassScores, measure_classifier, shift_averaged_answers, windows
+from antialias._tensors import read_archive
+from antialias._torch import BatchNorm
+from antialias.data import Scenes
+from antialias.metrics import ClassScores, normalization_of, shift_averaged_answers, windows
 from antialias.models import build
 from antialias.nn import Filter
 from antialias.retrofit import RetrofitConfig, fit_pointwise_
+from antialias.retrofit._student import Student
 
 COLUMNS = (
     *("network", "variant", "images", "part", "seed", "fitted_on", "views", "radius", "ridge", "share", "cost"),
     *("measure", "before", "after", "difference", "low", "high", "count", "sources", "fit_seconds"),
 )
-MEASURES = ("flips", "consistency", "mean_absolute_change", "confidence", "agreement")
-Rows = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One remedy: filters or none, then least squares or learning or both, then part of the way."""
+    """One remedy: filters or none, then least squares or learning or both, then part of the way.
+
+    Learning is with norms as in training where they are `live`, and from the original averaged over `phases`.
+    """
 
     filters: Filter | None = None
     learn: str = "both"
@@ -50,25 +63,33 @@ class Variant:
     ridge: float | None = None
     fit: bool = True
     learning: RetrofitConfig | None = None
+    live: bool = False
+    phases: int = 0
     shares: tuple[float, ...] = (1.0,)
 
 
 LEARNING = RetrofitConfig(
-    steps=80,
-    batch_size=12,
+    steps=60,
+    batch_size=8,
     learning_rate=5e-5,
     temperature=2.0,
     views=2,
     radius=8,
-    evaluate_every=80,
     passes=1,
-    choose_by="flips",
     margin=1.0,
     shares=(),
 )
-"""What a student learns: the mean of the original's answers over the windows of an update."""
+"""What a student learns: the original's answers to the other windows of an update."""
 
-ADAPTIVE, FIXED = aa.Adaptive(), aa.Fixed(kernel_size=3)
+ADAPTIVE, FIXED, BOTTLENECK = aa.Adaptive(), aa.Fixed(kernel_size=3), aa.Adaptive(predictor="bottleneck")
+
+
+def learned(filters: Filter | None = None, **options: Any) -> Variant:
+    """Return a variant that learns, with options other than those of `LEARNING`."""
+    config = replace(LEARNING, **options)
+    return Variant(filters, fit=False, images=600, views=config.views, radius=config.radius, learning=config)
+
+
 VARIANTS = {
     "as it is": Variant(fit=False),
     "least squares": Variant(shares=(0.75, 1.0)),
@@ -76,26 +97,22 @@ VARIANTS = {
     "least squares, photographs": Variant(learn="photos"),
     "least squares, ridge 0.01": Variant(ridge=0.01),
     "least squares, fixed filters": Variant(FIXED),
-    "learned": Variant(fit=False, images=640, learning=LEARNING),
-    "learned, 4 views": Variant(fit=False, images=640, learning=replace(LEARNING, views=4)),
-    "learned, 4 views, 240 steps": Variant(
-        fit=False, images=1600, learning=replace(LEARNING, views=4, steps=240, evaluate_every=240)
-    ),
-    "least squares, learned, 4 views": Variant(images=640, learning=replace(LEARNING, views=4)),
-    "learned, agreement 2": Variant(fit=False, images=640, learning=replace(LEARNING, agreement=2.0)),
-    "learned, teacher over the image": Variant(
-        fit=False, images=640, radius=None, learning=replace(LEARNING, radius=None)
-    ),
-    "learned, back half": Variant(fit=False, images=640, learning=replace(LEARNING, frozen=0.5)),
-    "learned, norms": Variant(fit=False, images=640, learning=replace(LEARNING, learn="norms", learning_rate=1e-3)),
-    "learned, rate 2e-4": Variant(fit=False, images=640, learning=replace(LEARNING, learning_rate=2e-4)),
-    "learned, fixed filters": Variant(FIXED, fit=False, images=640, learning=LEARNING),
-    "learned, adaptive filters": Variant(ADAPTIVE, fit=False, images=640, learning=LEARNING),
-    "learned, bottleneck filters": Variant(
-        aa.Adaptive(predictor="bottleneck"), fit=False, images=640, learning=LEARNING
-    ),
-    "least squares, learned": Variant(images=640, learning=LEARNING),
-    "least squares, learned, fixed filters": Variant(FIXED, images=640, learning=LEARNING),
+    "least squares, learned": Variant(learning=LEARNING),
+    "learned": learned(),
+    "learned, teacher over the image": learned(radius=None),
+    "learned, teacher over 4 phases": replace(learned(), phases=4),
+    "learned, 4 views": learned(views=4, batch_size=4),
+    "learned, agreement 2": learned(agreement=2.0),
+    "learned, live norms": replace(learned(), live=True),
+    "learned, norms": learned(learn="norms", learning_rate=1e-3),
+    "learned, back half": learned(frozen=0.5),
+    "learned, rate 2e-4": learned(learning_rate=2e-4),
+    "learned, 120 steps": learned(steps=120),
+    "learned, fixed filters": learned(FIXED),
+    "learned, adaptive filters": learned(ADAPTIVE),
+    "learned, bottleneck filters": learned(BOTTLENECK),
+    "learned, adaptive filters, agreement 2": learned(ADAPTIVE, agreement=2.0),
+    "learned, adaptive filters alone": learned(ADAPTIVE, learn="filters"),
 }
 PHASES = {"mobilenet": "features.4.conv.1.0", "lite0": "blocks.2.0.conv_dw"}
 """From where on two phases are averaged: the sites that other photographs chose (benchmarks/mend.csv)."""
@@ -120,7 +137,7 @@ class Pool:
         order = sources[torch.randperm(len(sources), generator=torch.Generator().manual_seed(1))]
         place = torch.empty(int(sources.max()) + 1, dtype=torch.long)
         place[order] = torch.arange(len(order)) % 4
-        quarters = {"learn": (0, 1), "choose": (2,), "report": (3,)}[name]
+        quarters = {"learn": (0,), "choose": (1,), "report": (2, 3)}[name]
         inside = torch.isin(place[self.source], torch.tensor(quarters))
         return Pool(self.images[inside], self.source[inside])
 
@@ -136,6 +153,22 @@ def network_of(name: str, weights: Path | None) -> nn.Module:
         return build("antialias:EfficientNetLite0", weights="default").eval()
     model = build("antialias:MobileNetV2", weights=None if weights is None else str(weights)).eval()
     return model.to(memory_format=torch.channels_last)
+
+
+class LiveStudent(Student):
+    """A student whose norms normalize by the batch and keep running statistics, as in training."""
+
+    def __init__(self, network: nn.Module, config: RetrofitConfig) -> None:
+        super().__init__(network, config)
+        for module in self.network.modules():
+            module.train(isinstance(module, BatchNorm))
+
+    def learn(self, step: int, images: Tensor, targets: Tensor) -> float:
+        """Take one step, and hand the statistics on to the average."""
+        loss = super().learn(step, images, targets)
+        for mean, now in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            mean.copy_(now)
+        return loss
 
 
 def local_views(images: Tensor, variant: Variant, seed: int) -> Iterator[Tensor]:
@@ -166,17 +199,23 @@ def fitted(original: nn.Module, variant: Variant, kinds: dict[str, Pool], seed: 
             ridge=variant.ridge,
         )
     if variant.learning is not None:
-        held_out = torch.cat([pool.part("choose").some(16, 0) for pool in pools])
-        config = replace(variant.learning, seed=seed)
-        aa.retrofit_(network, images, held_out=held_out, original=original, config=config)
+        learn_(network, original, variant, images, held_out=pools[0].part("choose").some(8, 0), seed=seed)
     return network
 
 
-def measured(network: nn.Module, pool: Pool, reference: Tensor) -> Rows:
-    """Return the rows of every measure, one an image."""
-    scores = measure_classifier(network, pool.images.float() / 255, passes=1)
-    rows = {name: scores[name].rows.flatten(0).float() for name in MEASURES[:-1]}
-    return rows | {"agreement": (scores["answers"].rows.flatten() == reference.argmax(1)).float()}
+def learn_(
+    network: nn.Module, original: nn.Module, variant: Variant, images: Tensor, *, held_out: Tensor, seed: int
+) -> None:
+    """Teach a network, and leave it as it is after the last step, whether that is steadier or not."""
+    teacher = copy.deepcopy(original)
+    if variant.phases:
+        aa.convert_(teacher, aa.PhaseAverage(phases=variant.phases), example=images[:1, :, :224, :224])
+    config = replace(variant.learning, evaluate_every=variant.learning.steps, seed=seed)
+    student = LiveStudent if variant.live else Student
+    with tempfile.TemporaryDirectory() as folder, mock.patch("antialias.retrofit._retrofit.Student", student):
+        path = Path(folder) / "state"
+        aa.retrofit_(network, images, held_out=held_out, original=teacher, config=config, checkpoint=path)
+        network.load_state_dict(read_archive(path, "")["student"]["average"])
 
 
 def interval(difference: Tensor, source: Tensor) -> tuple[float, float]:
@@ -205,12 +244,13 @@ class Table:
     original: nn.Module
     parts: dict[tuple[str, str], Pool]
     seed: int
+    onnx: bool
 
     def __post_init__(self) -> None:
         self.baselines: dict[tuple[str, str], tuple[Tensor, Rows]] = {}
         with self.path.open("a+", newline="") as file:
             file.seek(0)
-            self.done = {(*(row[name] for name in COLUMNS[:5]), row["share"]) for row in csv.DictReader(file)}
+            self.done = {(*(row[name] for name in COLUMNS[:6]), row["share"]) for row in csv.DictReader(file)}
             if file.tell() == 0:
                 csv.writer(file).writerow(COLUMNS)
 
@@ -218,18 +258,30 @@ class Table:
         """Return the reference answers and the rows of the network as it is."""
         if at not in self.baselines:
             pixels = self.parts[at].images.float() / 255
-            reference = shift_averaged_answers(self.original, pixels, shifts=8)
-            self.baselines[at] = reference, measured(self.original, self.parts[at], reference)
+            network = self.running(self.original)
+            reference = shift_averaged_answers(network, pixels, shifts=8)
+            self.baselines[at] = reference, measured(network, pixels, reference)
         return self.baselines[at]
+
+    def running(self, network: nn.Module) -> nn.Module:
+        """Return a network as it is measured."""
+        if not self.onnx:
+            return network
+        return in_onnx_runtime(network.eval(), torch.rand(1, 3, 224, 224), normalization_of(self.original))
+
+    def lacks(self, name: str, variant: Variant, share: float) -> list[tuple[str, str]]:
+        """Return the parts whose row is lacking."""
+        last = (str(self.seed), variant.learn, str(share))
+        return [at for at in self.parts if (self.network, name, *at, *last) not in self.done]
 
     def add(self, name: str, variant: Variant, share: float, network: nn.Module, seconds: float) -> None:
         """Measure a network on every part whose row is lacking, and write the rows."""
         cost = multiply_adds(network) / multiply_adds(self.original)
-        for (kind, part), pool in self.parts.items():
-            if (self.network, name, kind, part, str(self.seed), str(share)) in self.done:
-                continue
+        running = self.running(network)
+        for kind, part in self.lacks(name, variant, share):
+            pool = self.parts[kind, part]
             reference, before = self.baseline((kind, part))
-            after = measured(network, pool, reference)
+            after = measured(running, pool.images.float() / 255, reference)
             options = (variant.learn, variant.views, variant.radius, variant.ridge, share, f"{cost:.3f}")
             with self.path.open("a", newline="") as file:
                 for measure in MEASURES:
@@ -248,13 +300,16 @@ def main() -> None:
     parser.add_argument("network", choices=("mobilenet", "lite0"))
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--composed", type=Path)
+    parser.add_argument("--learn", choices=("photos", "composed"), help="learn from one kind, and choose by that alone")
     parser.add_argument("--elsewhere", type=Path, help="images of other sources, all of which report")
+    parser.add_argument("--scenes", type=int, help="report on so many composed scenes, too")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--parts", nargs="+", choices=("choose", "report"), default=["choose"])
     parser.add_argument("--count", type=int, default=160, help="images of a part")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shares", type=float, nargs="+")
+    parser.add_argument("--onnx", action="store_true", help="measure in ONNX Runtime")
     parser.add_argument("--phases", action="store_true", help="measure each variant with two phases averaged too")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/mend_retrofit.csv"))
     arguments = parser.parse_args()
@@ -264,19 +319,29 @@ def main() -> None:
     parts = {}
     for part in arguments.parts:
         for kind, pool in kinds.items():
+            if part == "choose" and arguments.learn not in (None, kind):
+                continue
             whole = pool.part(part)
             even = torch.linspace(0, len(whole.images) - 1, min(arguments.count, len(whole.images))).long()
             parts[kind, part] = Pool(whole.images[even], whole.source[even])
     if arguments.elsewhere is not None:
         parts["elsewhere", "report"] = Pool.read(arguments.elsewhere)
-    table = Table(arguments.out, arguments.network, original, parts, arguments.seed)
+    if arguments.scenes is not None:
+        numbers = torch.arange(arguments.scenes)
+        parts["scenes", "report"] = Pool(Scenes("test", size=256).labelled(numbers)[0], numbers)
+    table = Table(arguments.out, arguments.network, original, parts, arguments.seed, arguments.onnx)
     start = original.state_dict()
     for name in arguments.variants:
         variant, begun = VARIANTS[name], time.perf_counter()
+        if arguments.learn is not None:
+            variant = replace(variant, learn=arguments.learn)
+        shares = arguments.shares or variant.shares
+        if not arguments.phases and not any(table.lacks(name, variant, share) for share in shares):
+            continue
         network = fitted(original, variant, kinds, arguments.seed)
         seconds = time.perf_counter() - begun
         end = copy.deepcopy(network.state_dict())
-        for share in arguments.shares or variant.shares:
+        for share in shares:
             if share != 1:
                 network.load_state_dict(
                     {
