@@ -152,7 +152,7 @@ bool adaptive(Draw& draw, const Kernels& kernels) {
   AdaptiveArguments p{};
   p.kernel_size = draw.of({1, 3, 3, 3, 5, 7, 9});
   p.stride_h = draw.of({1, 2, 2, 2, 3, 50}), p.stride_w = draw.of({1, 2, 2, 2, 3, 50});
-  p.batch = draw.number(1, 2), p.height = draw.number(1, 20), p.width = draw.number(1, 70);
+  p.batch = draw.number(1, 2), p.height = draw.number(1, draw.coin() ? 20 : 60), p.width = draw.number(1, 70);
   p.groups = draw.number(1, 8);
   const int64_t per_group = draw.of({1, 2, 3, 4, 8, 16, 33});
   p.channels = p.groups * per_group;

@@ -36,11 +36,11 @@ struct Contiguous {
   const int64_t span = p.joint ? p.groups : 1, spans = p.groups / span;
   const int64_t chunks = ceil_div(p.out_width, N);
   const int64_t tile = span * taps * N, row_of_tiles = chunks * tile;
-  // Where blocks meet, grad_x is rounded more than once; a type coarser than its sums must not be.
-  const int64_t rows = p.grad_y != nullptr && sizeof(T) < sizeof(A)
-                           ? p.out_height
-                           : least(most(kBlockBytes / (row_of_tiles * int64_t(sizeof(A))), 1), p.out_height);
+  const int64_t rows = least(most(kBlockBytes / (row_of_tiles * int64_t(sizeof(A))), 2), p.out_height);
   const int64_t blocks = ceil_div(p.out_height, rows);
+  // Rows that a block and the next one look at. Their gradients are carried from one to the other as sums, so that they
+  // are rounded once.
+  const int64_t shared_rows = most(k - p.stride_h, 0);
   const int64_t padded_width = (p.out_width - 1) * stride + k;
   // Vectors may be read and written beyond the last tap of the last output, and beyond the last sample.
   const int64_t reached = S ? most((chunks + 1) * N, chunks * N + k) : chunks * N * stride + k;
@@ -54,6 +54,9 @@ struct Contiguous {
   int64_t copied_rows(int64_t block) const { return (rows_in(block) - 1) * p.stride_h + k; }
   int64_t all_copied_rows() const { return (rows - 1) * p.stride_h + k; }
   int64_t source_row(int64_t block, int64_t row) const { return p.source_row[first_row(block) * p.stride_h + row]; }
+  bool is_last(int64_t block) const { return block + 1 == blocks; }
+  // Those whose gradients are complete with this block.
+  int64_t completed_rows(int64_t block) const { return copied_rows(block) - (is_last(block) ? 0 : shared_rows); }
   bool looked_at(int64_t row) const { return p.stride_h <= k || row % p.stride_h < k; }
 
   template <class E>
@@ -264,23 +267,33 @@ struct Contiguous {
   // ---- backward: a task is all blocks of one span of groups, so that nobody else writes its part of grad_x
 
   int64_t backward_tasks() const { return p.batch * spans; }
-  int64_t backward_scratch() const { return 2 * rows * row_of_tiles + rows_scratch(2); }
+  int64_t backward_scratch() const { return 2 * rows * row_of_tiles + carry_scratch() + rows_scratch(2); }
+
+  // What a channel carries from block to block; a single block needs the room for the channels that are taken together.
+  int64_t carry_size() const {
+    const int64_t copy_HW = shared_rows * row_size;
+    if constexpr (kIsK3S2) return most(copy_HW, k3s2().line);
+    return copy_HW;
+  }
+  int64_t carry_scratch() const { return (blocks == 1 ? int64_t(kTogether) : span * per_group) * carry_size(); }
 
   void backward(int64_t task, A* scratch) const {
     const int64_t group = task % spans * span, image = task / spans;
     A *weights_TN = scratch, *grad_weights_TN = weights_TN + rows * row_of_tiles;
-    A* rest = grad_weights_TN + rows * row_of_tiles;
+    A *carry = grad_weights_TN + rows * row_of_tiles, *rest = carry + carry_scratch();
+    const int64_t carry_step = blocks == 1 ? 0 : carry_size();
     int64_t cleared = 0;
     for (int64_t block = 0; block < blocks; ++block) {
       read_weights(image, group, block, weights_TN);
       clear<N>(grad_weights_TN, rows * row_of_tiles);
-      const int64_t needed = block + 1 == blocks ? p.height : most(rows_until(block), cleared);
+      const int64_t needed = is_last(block) ? p.height : most(rows_until(block), cleared);
       for_each_channels(span, [&](auto together, int64_t c) {
         const int64_t channel = image * p.channels + group * per_group + c, of_group = c / per_group * taps * N;
         for (int j = 0; j < together; ++j) {
           clear_rows(static_cast<T*>(p.grad_x) + (channel + j) * map, block, cleared, needed);
         }
-        backward_channels<together>(channel, block, cleared, weights_TN + of_group, grad_weights_TN + of_group, rest);
+        backward_channels<together>(channel, block, cleared, weights_TN + of_group, grad_weights_TN + of_group,
+                                    carry + c * carry_step, rest);
       });
       cleared = needed;
       write_grad(image, group, block, weights_TN, grad_weights_TN);
@@ -293,16 +306,16 @@ struct Contiguous {
     }
   }
 
-  // Whether the block looks at a row where it lies, not only at its image in the border.
+  // Whether the block completes a row where it lies, not only its image in the border.
   bool writes(int64_t block, int64_t source) const {
     const int64_t row = source + pad - first_row(block) * p.stride_h;
-    return row >= 0 && row < copied_rows(block) && looked_at(row);
+    return row >= 0 && row < completed_rows(block) && looked_at(row);
   }
 
   // One past the last row of grad_x that the block writes or adds to.
   int64_t rows_until(int64_t block) const {
     int64_t end = 0;
-    for (int64_t row = 0; row < copied_rows(block); ++row) end = most(end, source_row(block, row) + 1);
+    for (int64_t row = 0; row < completed_rows(block); ++row) end = most(end, source_row(block, row) + 1);
     return end;
   }
 
@@ -329,23 +342,28 @@ struct Contiguous {
   // Rows of grad_x from `fresh` on have not been written before.
   template <int Together>
   void backward_channels(int64_t channel, int64_t block, int64_t fresh, const A* weights_TN, A* grad_weights_TN,
-                         A* scratch) const {
+                         A* carry, A* scratch) const {
     const int64_t first = first_row(block), y_step = out_map;
     const T* x_HW = static_cast<const T*>(p.x) + channel * map;
     const T* grad_y_HW = static_cast<const T*>(p.grad_y) + channel * out_map + first * p.out_width;
     T* grad_x_HW = static_cast<T*>(p.grad_x) + channel * map;
     if constexpr (kIsK3S2) {
-      if (fresh <= 2 * first && k3s2().reaches(channel, Together)) {
+      // All blocks go one way, since what they carry differs. A border that winds around is none of its: the image of the
+      // first row belongs to the last.
+      if ((blocks == 1 || p.source_row[0] < 2 * rows - 1) && k3s2().reaches(channel, Together)) {
         const int64_t last = first + rows_in(block);
-        return k3s2().template backward<Together>(weights_TN, grad_weights_TN, x_HW, grad_y_HW, first, last, scratch,
-                                                  grad_x_HW);
+        return k3s2().template backward<Together>(weights_TN, grad_weights_TN, x_HW, grad_y_HW, first, last, carry,
+                                                  carry_size(), scratch, grad_x_HW);
       }
     }
     const int64_t channel_step = all_copied_rows() * row_size, row_step = p.stride_h * row_size;
+    const int64_t carried = block == 0 ? 0 : shared_rows * row_size, completed = completed_rows(block) * row_size;
     A *copy_HW = scratch, *grad_copy_HW = copy_HW + Together * channel_step;
     for (int j = 0; j < Together; ++j) {
       copy_rows(x_HW + j * map, block, copy_HW + j * channel_step);
-      clear<N>(grad_copy_HW + j * channel_step, copied_rows(block) * row_size);
+      A* to = grad_copy_HW + j * channel_step;
+      std::memcpy(to, carry + j * carry_size(), carried * sizeof(A));
+      clear<N>(to + carried, copied_rows(block) * row_size - carried);
     }
     const T* grad_y_end = static_cast<const T*>(p.grad_y) + p.batch * p.channels * out_map;
     for (int64_t row = 0; row < rows_in(block); ++row, grad_y_HW += p.out_width) {
@@ -356,13 +374,17 @@ struct Contiguous {
       }
     }
     const T* end = static_cast<T*>(p.grad_x) + round_up(channel + 1, span * per_group) * map;
-    for (int j = 0; j < Together; ++j) add_rows(grad_copy_HW + j * channel_step, block, fresh, grad_x_HW + j * map, end);
+    for (int j = 0; j < Together; ++j) {
+      A* from = grad_copy_HW + j * channel_step;
+      add_rows(from, block, fresh, grad_x_HW + j * map, end);
+      if (!is_last(block)) std::memcpy(carry + j * carry_size(), from + completed, shared_rows * row_size * sizeof(A));
+    }
   }
 
   // Rows that are images in the border come last: where they belong has been written then.
   void add_rows(A* grad_copy_HW, int64_t block, int64_t fresh, T* grad_x_HW, const T* end) const {
     for (const bool images : {false, true}) {
-      for (int64_t row = 0; row < copied_rows(block); ++row) {
+      for (int64_t row = 0; row < completed_rows(block); ++row) {
         const int64_t source = source_row(block, row);
         const bool image = source != first_row(block) * p.stride_h + row - pad;
         if (source < 0 || image != images || !looked_at(row)) continue;

@@ -32,8 +32,8 @@ struct ContiguousK3S2 {
     return p.stride_h == 2 && behind * map >= line - width && behind * out_map >= line / 2 - out_width;
   }
 
-  // A line of zeros; backward, two more for each channel.
-  int64_t scratch(int64_t together) const { return (1 + 2 * together) * line; }
+  // A line of zeros; backward, one more for each channel.
+  int64_t scratch(int64_t together) const { return (1 + together) * line; }
 
   const T* zeros(A* scratch) const {
     clear<N>(scratch, line);
@@ -152,34 +152,29 @@ struct ContiguousK3S2 {
       }
     }
 
-    ALWAYS_INLINE void read_line(const T* row, A* line) const {
+    ALWAYS_INLINE void add_border_to_line(A* line, Border border) const {
       for (int64_t i = 0; 2 * i < width; i += N) {
-        const V a = load_some<N>(row + 2 * i, width - 2 * i);
-        const V b = load_some<N>(row + 2 * i + N, most(width - 2 * i - N, 0));
-        store<N>(line + 2 * i, evens<A, N>(a, b)), store<N>(line + 2 * i + N, odds<A, N>(a, b));
+        V even_N = load<N>(line + 2 * i), odd_N = load<N>(line + 2 * i + N);
+        add_border(even_N, odd_N, i, border);
+        store<N>(line + 2 * i, even_N), store<N>(line + 2 * i + N, odd_N);
       }
     }
   };
 
-  // The gradients that rows first .. last - 1 of the output give. Rows of grad_x before 2 * first have been written, those
-  // behind it have not. What the image of a row in the border gets is added when the row itself has been written.
+  // The gradients that rows first .. last - 1 of the output give. Rows of grad_x before 2 * first - 1 have been written,
+  // those behind have not; what that row has got so far is carried, a line a channel. What the image of a row in the
+  // border gets is added when the row itself has been written.
   template <int Together>
   void backward(const A* weights_TN, A* grad_weights_TN, const T* x_HW, const T* grad_y_HW, int64_t first, int64_t last,
-                A* scratch, T* grad_x_HW) const {
+                A* carried, int64_t carry_size, A* scratch, T* grad_x_HW) const {
     const int64_t size = out_width, x_step = map, y_step = out_map, tile_size = tile, in = width, height = p.height;
     const int64_t lane = (size - 1) % N, line_size = line, row_of_tiles = vectors * tile_size;
     const T* none = zeros(scratch);
     const Window samples = window(none);
     const GradientRow gradient_row{width, left_source, right_source, right_border};
-    A *carried = scratch + line_size, *top = carried + Together * line_size;
+    A* top = scratch + line_size;
     Border carried_border[Together] = {}, top_border[Together] = {};
-    for (int j = 0; j < Together; ++j) {
-      if (first == 0) {
-        clear<N>(carried + j * line_size, line_size);
-      } else {
-        gradient_row.read_line(grad_x_HW + j * x_step + (2 * first - 1) * in, carried + j * line_size);
-      }
-    }
+    for (int j = 0; first == 0 && j < Together; ++j) clear<N>(carried + j * carry_size, line_size);
     for (int64_t o = first; o < last; ++o, grad_y_HW += size) {
       const Rows rows = rows_of(x_HW, o, none);
       const bool spill = may_spill && 2 * o + 1 < height;
@@ -220,7 +215,7 @@ struct ContiguousK3S2 {
             const V before_N = g_N[j] * w_left_N;
             V even_N = g_N[j] * w_centre_N, odd_N = g_N[j] * w_right_N + of_next_output<A, N>(before_N, next_N[j][r]);
             next_N[j][r] = before_N;
-            A *keep = carried + j * line_size + 2 * i, *keep_top = top + j * line_size + 2 * i;
+            A *keep = carried + j * carry_size + 2 * i, *keep_top = top + j * line_size + 2 * i;
             T* row_to = to + j * x_step;
             if (r == 1) {
               fetch_soon(row_to + 2 * i), fetch_soon(row_to + 2 * i + N);
@@ -245,10 +240,13 @@ struct ContiguousK3S2 {
     const int64_t bottom_source = p.source_row[2 * last], top_source = p.source_row[0];
     for (int j = 0; j < Together; ++j) {
       T* to = grad_x_HW + j * x_step;
-      if (2 * last - 1 < height) {
-        gradient_row.template write_line<false>(carried + j * line_size, carried_border[j], to + (2 * last - 1) * in);
+      A* line_of_next = carried + j * carry_size;
+      if (last < p.out_height) {
+        gradient_row.add_border_to_line(line_of_next, carried_border[j]);
+      } else if (2 * last - 1 < height) {
+        gradient_row.template write_line<false>(line_of_next, carried_border[j], to + (2 * last - 1) * in);
       } else if (bottom_source >= 0) {
-        gradient_row.template write_line<true>(carried + j * line_size, carried_border[j], to + bottom_source * in);
+        gradient_row.template write_line<true>(line_of_next, carried_border[j], to + bottom_source * in);
       }
       if (first == 0 && top_source >= 0) {
         gradient_row.template write_line<true>(top + j * line_size, top_border[j], to + top_source * in);

@@ -7,7 +7,10 @@ from functools import partial
 import matrix
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matrix import assert_close, forward_and_gradients
+from test_drawn import adaptive, check_values_and_gradients
 
 from antialias.ops import adaptive_blur2d, backends
 from antialias.ops.adaptive import _triton, _triton_launch
@@ -21,6 +24,13 @@ make = partial(matrix.make, per_group=2, n=1)
 @pytest.mark.parametrize(("geometry", "dtype", "layout"), matrix.MATRIX)
 def test_agrees_with_the_reference_in_float64(geometry, dtype, layout):
     matrix.check(partial(adaptive_blur2d, backend="triton"), geometry, dtype, layout)
+
+
+# Few, since the interpreter takes seconds for a call.
+@settings(deadline=None, max_examples=4)
+@given(adaptive("triton"), st.sampled_from([torch.float64, torch.float32, torch.bfloat16]), st.integers(0, 2**16))
+def test_shapes_drawn_at_random(case, dtype, seed):
+    check_values_and_gradients(case, dtype, seed)
 
 
 def test_half_precision_sums_in_float32():

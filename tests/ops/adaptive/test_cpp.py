@@ -326,3 +326,22 @@ def test_the_operation_guards_the_memory(change, message):
     arguments |= {"stride_h": 2, "stride_w": 2, "joint": False} | change
     with pytest.raises((RuntimeError, ValueError), match=message):
         torch.ops.antialias.adaptive_blur2d(**arguments)
+
+
+PEAK = """
+import resource, sys, torch
+from antialias.ops import adaptive_blur2d
+stride = int(sys.argv[1])
+x = torch.ones(1, 1, 2000, 2000, dtype=torch.bfloat16)
+kept = -(-2000 // stride)
+logits, grad_y = x.new_ones(1, 9, kept, kept), x.new_ones(1, 1, kept, kept)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+results = torch.ops.antialias.adaptive_blur2d_backward(grad_y, x, logits, 3, stride, stride, False, "reflect")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before - sum(y.nbytes for y in results) // 1024)
+"""
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_backward_holds_rows_of_sums_and_no_maps_of_them(stride):
+    done = subprocess.run([sys.executable, "-c", PEAK, str(stride)], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 10 << 10  # KiB; the sums of all rows would be 70 MiB at stride 2
