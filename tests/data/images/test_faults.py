@@ -12,16 +12,7 @@ from PIL import Image
 from torchvision.transforms.v2.functional import resize
 
 from antialias.data import ImageFolder
-from antialias.data.images import (
-    BrokenData,
-    Fault,
-    faults_in,
-    image_size,
-    raise_or_report,
-    read_crop,
-    read_image,
-    value_or_fault,
-)
+from antialias.data.images import BrokenData, Fault, image_size, raise_or_report, read_crop, read_image, value_or_fault
 
 
 def test_unusual_pictures_are_read(tmp_path: Path) -> None:
@@ -180,14 +171,3 @@ def test_a_part_decoded_smaller_is_nearly_what_it_would_be_of_the_whole(tmp_path
         whole = read_image(tmp_path / "a.jpg")[:, 32 : 32 + length, 64 : 64 + length]
         expected = resize(whole, [side, side], antialias=True)
         assert (found.int() - expected.int()).abs().float().mean() < 4
-
-
-def test_what_a_list_repeats_is_looked_at_once() -> None:
-    looked: list[str] = []
-
-    def look(name: str) -> list[Fault]:
-        looked.append(name)
-        return [Fault(name, "is torn")]
-
-    assert faults_in(["a", "b", "a"] * 2, look) == [Fault("a", "is torn"), Fault("b", "is torn")]
-    assert sorted(looked) == ["a", "b"]

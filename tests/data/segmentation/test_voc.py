@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from antialias.data import VocSegmentation, open_data
+from antialias.data.images import image_size
 from antialias.tasks import TrainConfig, fit, task_named
 
 SIZES = {"2007_000032": (24, 32), "2007_000039": (30, 20), "2011_003271": (24, 24)}
@@ -135,6 +137,18 @@ def test_two_files_for_one_name_are_an_error_and_the_ending_settles_it(tmp_path:
         ValueError, match=r"SegmentationClass has cam.0001.png and cam.0001.tif for the name 'cam.0001'"
     ):
         VocSegmentation(root)
+
+
+def test_a_picture_that_a_list_repeats_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+
+    def size_of(file: Path, **options: Any) -> tuple[int, ...]:
+        looked.append(file.stem)
+        return image_size(file, **options)
+
+    monkeypatch.setattr("antialias.data.segmentation._mask_files.image_size", size_of)
+    data = VocSegmentation(_dotted(tmp_path, *["cam", "cam.0001"] * 3))
+    assert (len(data), sorted(looked)) == (6, ["cam", "cam.0001"])
 
 
 def test_a_name_without_a_file_is_missed_under_that_name(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar, get_args
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar, get_args
 OnBroken = Literal["stop", "skip"]
 """What files that cannot be used do: stop, or be reported and left out."""
 
-T = TypeVar("T", bound=Hashable)
+T = TypeVar("T")
 R = TypeVar("R")
 
 _CHUNK = 256
@@ -77,8 +77,8 @@ def _report(faults: Sequence[Fault]) -> str:
 
 
 def faults_in(items: Iterable[T], look: Callable[[T], Iterable[Fault]]) -> list[Fault]:
-    """Return what `look` finds wrong with the items, in their order, each looked at once, in threads."""
-    items = list(dict.fromkeys(items))
+    """Return what `look` finds wrong with the items, in their order, looked at in threads."""
+    items = list(items)
     chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
     with ThreadPoolExecutor(16) as pool:
         parts = pool.map(lambda chunk: [fault for item in chunk for fault in look(item)], chunks)

@@ -78,7 +78,9 @@ class MaskFiles:
         for id, number in ids.items():
             self._table[id] = IGNORED if number == IGNORED else self.classes.index(classes[number])
         ranges = FloatRanges()
-        faults = faults_in(self.files, partial(self._faults_of, size_of=partial(image_size, ranges=ranges)))
+        faults = faults_in(
+            dict.fromkeys(self.files), partial(self._faults_of, size_of=partial(image_size, ranges=ranges))
+        )
         self._leave_out(faults + ranges.faults())
 
     def __len__(self) -> int:
@@ -109,7 +111,8 @@ class MaskFiles:
     def check(self) -> list[Fault]:
         """Decode every image and mask, and stop or leave out as `on_broken` says; opening decodes the masks only."""
         faults = faults_in(
-            self.files, lambda files: self._faults_of(files, lambda file: tuple(read_image(file).shape[-2:]))
+            dict.fromkeys(self.files),
+            lambda files: self._faults_of(files, lambda file: tuple(read_image(file).shape[-2:])),
         )
         self._leave_out(faults)
         return faults
