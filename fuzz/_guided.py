@@ -52,7 +52,8 @@ def main(name: str, folder: Path, seconds: float, seed: int) -> None:
             stem.with_suffix(".reason").write_text(f"{outcome.place}\n{outcome.reason}\n")
         if (now := time.monotonic()) > min(written + 1, end):
             written = now
-            file.write_text(json.dumps(tally))
+            (whole := file.with_suffix(".part")).write_text(json.dumps(tally))
+            whole.replace(file)
             if now > end:
                 os._exit(0)
 

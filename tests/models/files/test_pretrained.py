@@ -209,7 +209,12 @@ def test_wrong_folders_are_explained(tmp_path: Path, theirs: Path, image: Tensor
     (folder / "config.json").write_text('{"model_type": "resnet", "architectures": ["os.system"]}')
     with pytest.raises(ValueError, match="cannot be loaded: its config.json names os.system"):
         aa.load(folder)
-    (folder / "config.json").write_text((theirs / "config.json").read_text())
+    config = (theirs / "config.json").read_text()
+    (folder / "config.json").write_text(json.dumps(json.loads(config) | {"out_features": ["a" * 5000]}))
+    with pytest.raises(ValueError, match="cannot be built: .*out_features") as refused:
+        aa.load(folder)
+    assert len(str(refused.value)) < 600
+    (folder / "config.json").write_text(config)
     with pytest.raises(ValueError, match="does not fit ResNetForImageClassification: .* missing"):
         aa.load(folder)
     with pytest.raises(ValueError, match=r"does not say what it holds. Use models.build\(NAME, weights="):

@@ -50,7 +50,7 @@ def build_as_promised(origin: Origin, header: Header, tensors: Mapping[str, Tens
                 promised = build_architecture(origin)
         except (RuntimeError, NotImplementedError, ValueError) as error:
             if isinstance(error, ValueError) and not isinstance(error.__cause__, RuntimeError):
-                raise ValueError(f"{path} cannot be built: {error}") from error
+                raise ValueError(f"{path} cannot be built: {str(error)[:300]}") from error
             # It computes something from its weights as it is made.
             return _built(origin, path)
     part: Any = promised
