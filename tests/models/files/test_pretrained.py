@@ -214,6 +214,9 @@ def test_wrong_folders_are_explained(tmp_path: Path, theirs: Path, image: Tensor
     with pytest.raises(ValueError, match="cannot be built: .*out_features") as refused:
         aa.load(folder)
     assert len(str(refused.value)) < 600
+    (folder / "config.json").write_text(json.dumps(json.loads(config) | {"hidden_sizes": [4096, 2**31 - 1]}))
+    with pytest.raises(ValueError, match="cannot be built: .*Storage size calculation overflowed"):
+        aa.load(folder)  # at once: nothing is made
     (folder / "config.json").write_text(config)
     with pytest.raises(ValueError, match="does not fit ResNetForImageClassification: .* missing"):
         aa.load(folder)

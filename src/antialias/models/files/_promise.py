@@ -49,9 +49,10 @@ def build_as_promised(origin: Origin, header: Header, tensors: Mapping[str, Tens
             with torch.device("meta"):
                 promised = build_architecture(origin)
         except (RuntimeError, NotImplementedError, ValueError) as error:
-            if isinstance(error, ValueError) and not isinstance(error.__cause__, RuntimeError):
+            cause = error.__cause__ if isinstance(error, ValueError) else error
+            if not isinstance(cause, RuntimeError) or "meta" not in str(cause).lower():
                 raise ValueError(f"{path} cannot be built: {str(error)[:300]}") from error
-            # It computes something from its weights as it is made.
+            # It computes something from its weights as it is made, which they do not have without memory.
             return _built(origin, path)
     part: Any = promised
     if isinstance(promised, TransformersNetwork) and not all(name.startswith("network.") for name in tensors):
