@@ -260,8 +260,8 @@ def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int)
     After each copy an image needs another one if no sum of logits so far has set its two best classes apart by the
     threshold. So a threshold takes a run more for each of an image's highest margins so far that lies below it. The
     threshold of a cost is the largest with which the mean over images like these stays below it with a confidence of
-    80 %. The mean itself would be exceeded on every second set of images; a confidence of 95 % leaves little of a
-    budget of 2 where some thirty images set the threshold (1.2).
+    80 %. The mean itself would be exceeded on every second set of images, and a confidence of 95 % would leave a good
+    part of the budget unused where few images set the threshold.
 
     Args:
         model: A classifier.
