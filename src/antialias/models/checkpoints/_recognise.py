@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import torch
 from torch import nn
 
 from antialias._extras import require
 from antialias.models._origin import Origin
 from antialias.models.files import Checkpoint
-from antialias.models.libraries import build_architecture
+from antialias.models.libraries import build_architecture, without_memory
 from antialias.ops import Normalize
 
 from ._fit import compare
@@ -58,11 +57,8 @@ def recognise(checkpoint: Checkpoint, normalize: Normalize) -> nn.Module:
 
 def fitting_origin(origin: Origin, checkpoint: Checkpoint, normalize: Normalize) -> Origin | None:
     """Return a network's origin with the number of classes that a file has; `None` if the file does not fit it."""
-    try:
-        with torch.device("meta"):
-            model = build_architecture(origin)
-    except (RuntimeError, NotImplementedError):
-        model = build_architecture(origin)  # which computes something from its weights as it is made
+    if (model := without_memory(origin)) is None:
+        model = build_architecture(origin)
     layout = layout_of(model, checkpoint.tensors, normalize, checkpoint.path)
     misfit = compare(model, layout.plain)
     if not misfit:

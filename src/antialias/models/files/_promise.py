@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import (
     register_module_module_registration_hook,
@@ -16,7 +15,7 @@ from torch.nn.modules.module import (
 
 from antialias.metrics import TransformersNetwork
 from antialias.models._origin import Origin
-from antialias.models.libraries import build_architecture
+from antialias.models.libraries import build_architecture, without_memory
 
 from ._header import Header
 
@@ -46,13 +45,10 @@ def build_as_promised(origin: Origin, header: Header, tensors: Mapping[str, Tens
         )
     with _at_most(len(tensors) + len(header.ties), path):
         try:
-            with torch.device("meta"):
-                promised = build_architecture(origin)
-        except (RuntimeError, NotImplementedError, ValueError) as error:
-            cause = error.__cause__ if isinstance(error, ValueError) else error
-            if not isinstance(cause, RuntimeError) or "meta" not in str(cause).lower():
-                raise ValueError(f"{path} cannot be built: {str(error)[:300]}") from error
-            # It computes something from its weights as it is made, which they do not have without memory.
+            promised = without_memory(origin)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"{path} cannot be built: {str(error)[:300]}") from error
+        if promised is None:
             return _built(origin, path)
     part: Any = promised
     if isinstance(promised, TransformersNetwork) and not all(name.startswith("network.") for name in tensors):

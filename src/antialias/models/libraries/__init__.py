@@ -10,5 +10,6 @@ from __future__ import annotations
 from ._aa_layer import aa_layer as aa_layer
 from ._aa_layer import with_aa_layer as with_aa_layer
 from ._architecture import build_architecture as build_architecture
+from ._architecture import without_memory as without_memory
 
-__all__ = ["aa_layer", "build_architecture", "with_aa_layer"]
+__all__ = ["aa_layer", "build_architecture", "with_aa_layer", "without_memory"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from antialias.models._origin import Origin
@@ -34,3 +35,20 @@ def build_architecture(origin: Origin, *, pretrained: bool | None = None) -> nn.
     model = _BUILDERS.get(origin.library, from_module)(origin, pretrained)
     model._antialias_origin = origin  # type: ignore[assignment]
     return model
+
+
+def without_memory(origin: Origin) -> nn.Module | None:
+    """Build a network on the meta device; `None` if it computes something from its weights as it is made.
+
+    Raises:
+        RuntimeError: It cannot be made, such as one whose size overflows.
+        ValueError: The name is unknown, or a library refuses what a folder says.
+    """
+    try:
+        with torch.device("meta"):
+            return build_architecture(origin)
+    except (RuntimeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, ValueError) else error
+        if not isinstance(cause, RuntimeError) or "meta" not in str(cause).lower():
+            raise
+        return None
