@@ -282,7 +282,8 @@ def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int)
         return 1.0 + (highest < threshold).sum(1)
 
     def most(threshold: float) -> float:
-        return (runs(threshold).mean() + _ONE_SIDED * runs(threshold).std() / len(images) ** 0.5).item()
+        deviation, mean = torch.std_mean(runs(threshold))
+        return (mean + _ONE_SIDED * deviation / len(images) ** 0.5).item()
 
     thresholds = highest.flatten().unique().tolist()
     for cost in (1 + (budget - 1) / 2, budget):

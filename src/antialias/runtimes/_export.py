@@ -23,7 +23,7 @@ from antialias.surgery import conversion_of, random_input, unconverted_copy
 from ._formats import FORMATS, Format, Run, operations_of
 from ._int8 import quantize, quantize_program, scores, windows_of
 from ._result import Difference, Exported, Quantization
-from ._trace import SIDES, Traced, brief, dimensions_of, quiet, takes, trace
+from ._trace import SIDES, Traced, brief, dimensions_of, quiet, trace
 from ._verify import compare, eager, milliseconds, shapes_to_compare
 
 
@@ -138,14 +138,18 @@ def _example(model: nn.Module, example: Tensor | None) -> Tensor:
         ValueError: They are none of these, or the network answers with what has no fixed form.
     """
     example = (random_input(model) if example is None else example).detach().cpu()
-    why = takes(model, example) if example.dim() in SIDES else f"it has {example.dim()} dimensions"
-    if why is not None:
+    answer, why = None, "" if example.dim() in SIDES else f"it has {example.dim()} dimensions"
+    if not why:
+        try:
+            with torch.no_grad():
+                answer = model(example)
+        except Exception as error:
+            why = brief(error)
+    if why:
         raise ValueError(
             f"{type(model).__name__} does not take an example of shape {tuple(example.shape)} ({why}). Pass images "
             "(N, C, H, W), clips (N, C, D, H, W) or signals (N, C, L) that it takes."
         )
-    with torch.no_grad():
-        answer = model(example)
     if isinstance(answer, list) and answer and all(isinstance(each, Mapping) for each in answer):
         raise ValueError(
             f"{type(model).__name__} answers with instances, whose number depends on what the images show, and chooses "

@@ -92,12 +92,13 @@ def explained(timeout: int) -> Iterator[None]:
         raise
 
 
-def lost_worker(error: Exception) -> ChildProcessError:
-    """Return what is said of a process that read images and died."""
-    return ChildProcessError(
-        "a process that reads images died; it may have run out of memory or of /dev/shm. "
-        f"Go on with resume, and with workers=0 if it comes again ({error})."
-    )
+def lost_worker(error: Exception, seconds: int | None = None) -> OSError:
+    """Return what is said of a process that read images and died, or gave none for so many seconds."""
+    kind, said = ChildProcessError, "died; it may have run out of memory or of /dev/shm"
+    if seconds is not None:
+        kind, said = TimeoutError, f"gave none for timeout={seconds} seconds"
+    again = f"Go on with resume, and with workers=0 if it comes again ({error})."
+    return kind(f"a process that reads images {said}. {again}")
 
 
 def _device(accelerator: str) -> torch.device:

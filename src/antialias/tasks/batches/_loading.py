@@ -69,13 +69,9 @@ class _WatchedLoader(DataLoader[Any]):
                     ended = workers
                 if not ended:
                     raise
-                if late.is_set():
-                    raise TimeoutError(
-                        f"a process that reads images gave none for timeout={self.seconds} seconds. "
-                        f"Go on with resume, and with workers=0 if it comes again ({error})."
-                    ) from error
+                seconds = self.seconds if late.is_set() else None
                 end()
-                raise lost_worker(error) from error
+                raise lost_worker(error, seconds) from error
             finally:
                 watch.cancel()
             yield batch
