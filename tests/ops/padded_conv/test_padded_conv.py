@@ -92,6 +92,29 @@ def test_first_and_second_derivatives(mode, size):
     assert torch.autograd.gradgradcheck(run, (x, weight, bias))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("mode", PADDING_MODES)
+@pytest.mark.parametrize("kernel_size", [3, 4, 5, 7])
+def test_a_stride_beyond_the_map_leaves_no_gradient_undefined(kernel_size, mode, dtype, layout):
+    for channels, size, stride in itertools.product(
+        (3, 16), ((1, 1), (2, 1), (1, 2), (6, 2)), ((1, 2), (3, 3), (9, 2**40))
+    ):
+        x, weight, border = case(size, kernel_size, dtype, channels=channels)
+        if min(side + 2 * amount - kernel_size for side, amount in zip(size, border, strict=True)) < 0:
+            continue
+        x = x.detach().contiguous(memory_format=layout).requires_grad_()
+        inputs, found = [each.detach().double().requires_grad_() for each in (x, weight)], []
+        bounded = [min(step, 20) for step in stride]
+        for form, given, steps in ((padded_conv2d, (x, weight), stride), (plain, inputs, bounded)):
+            y = form(*given, steps, border, mode)
+            freed = [torch.full_like(weight, 3e3) for _ in range(4)]  # what memory holds that is not written
+            del freed
+            found.append((y, *torch.autograd.grad(y, given, torch.ones_like(y))))
+        for ours, exact in zip(*found, strict=True):
+            torch.testing.assert_close(ours.double(), exact, rtol=0.1, atol=0.1)
+
+
 @pytest.mark.parametrize("mode", PADDING_MODES)
 def test_keeps_its_input_and_no_padded_copy(mode):
     x, weight, border = case((8, 9))

@@ -48,6 +48,11 @@ def padded_conv2d(
     check_samples(x)
     groups = x.shape[1] // weight.shape[1]
     if padding_mode == "zeros":
+        beyond = (
+            weight.requires_grad and not _wants_plain_torch() and (stride[0] > x.shape[2] or stride[1] > x.shape[3])
+        )
+        if beyond:  # torch then leaves gradients of bfloat16 kernels unwritten, unless the border is there
+            x, border = pad(x, [(amount, amount) for amount in border], "zeros"), (0, 0)
         return F.conv2d(x, weight, bias, stride, border, groups=groups)
     if not (torch.is_grad_enabled() and weight.requires_grad and max(border)) or _wants_plain_torch():
         return match_memory_format(x, F.conv2d(_padded(x, border, padding_mode), weight, bias, stride, groups=groups))
