@@ -4,12 +4,13 @@
 
 Maps are zero but for patches at both ends and in the middle of the first, the middle and the last image: they take
 memory only there; results take up to 9 GiB. Where patches lie, they are compared with the definition in float64 on the
-samples that are looked at. What was found is written to `large_maps.csv` beside this script.
+samples that are looked at. The rows that `large_maps.csv` beside this script lacks are run and added to it.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -170,23 +171,27 @@ OPERATIONS: dict[str, tuple[torch.dtype, Callable[[Tensor, str], float]]] = {
 HEADER = ("operation", "beyond_2^31", "size", "layout", "type", "worst_difference_eps", "seconds")
 
 
-@torch.no_grad()
 def main() -> None:
-    """Run all and write the table."""
+    """Run what the table lacks."""
     torch.manual_seed(0)
-    rows: list[tuple[object, ...]] = []
-    for beyond, size in SHAPES.items():
-        for layout in LAYOUTS:
-            for name, (dtype, run) in OPERATIONS.items():
-                start = time.perf_counter()
-                with torch.enable_grad() if run is pool_backward else torch.no_grad():
-                    found = run(sparse(size, layout, dtype), layout)
-                kind, seconds = str(dtype).removeprefix("torch."), round(time.perf_counter() - start)
-                rows.append((name, beyond, " x ".join(map(str, size)), layout, kind, round(found, 2), seconds))
-                print(*rows[-1], sep=", ", flush=True)
+    with Path(__file__).with_suffix(".csv").open("a+", newline="") as file:
+        file.seek(0)
+        done = {tuple(row[:4]) for row in csv.reader(file)}
+        table = csv.writer(file, lineterminator="\n")
+        if not done:
+            table.writerow(HEADER)
+        for (beyond, size), layout, name in itertools.product(SHAPES.items(), LAYOUTS, OPERATIONS):
+            key = (name, beyond, " x ".join(map(str, size)), layout)
+            if key in done:
+                continue
+            start, (dtype, run) = time.perf_counter(), OPERATIONS[name]
+            with torch.set_grad_enabled(run is pool_backward):
+                found = run(sparse(size, layout, dtype), layout)
+            row = (*key, str(dtype).removeprefix("torch."), round(found, 2), round(time.perf_counter() - start))
+            table.writerow(row)
+            file.flush()
+            print(*row, sep=", ", flush=True)
     print(f"most memory at a time: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
-    with Path(__file__).with_suffix(".csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([HEADER, *rows])
 
 
 if __name__ == "__main__":
