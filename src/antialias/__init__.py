@@ -31,6 +31,7 @@ from .models import save as save
 from .nn import Adaptive as Adaptive
 from .nn import Fixed as Fixed
 from .nn import Importance as Importance
+from .nn import PhaseAlignment as PhaseAlignment
 from .nn import PhaseAverage as PhaseAverage
 from .nn import Polyphase as Polyphase
 from .nn import ShiftAverage as ShiftAverage
@@ -52,6 +53,7 @@ __all__ = [
     "Flicker",
     "Importance",
     "Mending",
+    "PhaseAlignment",
     "PhaseAverage",
     "Plan",
     "Polyphase",

@@ -15,6 +15,7 @@ from .filters import Fixed as Fixed
 from .filters import Gaussian as Gaussian
 from .filters import Ideal as Ideal
 from .filters import Importance as Importance
+from .filters import PhaseAlignment as PhaseAlignment
 from .filters import PhaseAverage as PhaseAverage
 from .filters import Polyphase as Polyphase
 from .filters import ShiftAverage as ShiftAverage
@@ -36,6 +37,7 @@ from .layers import IdealBlurPool2d as IdealBlurPool2d
 from .layers import ImportancePool2d as ImportancePool2d
 from .layers import Init as Init
 from .layers import Phase as Phase
+from .layers import PhaseAlign2d as PhaseAlign2d
 from .layers import PhaseRepeat2d as PhaseRepeat2d
 from .layers import PhaseReturn2d as PhaseReturn2d
 from .layers import PhaseSplit2d as PhaseSplit2d
@@ -74,6 +76,8 @@ __all__ = [
     "ImportancePool2d",
     "Init",
     "Phase",
+    "PhaseAlign2d",
+    "PhaseAlignment",
     "PhaseAverage",
     "PhaseRepeat2d",
     "PhaseReturn2d",

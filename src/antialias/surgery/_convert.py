@@ -7,14 +7,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from antialias._torch import forward_hooks, tree_leaves
-from antialias.nn import Adaptive, Filter, PhaseAverage, ShiftAverage
+from antialias._torch import forward_hooks, forward_pre_hooks, tree_leaves
+from antialias.nn import Adaptive, Filter, PhaseAlign2d, PhaseAlignment, PhaseAverage, ShiftAverage
 
 from ._conversion import Conversion, apply, conversion_of
 from ._plan import Placement, Plan, Site, counted
 from ._proof import prove
 from .dataflow import Graph, arguments, network_macs, observe, tensors_in, untouched
-from .edits import AnswerCopies, AverageShifts, FilterEdit, logits_of
+from .edits import AlignImages, AlignPhases, AnswerCopies, AverageShifts, Edit, FilterEdit, logits_of
 from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
 from .sites import Direction, Rules, Where, decide, find, find_dilated, find_upsampling, uncalled
 
@@ -56,8 +56,8 @@ def inspect(
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
     """
     rules = Rules(filter if filter is not None else Adaptive(), placement, stem, where, sites)
-    if isinstance(rules.filter, ShiftAverage):
-        return _plan_copies(model, example, rules)
+    if isinstance(rules.filter, (PhaseAlignment, ShiftAverage)):
+        return _plan_whole(model, example, rules)
     graph = observed(model, example)
     macs, name = network_macs(graph), type(model).__name__
     parameters = sum(p.numel() for p in model.parameters())
@@ -83,26 +83,39 @@ def inspect(
     return Plan(name, rules.filter, placement, polyphase.sites, macs, parameters, polyphase.edits, polyphase.notes)
 
 
-def _plan_copies(model: nn.Module, example: Any, rules: Rules) -> Plan:
-    """Plan an average over shifted copies, which takes the network as a whole, also one that cannot be looked into.
+def _plan_whole(model: nn.Module, example: Any, rules: Rules) -> Plan:
+    """Plan what moves a classifier's input and takes it as a whole, also one that cannot be looked into.
 
     Raises:
-        ValueError: A site is named, answers are averaged over copies already, there are no images, or no logits.
+        ValueError: A site is named, the network has it already, there are no images, or no logits.
     """
     config, name = rules.filter, type(model).__name__
-    assert isinstance(config, ShiftAverage)
+    what = type(config).__name__
     if rules.where is not None:
-        raise ValueError(f"where={rules.where!r}: ShiftAverage moves the network's input, no site. Leave where out.")
-    if any(isinstance(hook, AnswerCopies) for hook in forward_hooks(model).values()):
-        raise ValueError(f"{name} averages over shifted copies already. Call conversion_of(model).revert_() first.")
+        raise ValueError(f"where={rules.where!r}: {what} moves the network's input, no site. Leave where out.")
+    copies = isinstance(config, ShiftAverage)
+    hooks = forward_hooks(model) if copies else forward_pre_hooks(model)
+    if any(isinstance(hook, (AnswerCopies, AlignImages)) for hook in hooks.values()):
+        does = "averages over shifted copies" if copies else "aligns its images"
+        raise ValueError(f"{name} {does} already. Call conversion_of(model).revert_() first.")
     args, kwargs = arguments(model, example)
     images = [tensor for tensor in tensors_in((args, kwargs)) if tensor.dim() == 4]
     if not images:
-        raise ValueError(f"{name} is given no images (N, C, H, W), which could be shifted. Pass an example= of some.")
+        could = "shifted" if copies else "aligned"
+        raise ValueError(f"{name} is given no images (N, C, H, W), which could be {could}. Pass an example= of some.")
     with untouched(model):
         logits_of(model, model(*args, **kwargs))
     macs = 0 if getattr(model, "sealed", None) is not None else network_macs(observed(model, example))
-    size, most = (images[0].shape[2], images[0].shape[3]), config.copies - 1
+    size = (images[0].shape[2], images[0].shape[3])
+    edit: Edit
+    if isinstance(config, ShiftAverage):
+        edit, added = AverageShifts(module=""), (config.copies - 1) * macs
+        reason = f"the answers to {config.copies} shifted copies are averaged"
+        reason += "" if config.threshold is None else ", or to fewer where these decide: costs are the most"
+    else:
+        assert isinstance(config, PhaseAlignment)
+        edit, added = AlignPhases(module=""), PhaseAlign2d.macs_of_a_pixel * len(images[0]) * size[0] * size[1]
+        reason = f"images are moved by up to {config.period // 2} pixels, to where what they show meets strides alike"
     site = Site(
         name="input",
         kind="input",
@@ -113,10 +126,9 @@ def _plan_copies(model: nn.Module, example: Any, rules: Rules) -> Plan:
         output_size=size,
         action="filter",
         place="input of the network",
-        reason=f"the answers to {config.copies} shifted copies are averaged"
-        + ("" if config.threshold is None else ", or to fewer where these decide: costs are the most"),
-        macs=most * macs,
-        edits=(AverageShifts(module=""),),
+        reason=reason,
+        macs=added,
+        edits=(edit,),
     )
     return Plan(name, config, rules.placement, (site,), macs, sum(p.numel() for p in model.parameters()))
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from antialias._torch import tree_map_only
-from antialias.nn import Fixed, PhaseAverage, ShiftAverage
+from antialias.nn import Fixed, PhaseAlignment, PhaseAverage, ShiftAverage
 
 from ._conversion import ConversionStep, apply, undo
 from ._plan import Plan
@@ -44,7 +44,7 @@ def prove(model: nn.Module, plan: Plan, args: tuple[Any, ...], kwargs: Mapping[s
     """
     if any(tensor.is_meta for tensor in (*model.parameters(), *tensors_in((args, dict(kwargs))))):
         return
-    if isinstance(plan.filter, ShiftAverage):
+    if isinstance(plan.filter, (PhaseAlignment, ShiftAverage)):
         return  # the network is run as a whole, as the plan did
     if plan.placement == "exact" and plan.filter.phase is None:
         _check_exact(model, plan, args, kwargs)

@@ -11,7 +11,7 @@ from torch import nn
 
 from antialias._extras import require
 from antialias.models._origin import Origin
-from antialias.nn import LAYERS, Adaptive, Filter, PhaseAverage, ShiftAverage, filter_from_dict
+from antialias.nn import LAYERS, Adaptive, Filter, PhaseAlignment, PhaseAverage, ShiftAverage, filter_from_dict
 
 from ._others import from_smp, from_timm
 
@@ -34,7 +34,7 @@ def aa_layer(filter: Filter | str | None = None) -> type[nn.Module]:
         A class; one for each filter, however often it is asked for.
 
     Raises:
-        ValueError: The name is unknown, or it averages over a whole network, which no layer does.
+        ValueError: The name is unknown, or it changes what a whole network is given or answers, which no layer does.
         ImportError: timm is not installed.
 
     Warns:
@@ -48,10 +48,10 @@ def aa_layer(filter: Filter | str | None = None) -> type[nn.Module]:
         BlurPool2d(128, kernel_size=(5, 5), stride=(2, 2), padding_mode='reflect')
     """
     config = filter_from_dict({"filter": filter.title()}) if isinstance(filter, str) else filter or Adaptive()
-    if isinstance(config, (PhaseAverage, ShiftAverage)):
+    if isinstance(config, (PhaseAlignment, PhaseAverage, ShiftAverage)):
         name = type(config).__name__
         raise ValueError(
-            f"{name} averages the answers of a whole network, which a layer cannot. Build the network without "
+            f"{name} changes what a whole network is given or answers, which a layer cannot. Build the network without "
             f"aa_layer= and use aa.convert_(network, aa.{name}())."
         )
     if config.phase is not None:

@@ -1,6 +1,6 @@
 """Filter configs: values that say which low-pass filter to use, and build the layer for a place in a network.
 
-`_filter.py` says what every config has and reads them from files; `_configs.py` has the six that people use, and
+`_filter.py` says what every config has and reads them from files; `_configs.py` has those that people use, and
 `_ablations.py` those that the adaptive filter is compared with.
 """
 
@@ -13,6 +13,7 @@ from ._ablations import Ideal as Ideal
 from ._configs import Adaptive as Adaptive
 from ._configs import Fixed as Fixed
 from ._configs import Importance as Importance
+from ._configs import PhaseAlignment as PhaseAlignment
 from ._configs import PhaseAverage as PhaseAverage
 from ._configs import Polyphase as Polyphase
 from ._configs import ShiftAverage as ShiftAverage
@@ -28,6 +29,7 @@ __all__ = [
     "Gaussian",
     "Ideal",
     "Importance",
+    "PhaseAlignment",
     "PhaseAverage",
     "Polyphase",
     "ShiftAverage",

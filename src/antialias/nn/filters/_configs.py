@@ -22,6 +22,7 @@ from antialias.nn.layers import (
     PhaseSplit2d,
     Taps,
     check_init,
+    check_period,
 )
 from antialias.nn.predictor import PREDICTORS, PredictorKind
 from antialias.ops import Normalize, PaddingMode
@@ -254,6 +255,49 @@ class PhaseAverage(Filter):
 
     def _low_pass(self, place: Place, stride: tuple[int, ...]) -> PhaseSplit2d:
         return PhaseSplit2d(place.channels, stride, self.offsets((stride[0], stride[1])), self.padding_mode)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class PhaseAlignment(Filter):
+    """No filter: a classifier sees each image in a window that is aligned with what the image shows.
+
+    A network with strides of `s` in all answers an image that moved by `s` as it did before, but for borders. Here the
+    window moves, by `period / 2` pixels at most, so that what the image shows always meets the strides alike, at the
+    cost of no further run of the network. See `PhaseAlign2d` for how, and for when the window jumps.
+
+    Attributes:
+        period: Pixels of the grid that windows are aligned with, 2 to 64. The larger, the more of the strides are met
+            alike and the rarer are jumps, and the more of an image's border is moved out or continued.
+        padding_mode: How an image is continued.
+        phase: Refused: nothing is chosen inside.
+
+    Raises:
+        ValueError: `period` is out of range, `phase` is not `None`, or the padding mode is unknown.
+
+    Example:
+        >>> PhaseAlignment(period=16)
+        PhaseAlignment(padding_mode='reflect', period=16)
+
+    Source: See `PhaseAlign2d`.
+    """
+
+    padding_mode: PaddingMode = "reflect"
+    period: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_period(self.period)
+        if self.phase is not None:
+            raise ValueError(
+                f"phase={self.phase!r}: PhaseAlignment moves the image and chooses no samples. Leave it out."
+            )
+
+    def why_not(self, dims: int) -> str:
+        """Say why it is no layer at a site."""
+        return "it moves the input of a whole network, no map: use convert_(network, PhaseAlignment())"
+
+    def _low_pass(self, place: Place, stride: tuple[int, ...]) -> None:
+        return None
 
 
 _LATTICE = ((0, 0), (3, 1), (-3, -1), (1, 3), (-1, -3), (2, -2), (-2, 2), (-4, -4))

@@ -3,7 +3,8 @@
 Read `_blur.py` first, the fixed blur; then `_adaptive.py`, which predicts its filters, and `_polyphase.py`, which
 chooses samples by content, and `_phases.py`, which keeps several choices at once. `_importance.py` weighs samples by
 content. `_gaussian.py`, `_attention.py` and `_spectral.py` are what the adaptive filter is compared with. `_dynamic.py`
-filters by the whole image, and is DMNet's.
+filters by the whole image, and is DMNet's. `_alignment.py` filters nothing: it moves images to where a network's grid
+meets them always alike.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from ._adaptive import AdaptiveBlurPool2d as AdaptiveBlurPool2d
 from ._adaptive import AdaptiveBlurPool3d as AdaptiveBlurPool3d
 from ._adaptive import Init as Init
 from ._adaptive import check_init as check_init
+from ._alignment import PhaseAlign2d as PhaseAlign2d
+from ._alignment import check_period as check_period
 from ._attention import AttentionBlurPool2d as AttentionBlurPool2d
 from ._attention import check_sizes as check_sizes
 from ._blur import BlurPool1d as BlurPool1d
@@ -72,6 +75,7 @@ __all__ = [
     "ImportancePool2d",
     "Init",
     "Phase",
+    "PhaseAlign2d",
     "PhaseRepeat2d",
     "PhaseReturn2d",
     "PhaseSplit2d",
@@ -79,5 +83,6 @@ __all__ = [
     "Taps",
     "Width",
     "check_init",
+    "check_period",
     "check_sizes",
 ]

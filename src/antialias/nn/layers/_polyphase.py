@@ -285,9 +285,25 @@ def _moved(x: Tensor, starts: tuple[Tensor, Tensor], stride: tuple[int, int], mo
     )
     if wraps:
         rows, columns = rows % size[0], columns % size[1]
-    index = (rows[:, :, None] * longer.shape[3] + columns[:, None, :]).flatten(1)
-    moved = longer.flatten(2).gather(2, index[:, None, :].expand(-1, x.shape[1], -1))
-    return in_layout_of(x, moved.unflatten(2, size))
+    return in_layout_of(x, samples_at(longer, rows, columns))
+
+
+def samples_at(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return of each map the rows and columns that are its own.
+
+    Args:
+        x: Maps `(N, C, H, W)`.
+        rows: Numbers of the rows of each map, `(N, H')`.
+        columns: Numbers of the columns of each map, `(N, W')`.
+
+    Example:
+        >>> x = torch.arange(8).view(2, 1, 2, 2)
+        >>> samples_at(x, torch.tensor([[0], [1]]), torch.tensor([[0, 1], [1, 0]]))[:, 0].tolist()
+        [[[0, 1]], [[7, 6]]]
+    """
+    index = (rows[:, :, None] * x.shape[3] + columns[:, None, :]).flatten(1)
+    found = x.flatten(2).gather(2, index[:, None, :].expand(-1, x.shape[1], -1))
+    return found.unflatten(2, (rows.shape[1], columns.shape[1]))
 
 
 def _drawn(phases: Tensor, weights: Tensor) -> Tensor:

@@ -9,6 +9,8 @@ shifted copies.
 
 from __future__ import annotations
 
+from ._alignment import AlignImages as AlignImages
+from ._alignment import AlignPhases as AlignPhases
 from ._detections import FuseDetections as FuseDetections
 from ._detections import FusePhases as FusePhases
 from ._detections import MoveImages as MoveImages
@@ -49,6 +51,8 @@ from ._shifts import runs_of as runs_of
 
 __all__ = [
     "CHILD",
+    "AlignImages",
+    "AlignPhases",
     "AnswerCopies",
     "AveragePhases",
     "AverageShifts",

@@ -12,7 +12,16 @@ import torch
 from torch import nn
 
 from antialias._torch import own_children
-from antialias.nn import Adaptive, Filter, PhaseAverage, PhaseSplit2d, Polyphase, PolyphasePool2d, ShiftAverage
+from antialias.nn import (
+    Adaptive,
+    Filter,
+    PhaseAlignment,
+    PhaseAverage,
+    PhaseSplit2d,
+    Polyphase,
+    PolyphasePool2d,
+    ShiftAverage,
+)
 
 from .._plan import Placement, Site
 from ..dataflow import Graph, Op, each, follow, pair
@@ -60,7 +69,7 @@ class Rules:
             raise ValueError(f"placement={self.placement!r} is unknown. Use 'exact' or 'paper'.")
         if self.sites not in ("down", "up"):
             raise ValueError(f"sites={self.sites!r} is unknown. Use 'down', or 'up' for what upsamples.")
-        chooses = self.filter.phase is not None or isinstance(self.filter, (PhaseAverage, ShiftAverage))
+        chooses = self.filter.phase is not None or isinstance(self.filter, (PhaseAlignment, PhaseAverage, ShiftAverage))
         if self.sites == "up" and chooses:
             raise ValueError(
                 f"{self.filter} is for what subsamples, and sites='up' keeps every sample. Use a low-pass filter, such "
