@@ -73,8 +73,7 @@ class PhaseAlign2d(nn.Module):
             border = torch.minimum(place, side - 1 - place)
             outside = (border < _REACH) & (4 * border < side - 3)
             contrast = contrast.masked_fill(outside[:, None] if dim == -2 else outside, -1)
-        place = contrast.flatten(1).argmax(1)
-        anchor = torch.stack([place // width, place % width], 1)
+        anchor = torch.stack([contrast.amax(2).argmax(1), contrast.amax(1).argmax(1)], 1)
         return anchor % self.period - self.period // 2
 
     def moved(self, images: Tensor, offsets: Tensor) -> Tensor:

@@ -52,10 +52,9 @@ class AlignImages:
                 f"{type(module).__name__} is given no images (N, C, H, W), which could be aligned. Pass such, or take "
                 "the alignment back: conversion_of(model).revert_()."
             )
-        offsets, shape = self.layer.offsets(images), (len(images), *images.shape[2:])
+        offsets, size = self.layer.offsets(images), images[:, 0].shape
 
         def moved(tensor: Tensor) -> Tensor:
-            alike = tensor.dim() == 4 and (len(tensor), *tensor.shape[2:]) == shape
-            return self.layer.moved(tensor, offsets) if alike else tensor
+            return self.layer.moved(tensor, offsets) if tensor.dim() == 4 and tensor[:, 0].shape == size else tensor
 
         return tree_map_only(Tensor, moved, inputs)
