@@ -34,8 +34,8 @@ from antialias.mend import Remedy, macs_of
 from antialias.mend._remedy import phase_remedies, shift_remedies
 from antialias.metrics import Normalize, measure_classifier, normalization_of, shift_averaged_answers
 from antialias.models import build, load_onnx
-from antialias.nn import ShiftAverage
-from antialias.surgery import phase_places
+from antialias.nn import PhaseAlign2d, ShiftAverage
+from antialias.surgery import conversion_of, phase_places
 from antialias.surgery.edits import moved
 
 OUT = Path(__file__).with_suffix(".csv")
@@ -117,11 +117,17 @@ class Copies(nn.Module):
         network: The network as it is.
         pixels: The photographs.
         example: What it takes.
+        alignment: How images are aligned before they are copied, if they are.
     """
 
-    def __init__(self, network: nn.Module, pixels: Tensor, example: Tensor) -> None:
+    def __init__(
+        self, network: nn.Module, pixels: Tensor, example: Tensor, alignment: aa.PhaseAlignment | None = None
+    ) -> None:
         super().__init__()
         self.network, self.normalization, self.example = network, network.normalization, example
+        self.alignment, self.aligned = alignment, nn.Identity()
+        if alignment is not None:
+            self.aligned = PhaseAlign2d(alignment.period, alignment.padding_mode)
         self.config: ShiftAverage | None = None
         self.answers, self.batch, self.runs = list[Tensor](), 0, 0
         measure_classifier(self, pixels, passes=1)
@@ -129,8 +135,8 @@ class Copies(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the average that is asked for, of answers that are known once all windows were shown."""
         if self.config is None:
-            every = ShiftAverage(copies=8)
-            copies = [self.network(moved(x, offset, every.padding_mode)) for offset in every.offsets]
+            every, shown = ShiftAverage(copies=8), self.aligned(x)
+            copies = [self.network(moved(shown, offset, every.padding_mode)) for offset in every.offsets]
             self.answers.append(torch.stack(copies, 1))
             return copies[0]
         copies = self.answers[self.batch][:, : self.config.copies]
@@ -142,9 +148,11 @@ class Copies(nn.Module):
         used = (torch.arange(copies.shape[1]) < needed[:, None])[..., None]
         average = (copies * used).sum(1) / needed[:, None]
         if self.batch == 0:  # once beside what users get
-            conversion = aa.convert_(self.network, self.config, example=self.example)
+            for config in (self.alignment, self.config):
+                if config is not None:
+                    aa.convert_(self.network, config, example=self.example)
             torch.testing.assert_close(self.network(x), average)
-            conversion.revert_()
+            conversion_of(self.network).revert_()
         self.batch, self.runs = self.batch + 1, self.runs + int(needed.sum())
         return average
 

@@ -45,6 +45,7 @@ from antialias.data.images import masks_to_boxes
 from antialias.mend import Remedy, ShiftedCopies
 from antialias.metrics import Adapter, ClassScores, Instances, LabelMaps, Score, mean_iou, normalization_of
 from antialias.models import build
+from antialias.nn import Filter
 
 COPIES = {"MobileNetV2": (2,), "EfficientNetLite0": (2,), "segmenter": (2, 4), "detector": (2,)}
 SITES = {
@@ -167,13 +168,14 @@ def networks(kind: str, runs: Path) -> dict[str, Callable[[], Adapter]]:
             remedy = Remedy(name=site, phases=((2, (site,)),) if site else ())
             return in_onnx_runtime(remedy.on_copy(network, example), example, normalization_of(network))
 
-        def averaging() -> nn.Module:
+        def whole(config: Filter) -> nn.Module:
             alone = in_onnx_runtime(network, example, normalization_of(network))
-            return aa.convert_(alone, aa.ShiftAverage(threshold=THRESHOLDS[kind]), example=example).model
+            return aa.convert_(alone, config, example=example).model
 
         names = {"": kind} | {site: f"{kind}, 2 phases at {site}" for site in SITES[kind]}
         built: dict[str, Callable[[], nn.Module]] = {names[site]: partial(running, site) for site in names}
-        built[f"{kind}, up to 8 shifted copies"] = averaging
+        built[f"{kind}, up to 8 shifted copies"] = partial(whole, aa.ShiftAverage(threshold=THRESHOLDS[kind]))
+        built[f"{kind}, aligned, period 8"] = partial(whole, aa.PhaseAlignment())
         as_it_is, adapter = partial(running, ""), ClassScores
     else:
         as_it_is = functools.cache(lambda: aa.load(runs / kind / "model.safetensors").eval())

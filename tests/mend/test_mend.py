@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import antialias as aa
 from antialias.mend import MendConfig, Mending, Remedy, mend_
 from antialias.mend._evaluator import Evaluator
-from antialias.mend._remedy import shift_remedies
+from antialias.mend._remedy import alignment_remedies, shift_remedies
 from antialias.metrics import (
     Direction,
     Measurement,
@@ -439,6 +439,35 @@ def test_runs_go_to_the_images_that_need_them(tmp_path: Path) -> None:
     assert again.to_dict() == mending.to_dict()
 
 
+def test_images_are_aligned_by_what_they_show() -> None:
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), phases=(), copies=(2,), shift_copies=1, periods=(4, 8))
+    network, images = Sampler().eval(), noise(160, seed=3, side=64)
+    mending = mend_(network, images, budget=4, margin=0.05, config=config)
+    four, eight = (trial for trial in mending.table if trial.remedy.alignment)
+    assert [four.name, eight.name] == ["aligned, period 4", "aligned, period 8"]
+    assert four.changes["flips"].interval[1] < 0
+    assert four.cost == four.remedy.cost == 1 + four.remedy.aligning > 1
+    assert four.remedy.to_dict()["alignment"] == {
+        "filter": "PhaseAlignment",
+        "padding_mode": "reflect",
+        "phase": None,
+        "period": 4,
+    }
+    assert conversion_of(four.remedy.on_copy(network, images[:1])).filter == four.remedy.alignment
+    narrow = mend_(Sampler().eval(), noise(64, seed=3), budget=1.5, config=config)
+    assert not any(trial.remedy.alignment for trial in narrow.table)
+
+
+def test_the_cost_of_copies_of_aligned_images_counts_both() -> None:
+    network, images = Sampler().eval(), noise(96, seed=3)
+    (aligned,) = alignment_remedies(network, images[:1], (8,), budget=4)
+    half, whole = shift_remedies(network, images, budget=4, copies=8, aligned=aligned)
+    assert 1 + aligned.aligning < half.cost < whole.cost <= 4
+    model = whole.on_copy(network, images[:1])
+    model(images)
+    assert runs_of(model) + aligned.aligning == pytest.approx(whole.cost)
+
+
 def test_the_mean_cost_of_copies_stays_within_the_budget_on_other_images() -> None:
     """Of images of one kind, about four sets of five cost the budget at most."""
     network, over, costs = Sampler().eval(), 0, list[float]()
@@ -458,5 +487,6 @@ def test_copies_for_all_where_the_budget_has_them() -> None:
     mending = mend_(Sampler().eval(), noise(64, seed=3), budget=9, config=config)
     assert {trial.name for trial in mending.table if trial.remedy.shifts} == {
         "3 shifted copies",
+        "aligned, period 8, 3 shifted copies",
         "2 shifted copies averaged",
     }

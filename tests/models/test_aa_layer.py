@@ -164,7 +164,9 @@ def test_a_family_without_it_is_refused_with_a_way_out(name: str, words: str) ->
 
 
 def test_what_is_no_layer_is_refused() -> None:
-    with pytest.raises(ValueError, match="PhaseAverage averages the answers of a whole network, which a layer cannot."):
+    with pytest.raises(
+        ValueError, match="PhaseAverage changes what a whole network is given or answers, which a layer cannot."
+    ):
         aa.aa_layer(aa.PhaseAverage())
     with pytest.raises(ValueError, match="filter 'Median' is unknown. Use one of Adaptive, "):
         aa.aa_layer("median")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from antialias.nn import ShiftAverage
+from antialias.nn import ShiftAverage, check_period
 from antialias.retrofit import RetrofitConfig
 
 # Views within 8 pixels: the layers are fitted whose samples lie 16 pixels apart and more.
@@ -24,6 +24,8 @@ class MendConfig:
         fit_shares: How far students go towards the weights that were fitted, such as `(0.75, 1.0)`. None leaves the fit
             out, which cost photographs unlike those that taught it their answers (docs/mending.md).
         phases: How many phases are averaged at a group of sites.
+        periods: Pixels of the grids with which images are aligned by what they show. Copies are made of images as they
+            are, and of those that are aligned with the first of these grids.
         shift_copies: Most shifted copies whose answers are averaged, of each image as many as it needs; 1 leaves that
             out.
         most: Remedies that are tried at most, of each kind of phases as many, over its whole range of cost.
@@ -43,6 +45,7 @@ class MendConfig:
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
     fit_shares: tuple[float, ...] = ()
     phases: tuple[int, ...] = (2, 4)
+    periods: tuple[int, ...] = (8, 16)
     shift_copies: int = 8
     most: int = 14
     keep: int = 4
@@ -59,5 +62,7 @@ class MendConfig:
                 raise ValueError(f"{name}={getattr(self, name)} is too small. Use 1 or more.")
         if self.shift_copies not in range(1, ShiftAverage.most + 1):
             raise ValueError(f"shift_copies={self.shift_copies} is not offered. Use 1 to {ShiftAverage.most}.")
+        for period in self.periods:
+            check_period(period)
         if any(phases < 2 for phases in self.phases):
             raise ValueError(f"phases={self.phases} has less than 2, which averages nothing. Use 2 or 4.")

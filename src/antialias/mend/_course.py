@@ -10,7 +10,7 @@ from antialias.surgery import phase_places
 
 from ._evaluator import AS_IT_IS, Evaluator
 from ._learn import fit_work, learn, students_of, why_nobody_learns, work_of
-from ._remedy import Remedy, combined, phase_remedies, shift_remedies, spread
+from ._remedy import Remedy, alignment_remedies, combined, phase_remedies, shift_remedies, spread
 from ._result import Trial, points
 from ._split import Part
 
@@ -73,13 +73,15 @@ class Course:
                 applied.append(remedy)
             except ValueError as error:
                 self.left_out[remedy.name] = str(error)
-        if evaluator.answers.learns and config.shift_copies > 1:
+        if not evaluator.answers.learns:
+            return applied
+        aligned, shifts = alignment_remedies(model, example, config.periods, self.budget), list[Remedy]()
+        if config.shift_copies > 1:
             first, *others = (evaluator.parts[part] for part in CONFIRMING)
             images = evaluator.inputs(sum(others, start=first), _CALIBRATING)
-            shifts = shift_remedies(model, images, self.budget, config.shift_copies)
-        else:
-            shifts = list[Remedy]()
-        return [*applied, *shifts, *learnt]
+            for before in (None, *aligned[:1]):
+                shifts += shift_remedies(model, images, self.budget, config.shift_copies, before)
+        return [*applied, *aligned, *shifts, *learnt]
 
     def _learnt(self) -> Iterator[Remedy]:
         """Yield what students learn."""

@@ -134,7 +134,7 @@ class Evaluator:
             network, judge = remedy.on_copy(self.model, self.example), self.judge(part)
             measured = self.answers.measure(network, self.parts[part], judge, passes, self._first(part))
             if remedy.shifts is not None:
-                self.folder[f"{stored}: runs"] = runs_of(network)
+                self.folder[f"{stored}: cost"] = runs_of(network) + remedy.aligning
             self.folder[stored] = plain({name: one.to_dict() for name, one in measured.items()})
         # Read back even what is new, so that an interruption changes nothing.
         measured = {name: Measurement.from_dict(one) for name, one in self.folder[stored].items()}
@@ -145,7 +145,7 @@ class Evaluator:
 
     def cost(self, remedy: Remedy, part: str) -> float:
         """Return the multiply-adds that a remedy took on a part, relative to the network as given."""
-        if (stored := f"{part}: {remedy.name}: runs") not in self.folder:
+        if (stored := f"{part}: {remedy.name}: cost") not in self.folder:
             return remedy.cost
         return self.folder[stored]
 

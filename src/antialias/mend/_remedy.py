@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from antialias._torch import tree_map_only
 from antialias.metrics import evaluating
-from antialias.nn import Filter, PhaseAverage, ShiftAverage
+from antialias.nn import Filter, PhaseAlign2d, PhaseAlignment, PhaseAverage, ShiftAverage
 from antialias.surgery import convert_, inspect
 from antialias.surgery.dataflow import arguments, network_macs, observe
 from antialias.surgery.edits import FuseDetections, MoveImages, averaged, logits_of, moved
@@ -41,6 +41,8 @@ class Remedy:
         weights: Parameters and buffers that were learnt with that filter, or without one.
         phases: How many phases are averaged at which sites, after that.
         until: Module whose map they are averaged at; empty for the network's answers.
+        alignment: What images are aligned by, before anything else.
+        aligning: Multiply-adds of that, relative to the network as given.
         shifts: Average over shifted copies, as many as an image needs; the cost is what images took that chose when
             they are enough, on average.
         copies: Shifted copies of every image whose answers are averaged: the yardstick, which is never applied.
@@ -52,13 +54,15 @@ class Remedy:
     weights: Mapping[str, Tensor] | None = field(default=None, repr=False, compare=False)
     phases: tuple[tuple[int, Group], ...] = ()
     until: str = ""
+    alignment: PhaseAlignment | None = None
+    aligning: float = 0.0
     shifts: ShiftAverage | None = None
     copies: int = 1
 
     @property
     def applies(self) -> bool:
         """Whether it can be applied to a network, as the yardstick cannot."""
-        return self.copies == 1 and bool(self.filter or self.weights or self.phases or self.shifts)
+        return self.copies == 1 and bool(self.filter or self.weights or self.phases or self.alignment or self.shifts)
 
     @property
     def learnt(self) -> bool:
@@ -92,8 +96,9 @@ class Remedy:
                     own[name].copy_(value)
         if self.phases:
             convert_(model, averages(self.phases, self.until), where=sites_of(self.phases), example=example)
-        if self.shifts is not None:
-            convert_(model, self.shifts, example=example)
+        for whole in (self.alignment, self.shifts):
+            if whole is not None:
+                convert_(model, whole, example=example)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-able data."""
@@ -104,6 +109,7 @@ class Remedy:
             "learnt": self.learnt,
             "phases": [{"phases": phases, "sites": list(names)} for phases, names in self.phases],
             "until": self.until,
+            "alignment": None if self.alignment is None else self.alignment.to_dict(),
             "shifts": None if self.shifts is None else self.shifts.to_dict(),
             "copies": self.copies,
         }
@@ -253,8 +259,29 @@ def cost_of_phases(choice: Sequence[tuple[int, int]], behind: Sequence[float] | 
     return cost
 
 
+def alignment_remedies(model: nn.Module, example: Any, periods: Sequence[int], budget: float) -> list[Remedy]:
+    """Return alignments with what images show, within the budget.
+
+    Args:
+        model: A classifier.
+        example: What it takes.
+        periods: Pixels of the grids that images are aligned with.
+        budget: The most multiply-adds, relative to the network's.
+    """
+    remedies = []
+    for period in periods:
+        config = PhaseAlignment(period=period)
+        plan = inspect(model, example, config)
+        share = sum(site.macs for site in plan.sites) / plan.macs if plan.macs else 0.0
+        name = f"aligned, period {period}"
+        remedies.append(Remedy(name=name, cost=1 + share, alignment=config, aligning=share))
+    return [remedy for remedy in remedies if remedy.cost <= budget]
+
+
 @torch.no_grad()
-def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int) -> list[Remedy]:
+def shift_remedies(
+    model: nn.Module, images: Tensor, budget: float, copies: int, aligned: Remedy | None = None
+) -> list[Remedy]:
     """Return averages over as many shifted copies as an image needs, within the budget and half-way there on average.
 
     After each copy an image needs another one if no sum of logits so far has set its two best classes apart by the
@@ -268,7 +295,12 @@ def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int)
         images: Its input `(N, C, H, W)` for images that are like those it will see.
         budget: The most multiply-adds, relative to the network's, on average over images.
         copies: The most copies of an image.
+        aligned: How images are aligned before they are copied, if they are.
     """
+    prefix = Remedy(name="") if aligned is None else replace(aligned, name=f"{aligned.name}, ")
+    if prefix.alignment is not None:
+        images = PhaseAlign2d(prefix.alignment.period, prefix.alignment.padding_mode)(images)
+        budget -= prefix.aligning
     config, total, margins = ShiftAverage(copies=copies), torch.zeros(()), list[Tensor]()
     with evaluating(model):
         for offset in config.offsets[:-1]:
@@ -288,13 +320,14 @@ def shift_remedies(model: nn.Module, images: Tensor, budget: float, copies: int)
     thresholds = highest.flatten().unique().tolist()
     for cost in (1 + (budget - 1) / 2, budget):
         if cost >= copies:
-            name = f"{copies} shifted copies"
-            remedies[name] = Remedy(name=name, cost=copies, shifts=config)
+            name = f"{prefix.name}{copies} shifted copies"
+            remedies[name] = replace(prefix, name=name, cost=copies + prefix.aligning, shifts=config)
             break
         threshold = thresholds[max(bisect_right(thresholds, cost, key=most) - 1, 0)]
         if threshold > 0 and (mean := runs(threshold).mean().item()) > 1:
-            name = f"up to {copies} shifted copies, {mean:.2f} on average"
-            remedies[name] = Remedy(name=name, cost=mean, shifts=replace(config, threshold=threshold))
+            name = f"{prefix.name}up to {copies} shifted copies, {mean:.2f} on average"
+            shifts = replace(config, threshold=threshold)
+            remedies[name] = replace(prefix, name=name, cost=mean + prefix.aligning, shifts=shifts)
     return list(remedies.values())
 
 

@@ -44,6 +44,7 @@ from .layers import PhaseSplit2d as PhaseSplit2d
 from .layers import PolyphasePool2d as PolyphasePool2d
 from .layers import Taps as Taps
 from .layers import Width as Width
+from .layers import check_period as check_period
 from .predictor import PREDICTORS as PREDICTORS
 from .predictor import FrozenBatchNorm2d as FrozenBatchNorm2d
 from .predictor import PredictorKind as PredictorKind
@@ -88,5 +89,6 @@ __all__ = [
     "ShiftAverage",
     "Taps",
     "Width",
+    "check_period",
     "filter_from_dict",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from antialias.ops import PaddingMode, binomial, blur, check_samples, in_layout_of, pad
+from antialias.ops import PaddingMode, binomial, blur, check_padding_mode, check_samples, in_layout_of, pad
 
 from ._polyphase import samples_at
 
@@ -49,6 +49,7 @@ class PhaseAlign2d(nn.Module):
 
     def __init__(self, period: int = 8, padding_mode: PaddingMode = "reflect") -> None:
         super().__init__()
+        check_padding_mode(padding_mode)
         self.period, self.padding_mode = check_period(period), padding_mode
 
     def offsets(self, images: Tensor) -> Tensor:
