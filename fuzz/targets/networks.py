@@ -61,11 +61,12 @@ def written(write: Callable[[Path], object]) -> bytes:
 @cache
 def saved() -> Sequence[bytes]:
     """Return files of `aa.save`: several filters, stem, phases averaged, ties."""
-    filters = (aa.Fixed(), aa.Adaptive(groups=2), aa.Polyphase(), aa.PhaseAverage(phases=2), aa.ShiftAverage(copies=2))
+    filters = (aa.Fixed(), aa.Adaptive(groups=2), aa.Polyphase(), aa.PhaseAverage(phases=2))
+    filters += (aa.PhaseAlignment(), aa.ShiftAverage(copies=2))
     contents = []
     for config in filters:
         model = small()
-        stem = not isinstance(config, (aa.PhaseAverage, aa.ShiftAverage))
+        stem = not isinstance(config, (aa.PhaseAlignment, aa.PhaseAverage, aa.ShiftAverage))
         aa.convert_(model, config, example=IMAGE, **({"stem": True} if stem else {}))
         contents.append(written(lambda path, model=model: aa.save(model, path)))
     tied = small()

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from antialias import Adaptive, Fixed, PhaseAverage, ShiftAverage, convert_
+from antialias import Adaptive, Fixed, PhaseAlignment, PhaseAverage, ShiftAverage, convert_
 from antialias.explore import Choice, Explorer, Limits, Networks
 from antialias.explore._explorer import change_of
 from antialias.metrics import ClassScores, DenseValues, Instances, LabelMaps, SameInstance, predicted_filters
@@ -154,6 +154,13 @@ def test_the_mended_network_stands_beside_and_is_of_the_same_kind() -> None:
     assert_probabilities(second["trace"], ClassScores(other)(window(one, (0, 0))))
     with pytest.raises(ValueError, match=r"gives LabelMaps, the other ClassScores\. Give two of one kind"):
         Networks(network("classes"), torch.rand(3, 56, 56), mended=network("labels"))
+
+
+def test_aligning_is_part_of_the_cost() -> None:
+    other = network("classes")
+    convert_(other, PhaseAlignment(), example=torch.rand(1, 3, 56, 56))
+    first, second = said_at(explorer("classes", mended=other), [(0, 0)], Choice("mended"))
+    assert first["macs"] < second["macs"] == first["macs"] + 42 * 56 * 56
 
 
 def test_the_cost_of_shifted_copies_is_what_the_windows_took() -> None:

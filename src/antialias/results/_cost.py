@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from antialias.metrics import Model, Normalize, evaluating, shift_averaged_answers, side_multiple_of
 from antialias.surgery import inspect, unconverted_copy
-from antialias.surgery.edits import runs_of
+from antialias.surgery.edits import aligning_macs, runs_of
 
 _ROUNDS, _SECONDS = 7, 1.0  # at least
 
@@ -76,7 +76,7 @@ def cost_of(model: nn.Module, window: int, batch_size: int = 8) -> Cost:
     before, after = (statistics.median(seconds[1:]) for seconds in times)
     return Cost(
         parameters=plan.parameters,
-        macs=round(plan.macs * runs),
+        macs=round(plan.macs * runs) + aligning_macs(model, *images.shape[2:]),
         time=after / before,
         memory=saved[1] / saved[0],
     )

@@ -108,6 +108,7 @@ def _plan_whole(model: nn.Module, example: Any, rules: Rules) -> Plan:
     macs = 0 if getattr(model, "sealed", None) is not None else network_macs(observed(model, example))
     size = (images[0].shape[2], images[0].shape[3])
     edit: Edit
+    kind = "input" if copies else "alignment"
     if isinstance(config, ShiftAverage):
         edit, added = AverageShifts(module=""), (config.copies - 1) * macs
         reason = f"the answers to {config.copies} shifted copies are averaged"
@@ -118,7 +119,7 @@ def _plan_whole(model: nn.Module, example: Any, rules: Rules) -> Plan:
         reason = f"images are moved by up to {config.period // 2} pixels, to where what they show meets strides alike"
     site = Site(
         name="input",
-        kind="input",
+        kind=kind,
         operation=name,
         stride=(1, 1),
         channels=images[0].shape[1],

@@ -24,7 +24,8 @@ class Site:
         name: Name of the module that subsamples; with `:function` where it calls a function for that.
         kind: `"stem"`, `"convolution"`, `"shortcut"`, `"max pool"`, `"average pool"`, `"dilated"`,
             `"dilated shortcut"`, or what else subsamples and is left; of what upsamples `"transposed convolution"`,
-            `"pixel shuffle"` or `"interpolation"`.
+            `"pixel shuffle"` or `"interpolation"`; of what takes a network as a whole `"input"` (copies) or
+            `"alignment"`.
         operation: What runs there, such as `"Conv2d 3x3"`.
         stride: Positions per kept position; `(1, 1)` where a stride was turned into dilation; of what upsamples, new
             positions per position.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ._alignment import AlignImages as AlignImages
 from ._alignment import AlignPhases as AlignPhases
+from ._alignment import aligning_macs as aligning_macs
 from ._detections import FuseDetections as FuseDetections
 from ._detections import FusePhases as FusePhases
 from ._detections import MoveImages as MoveImages
@@ -80,6 +81,7 @@ __all__ = [
     "Stride1Pool",
     "WrapBorders",
     "WrapEnd",
+    "aligning_macs",
     "averaged",
     "edit_from_dict",
     "is_foldable",

@@ -32,6 +32,18 @@ class AlignPhases(Edit):
         remove_hooks(forward_pre_hooks(model.get_submodule(self.module)), AlignImages)
 
 
+def aligning_macs(model: nn.Module, height: int, width: int) -> int:
+    """Return the multiply-adds that a network spends on aligning an image; 0 of one that does not.
+
+    Args:
+        model: The network.
+        height: Of the image.
+        width: Of the image.
+    """
+    hooks = forward_pre_hooks(model).values()
+    return sum(PhaseAlign2d.macs_of_a_pixel * height * width for hook in hooks if isinstance(hook, AlignImages))
+
+
 class AlignImages:
     """Move the images among a network's arguments, all by what the first of them show; in training, do nothing.
 
