@@ -3,10 +3,11 @@
     python benchmarks/alignment.py NETWORK --photos FILE [--weights FILE] [--cache DIR]
 
 NETWORK and FILE are those of `mend_retrofit.py`. The rule and its period were chosen on a quarter of the photographs,
-with MobileNetV2; all others report, one crop of each, and composed scenes beside them. Thresholds of averages over as
-many copies as an image needs are set by the quarter. Beside moves by whole pixels, which alignment is for, a window
-is moved by a part of a pixel, and noise is added, which may move the place that it is aligned by. What is measured goes
-to the cache, from which a second call goes on.
+with MobileNetV2; all others report, one crop of each, and composed scenes beside them. The network is shown windows of
+224 pixels, and, cut from the middle of those, of 192, for which nothing has to be continued at the border. The quarter
+sets the thresholds of averages over as many copies as an image needs, too. Beside moves by whole pixels, which
+alignment is for, a window is moved by a part of a pixel, and noise is added, which may move the place that it is
+aligned by. What is measured goes to the cache, from which a second call goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 import antialias as aa
 from antialias.data import Scenes
 from antialias.mend._remedy import shift_remedies
-from antialias.metrics import ClassScores, normalization_of, shift_averaged_answers
+from antialias.metrics import ClassScores, evaluating, normalization_of, shift_averaged_answers
 from antialias.nn import PhaseAlign2d, ShiftAverage
 from antialias.surgery import conversion_of
 
@@ -58,8 +59,22 @@ def disturbances(network: nn.Module, pixels: Tensor) -> Rows:
     def answers(images: Tensor) -> Tensor:
         return torch.cat([network(scores.inputs(batch)).argmax(1) for batch in images.split(32)])
 
-    before = answers(windows[:, :, 1:-1, 1:-1])
-    return {how: (answers(disturbed(windows, how)) != before).float() for how in DISTURBANCES}
+    with evaluating(network):
+        before = answers(windows[:, :, 1:-1, 1:-1])
+        return {how: (answers(disturbed(windows, how)) != before).float() for how in DISTURBANCES}
+
+
+class Cropped(nn.Module):
+    """A network that is shown the middle of images, which may be aligned before they are cut."""
+
+    def __init__(self, network: nn.Module, period: int | None) -> None:
+        super().__init__()
+        self.network, self.normalization = network, network.normalization
+        self.align = nn.Identity() if period is None else PhaseAlign2d(period)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the answers to images `(N, 3, H, W)`."""
+        return self.network(self.align(x)[:, :, 16:-16, 16:-16])
 
 
 def remedies_of(
@@ -191,23 +206,41 @@ def main() -> None:
             if not (path := cache / f"{name}.pt").exists():
                 torch.save(measure(), path)
             print(given.network, images, name, f"{torch.load(path)['flips'].mean():.4f}", flush=True)
-        before, rows = torch.load(cache / "as it is.pt"), list[list[str]]()
-        for name in remedies:
-            after = torch.load(cache / f"{name}.pt")
-            for score in (*SCORES, *DISTURBANCES):
-                if score not in after:
-                    continue
-                change = ["", "", ""]
-                if name != "as it is":
-                    difference = after[score] - before[score]
-                    change = [f"{number:+.4f}" for number in (difference.mean().item(), *interval(difference))]
-                cells = [f"{after['cost']:.3f}", score, f"{after[score].mean():.4f}", *change, str(len(pixels))]
-                rows.append([given.network, images, name, *cells])
-        kept = [list(row.values()) for row in csv.DictReader(OUT.open())] if OUT.exists() else []
-        kept = [row for row in kept if row[:2] != [given.network, images]]
-        with OUT.open("w", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept, *rows])
+        write(given.network, images, list(remedies), cache)
+    smaller = in_onnx_runtime(model, torch.rand(1, 3, 192, 192), normalization_of(model))
+    pixels, cache = kinds["photographs"].float() / 255, given.cache / given.network / "cropped"
+    cache.mkdir(parents=True, exist_ok=True)
+    if not (path := cache / "reference.pt").exists():
+        torch.save(shift_averaged_answers(Cropped(smaller, None), pixels, shifts=8), path)
+    names = {"as it is": None} | {f"aligned, period {period}": period for period in (8, 16, 32)}
+    for name, period in names.items():
+        if not (file := cache / f"{name}.pt").exists():
+            network = Cropped(smaller, period)
+            rows = measured(network, pixels, torch.load(path)) | disturbances(network, pixels)
+            share = site.macs / plan.macs * (224 / 192) ** 2 if period else 0.0
+            torch.save(rows | {"cost": torch.tensor(1 + share)}, file)
+    write(given.network, "photographs, aligned before they are cropped", list(names), cache)
     write_page()
+
+
+def write(network: str, images: str, remedies: list[str], cache: Path) -> None:
+    """Write what was measured on some images into the table, in place of what was there."""
+    before, rows = torch.load(cache / "as it is.pt"), list[list[str]]()
+    for name in remedies:
+        after = torch.load(cache / f"{name}.pt")
+        for score in (*SCORES, *DISTURBANCES):
+            if score not in after:
+                continue
+            change = ["", "", ""]
+            if name != "as it is":
+                difference = after[score] - before[score]
+                change = [f"{number:+.4f}" for number in (difference.mean().item(), *interval(difference))]
+            cells = [f"{after['cost']:.3f}", score, f"{after[score].mean():.4f}", *change, str(len(after[score]))]
+            rows.append([network, images, name, *cells])
+    kept = [list(row.values()) for row in csv.DictReader(OUT.open())] if OUT.exists() else []
+    kept = [row for row in kept if row[:2] != [network, images]]
+    with OUT.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *kept, *rows])
 
 
 if __name__ == "__main__":
