@@ -3,10 +3,10 @@
     python benchmarks/alignment.py NETWORK --photos FILE [--weights FILE] [--cache DIR]
 
 NETWORK and FILE are those of `mend_retrofit.py`. The rule and its period were chosen on a quarter of the photographs,
-with MobileNetV2; all others report, one crop of each, and composed scenes beside them. The network is shown windows of
-224 pixels, and, cut from the middle of those, of 192, for which nothing has to be continued at the border. The quarter
-sets the thresholds of averages over as many copies as an image needs, too. Beside moves by whole pixels, which
-alignment is for, a window is moved by a part of a pixel, and noise is added, which may move the place that it is
+with MobileNetV2; all others report, one crop of each, and, of what runs once, composed scenes. The network is shown
+windows of 224 pixels, and, cut from the middle of those, of 192, for which nothing has to be continued at the border.
+The quarter sets the thresholds of averages over as many copies as an image needs, too. Beside moves by whole pixels,
+which alignment is for, a window is moved by a part of a pixel, and noise is added, which may move the place that it is
 aligned by. What is measured goes to the cache, from which a second call goes on.
 """
 
@@ -81,7 +81,7 @@ def remedies_of(
     running: nn.Module,
     pixels: Tensor,
     reference: Tensor,
-    thresholds: dict[tuple[bool, float], ShiftAverage],
+    thresholds: dict[tuple[bool, float], ShiftAverage] | None,
     share: float,
 ) -> dict[str, Callable[[], Rows]]:
     """Return how to measure each remedy, by its name."""
@@ -105,7 +105,7 @@ def remedies_of(
     known: dict[str, Callable[[], Rows]] = {"as it is": lambda: alone(None)}
     for period in (4, 8, 16, 32):
         known[f"aligned, period {period}"] = lambda period=period: alone(period)
-    for aligned, prefix in ((True, f"aligned, period {PERIOD}, "), (False, "")):
+    for aligned, prefix in () if thresholds is None else ((True, f"aligned, period {PERIOD}, "), (False, "")):
         for count in COPIES:
             config = ShiftAverage(copies=count)
             known[f"{prefix}{count} shifted copies"] = lambda config=config, aligned=aligned: copies(config, aligned)
@@ -190,9 +190,9 @@ def main() -> None:
     thresholds = thresholds_of(running, pool.part("choose").images.float() / 255)
     photographs = [pool.part(part) for part in ("learn", "report")]
     firsts = [[int((part.source == source).nonzero()[0]) for source in part.source.unique()] for part in photographs]
-    some = [part.images[first] for part, first in zip(photographs, firsts, strict=True)]
+    first_crops = [part.images[first] for part, first in zip(photographs, firsts, strict=True)]
     kinds = {
-        "photographs": torch.cat(some),
+        "photographs": torch.cat(first_crops),
         "composed scenes": Scenes("test", size=256).labelled(torch.arange(given.scenes))[0],
     }
     for images, held in kinds.items():
@@ -201,7 +201,8 @@ def main() -> None:
         cache.mkdir(parents=True, exist_ok=True)
         if not (path := cache / "reference.pt").exists():
             torch.save(shift_averaged_answers(running, pixels, shifts=8), path)
-        remedies = remedies_of(running, pixels, torch.load(path), thresholds, site.macs / plan.macs)
+        copied = thresholds if images == "photographs" else None
+        remedies = remedies_of(running, pixels, torch.load(path), copied, site.macs / plan.macs)
         for name, measure in remedies.items():
             if not (path := cache / f"{name}.pt").exists():
                 torch.save(measure(), path)

@@ -108,10 +108,14 @@ VARIANTS = {
     "learned, back half": learned(frozen=0.5),
     "learned, rate 2e-4": learned(learning_rate=2e-4),
     "learned, 120 steps": learned(steps=120),
+    "learned, 240 steps": learned(steps=240),
+    "learned, 480 steps": learned(steps=480),
     "learned, fixed filters": learned(FIXED),
+    "learned, fixed filters, 480 steps": learned(FIXED, steps=480),
     "learned, adaptive filters": learned(ADAPTIVE),
     "learned, bottleneck filters": learned(BOTTLENECK),
     "learned, adaptive filters, agreement 2": learned(ADAPTIVE, agreement=2.0),
+    "learned, bottleneck filters, 240 steps": learned(BOTTLENECK, steps=240),
     "learned, adaptive filters alone": learned(ADAPTIVE, learn="filters"),
 }
 PHASES = {"mobilenet": "features.4.conv.1.0", "lite0": "blocks.2.0.conv_dw"}

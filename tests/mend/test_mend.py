@@ -454,6 +454,10 @@ def test_images_are_aligned_by_what_they_show() -> None:
         "period": 4,
     }
     assert conversion_of(four.remedy.on_copy(network, images[:1])).filter == four.remedy.alignment
+    applied = replace(mending, chosen=four)
+    assert applied.verdict.endswith("on video, aligned images changed answers more often, not less.")
+    assert "video" not in mending.verdict
+    assert not MendConfig().periods
     narrow = mend_(Sampler().eval(), noise(64, seed=3), budget=1.5, config=config)
     assert not any(trial.remedy.alignment for trial in narrow.table)
 
@@ -483,7 +487,7 @@ def test_the_mean_cost_of_copies_stays_within_the_budget_on_other_images() -> No
 
 
 def test_copies_for_all_where_the_budget_has_them() -> None:
-    config = MendConfig(retrofit=RetrofitConfig(steps=0), phases=(), copies=(2,), shift_copies=3)
+    config = MendConfig(retrofit=RetrofitConfig(steps=0), phases=(), copies=(2,), shift_copies=3, periods=(8,))
     mending = mend_(Sampler().eval(), noise(64, seed=3), budget=9, config=config)
     assert {trial.name for trial in mending.table if trial.remedy.shifts} == {
         "3 shifted copies",

@@ -112,7 +112,7 @@ def test_gradients_go_to_the_samples_that_are_shown() -> None:
     assert grad[..., 8:-8, 8:-8].unique().tolist() == [1]
 
 
-@pytest.mark.parametrize("period", [0, 1, 65, 8.5, True, "8"])
+@pytest.mark.parametrize("period", [0, 1, 65, 8.0, True, "8"])
 def test_periods_that_are_none(period: object) -> None:
     for make in (PhaseAlign2d, lambda value: PhaseAlignment(period=value)):
         with pytest.raises(ValueError, match=r"period=.* is not offered\. Use 2 to 64 pixels, such as 8\."):

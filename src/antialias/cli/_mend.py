@@ -30,6 +30,7 @@ def mend(
     size: int | None = None,
     limit: int = 1000,
     steps: int = 100,
+    align: bool = False,
     seed: int = 0,
     checkpoint: Path | None = None,
 ) -> None:
@@ -52,6 +53,8 @@ def mend(
             have the network's own input size.
         limit: How many pictures to take at most, evenly from the data.
         steps: How long students learn; 0 leaves learning out.
+        align: Try images that are aligned by what they show, too. That steadies answers to moves by whole pixels, such
+            as crops, at hardly any cost, and unsteadies answers to video.
         seed: Chooses parts and windows.
         checkpoint: Folder for what is measured and learnt; if something is there, the mending goes on from it.
     """
@@ -70,7 +73,7 @@ def mend(
             seed=seed,
             checkpoint=checkpoint,
             progress=progress,
-            config=MendConfig(retrofit=RetrofitConfig(steps=steps)),
+            config=MendConfig(retrofit=RetrofitConfig(steps=steps), periods=(8, 16) if align else ()),
         )
     show(done)
     aa.save(network, out)

@@ -24,8 +24,9 @@ class MendConfig:
         fit_shares: How far students go towards the weights that were fitted, such as `(0.75, 1.0)`. None leaves the fit
             out, which cost photographs unlike those that taught it their answers (docs/mending.md).
         phases: How many phases are averaged at a group of sites.
-        periods: Pixels of the grids with which images are aligned by what they show. Copies are made of images as they
-            are, and of those that are aligned with the first of these grids.
+        periods: Pixels of the grids with which images are aligned by what they show, such as `(8, 16)`; copies are made
+            of images that are aligned with the first of these, too. None leaves that out, which steadies answers to
+            moves by whole pixels and unsteadies those to video, whose moves are none (docs/mending.md).
         shift_copies: Most shifted copies whose answers are averaged, of each image as many as it needs; 1 leaves that
             out.
         most: Remedies that are tried at most, of each kind of phases as many, over its whole range of cost.
@@ -45,7 +46,7 @@ class MendConfig:
     fit: RetrofitConfig = field(default_factory=lambda: RetrofitConfig(**_FIT))
     fit_shares: tuple[float, ...] = ()
     phases: tuple[int, ...] = (2, 4)
-    periods: tuple[int, ...] = (8, 16)
+    periods: tuple[int, ...] = ()
     shift_copies: int = 8
     most: int = 14
     keep: int = 4

@@ -36,13 +36,12 @@ def mend_(
     """Steady a trained network's answers under shifts, in place, by the remedy that proves best on its images.
 
     Half of the images teach, a quarter chooses, a quarter reports, and no two parts share a source. Remedies are
-    averages over sampling phases at each group of sites and at combinations of groups, images that are aligned by what
-    they show (`PhaseAlignment`), averages over as many shifted copies as an image needs (`ShiftAverage`), of images as
-    they are and aligned, filters, what students learn from the network's own shift-averaged answers, and students with
-    averages. Averaging the answers to copies of every image is measured beside them as the
-    yardstick. The network gets the remedy with the fewest flips on the
-    images that choose if the paired interval of its difference excludes zero; else it stays as it is, bit for bit.
-    What learns nothing is chosen by the images that teach, too.
+    averages over sampling phases at each group of sites and at combinations of groups, averages over as many shifted
+    copies as an image needs (`ShiftAverage`), filters, what students learn from the network's own shift-averaged
+    answers, students with averages, and on request images that are aligned by what they show (`PhaseAlignment`).
+    Averaging the answers to copies of every image is measured beside them as the yardstick. The network gets the remedy
+    with the fewest flips on the images that choose if the paired interval of its difference excludes zero; else it
+    stays as it is, bit for bit. What learns nothing is chosen by the images that teach, too.
 
     Args:
         model: Classifier with logits `(N, K)`; segmenter with maps of logits, or detector, of which phases are averaged

@@ -137,12 +137,17 @@ class Mending(Displayed):
         if self.chosen is None:
             return f"Nothing within budget helps: {self.reason}. The network is as it was."
         change, counted = self.chosen.changes["flips"], self.chosen.changes["flips"].protocol.get("unit", "image")
+        video = ""
+        if self.chosen.remedy.alignment is not None:
+            video = (
+                " For moves by whole pixels, that is: on video, aligned images changed answers more often, not less."
+            )
         helped = "lowers" if self.gained else "was chosen, but does not measurably lower"
         return (
             f'Remedy "{self.chosen.name}" {helped} {self.counted} from '
             f"{100 * self.table[0].flips:.1f} to {100 * self.chosen.flips:.1f} % (paired difference {points(change)} "
             f"points, {100 * change.level:g} % interval over {change.images} {counted}s) at {self.chosen.cost:.2f} "
-            "times the multiply-adds."
+            f"times the multiply-adds.{video}"
         )
 
     def to_table(self) -> Table:

@@ -102,6 +102,6 @@ def check_period(period: int) -> int:
     Raises:
         ValueError: It is none that a window can be aligned to.
     """
-    if isinstance(period, bool) or period not in range(2, 65):
+    if type(period) is not int or period not in range(2, 65):
         raise ValueError(f"period={period!r} is not offered. Use 2 to 64 pixels, such as 8.")
     return period
