@@ -21,6 +21,7 @@ from antialias.data import in_memory, open_data
 from antialias.nn import Adaptive
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks._task import _TASKS
+from antialias.tasks.batches._loading import batch_loader
 from antialias.tasks.training._resume import begin, check_resumable
 
 
@@ -294,6 +295,26 @@ def test_losses_that_are_no_numbers_stop_a_run_that_they_teach_nothing(
     monkeypatch.setitem(_TASKS, "classification", lost)
     with pytest.raises(ValueError, match=r"no loss was finite any more after step 3; nothing was kept. Use a lower"):
         fit(config)
+
+
+@pytest.mark.parametrize("taken", [1, 3])
+def test_a_worker_that_hangs_behind_its_last_batch_is_not_waited_for(config: TrainConfig, taken: int) -> None:
+    class Batches:
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, index: int) -> int:
+            return index
+
+    batches = iter(batch_loader(Batches(), replace(config, timeout=60), range(3), workers=1))
+    assert [next(batches) for _ in range(taken)] == list(range(taken))
+    time.sleep(0.5)  # it has read on
+    (worker,) = multiprocessing.active_children()
+    assert worker.pid is not None
+    os.kill(worker.pid, signal.SIGSTOP)
+    batches.close()
+    worker.join(timeout=5)
+    assert worker.exitcode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ class _PaddedBatches(Dataset[Any]):
 class _WatchedLoader(DataLoader[Any]):
     """Ends with the cause where a worker died, or gives nothing for so many seconds.
 
-    Torch's own timeout does not reach a worker that hangs while it hands a tensor over.
+    Torch's own timeout does not reach a worker that hangs while it hands a tensor over. One that hangs behind its last
+    batch does not hear that it may go, and Python would wait for it at its end: workers that are left are killed.
     """
 
     def __init__(self, seconds: int, *args: Any, **options: Any) -> None:
@@ -52,29 +53,34 @@ class _WatchedLoader(DataLoader[Any]):
             for worker in workers:
                 worker.kill()
 
-        while True:
-            watch = threading.Timer(self.seconds, end)
-            watch.daemon = True
-            watch.start()
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            except Exception as error:
-                watch.cancel()
+        try:
+            while True:
+                watch = threading.Timer(self.seconds, end)
+                watch.daemon = True
+                watch.start()
                 try:
-                    # A dying one is known a little later, or said by torch's signal handler in here.
-                    ended = wait([worker.sentinel for worker in workers], timeout=1)
-                except RuntimeError:
-                    ended = workers
-                if not ended:
-                    raise
-                seconds = self.seconds if late.is_set() else None
-                end()
-                raise lost_worker(error, seconds) from error
-            finally:
-                watch.cancel()
-            yield batch
+                    batch = next(batches)
+                except StopIteration:
+                    return
+                except Exception as error:
+                    watch.cancel()
+                    try:
+                        # A dying one is known a little later, or said by torch's signal handler in here.
+                        ended = wait([worker.sentinel for worker in workers], timeout=1)
+                    except RuntimeError:
+                        ended = workers
+                    if not ended:
+                        raise
+                    seconds = self.seconds if late.is_set() else None
+                    end()
+                    raise lost_worker(error, seconds) from error
+                finally:
+                    watch.cancel()
+                yield batch
+        finally:
+            del batches  # torch takes leave of its workers first, or it would report them as dead
+            for worker in workers:
+                worker.kill()
 
 
 def batch_loader(
