@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("epochs: 2")
     with pytest.raises(ValueError, match="x.toml is not TOML .*Write one setting a line, such as epochs = 8"):
         TrainConfig.read(tmp_path / "x.toml")
+
+
+def test_a_runs_file_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    config = TrainConfig(data="images:photographs", train_length=640, filter=Adaptive(groups=2))
+    config.write(path, comment="began as 1f")
+    assert TrainConfig.read(path) == config
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"train_length = 640", b"train_length = 64"))
+    assert TrainConfig.read(path) == replace(config, train_length=64)
+    for length in range(len(whole) - 1):  # without the last line's end it is whole
+        path.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"is not TOML|config\.toml: |ends early|names no setting"):
+            TrainConfig.read(path)
 
 
 def test_files_of_runs_from_before_there_were_views_still_say_that_nothing_filtered(tmp_path: Path) -> None:

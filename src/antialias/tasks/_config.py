@@ -18,6 +18,9 @@ Crop = Literal["window", "resized"]
 OnClassMismatch = Literal["stop", "warn"]
 
 
+_ENDS_WITH = "# Ends with: "
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(EvaluationConfig):
     """Say everything that a training run depends on, so that the same value gives the same network.
@@ -197,12 +200,14 @@ class TrainConfig(EvaluationConfig):
 
         Args:
             path: The file.
-            comment: A last line that is no setting.
+            comment: A last line that is no setting. The first line says it, too, so that a file that is cut is known.
         """
         values = {name: value for name, value in self.to_dict().items() if value is not None}
         filter = values.pop("filter", None)
         lines = _toml(values) + (_toml({"filter": "none"}) if filter is None else ["", "[filter]", *_toml(filter)])
-        write_whole(path, "\n".join([*lines, *([] if comment is None else [f"# {comment}"])]) + "\n")
+        if comment is not None:
+            lines = [f"{_ENDS_WITH}{comment}", *lines, f"# {comment}"]
+        write_whole(path, "\n".join(lines) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -210,7 +215,7 @@ class TrainConfig(EvaluationConfig):
 
         Raises:
             FileNotFoundError: There is no such file.
-            ValueError: It is no TOML, or names something that is no setting.
+            ValueError: It is no TOML, names no setting, ends early, or names something that is no setting.
         """
         settings = read_settings(path)
         try:
@@ -226,11 +231,19 @@ def read_settings(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no TOML, or names something that is no setting.
+        ValueError: It is no TOML, names no setting, ends early, or names something that is no setting.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file. Use a TOML file such as those in recipes.")
     settings = parsed(path, "Write one setting a line, such as epochs = 8.", kind="TOML")
+    first, *lines = path.read_text(encoding="utf-8").rstrip().split("\n")
+    if (ends_with := first.removeprefix(_ENDS_WITH)) != first and (lines or [""])[-1] != f"# {ends_with}":
+        raise ValueError(
+            f"{path} ends early: its first line says that it ends with {ends_with!r}, and it does not. Put a whole "
+            "copy there, or remove its first line if it has all that you want."
+        )
+    if not settings:
+        raise ValueError(f"{path} names no setting; it may have been cut. Write one a line, such as epochs = 8.")
     known = [field.name for field in fields(TrainConfig)]
     if unknown := sorted(settings.keys() - set(known)):
         raise ValueError(f"{unknown[0]} in {path} is no setting. Use some of: {', '.join(known)}.")
