@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -125,8 +124,14 @@ def thresholds_of(network: nn.Module, pixels: Tensor) -> dict[tuple[bool, float]
         for cost in COSTS:
             config = shift_remedies(network, shown, cost, 8)[-1].shifts
             assert config is not None
-            found[aligned, cost] = replace(config)
+            found[aligned, cost] = config
     return found
+
+
+def in_points(row: dict[str, str]) -> str:
+    """Return a row's difference in points, with its interval."""
+    difference, low, high = (100 * float(row[name]) for name in ("difference", "low", "high"))
+    return f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def write_page() -> None:
@@ -153,8 +158,7 @@ def write_page() -> None:
                     entries += [text, ""] if score == "flips" else [text]
                     continue
                 share = f"{100 * float(row['difference']) / before:+.0f} %"
-                points = f"{100 * float(row['difference']):+.1f} ({100 * float(row['low']):+.1f} to "
-                points += f"{100 * float(row['high']):+.1f})"
+                points = in_points(row)
                 entries += {"flips": [points, share], "mean_absolute_change": [share]}.get(score, [points])
             lines.append(f"| {' | '.join(entries)} |")
         lines += ["", "| answers that change | " + " | ".join(DISTURBANCES) + " |", "|---|---|---|---|---|"]
@@ -164,11 +168,7 @@ def write_page() -> None:
             entries = []
             for how in DISTURBANCES:
                 row = cells[name, how]
-                text = f"{100 * float(row['value']):.1f}"
-                if row["difference"]:
-                    low, high = (100 * float(row[end]) for end in ("low", "high"))
-                    text = f"{100 * float(row['difference']):+.1f} ({low:+.1f} to {high:+.1f})"
-                entries.append(text)
+                entries.append(in_points(row) if row["difference"] else f"{100 * float(row['value']):.1f}")
             lines.append(f"| {name} | {' | '.join(entries)} |")
         lines.append("")
     write_between(PAGE, MARKS, lines)

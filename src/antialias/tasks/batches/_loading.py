@@ -79,8 +79,7 @@ class _WatchedLoader(DataLoader[Any]):
                 yield batch
         finally:
             del batches  # torch takes leave of its workers first, or it would report them as dead
-            for worker in workers:
-                worker.kill()
+            end()
 
 
 def batch_loader(
