@@ -21,7 +21,7 @@ from antialias.data import in_memory, open_data
 from antialias.nn import Adaptive
 from antialias.tasks import TrainConfig, fit, network, task_named, train_
 from antialias.tasks._task import _TASKS
-from antialias.tasks.batches._loading import batch_loader
+from antialias.tasks.batches import _loading, batch_loader
 from antialias.tasks.training._resume import begin, check_resumable
 
 
@@ -315,6 +315,22 @@ def test_a_worker_that_hangs_behind_its_last_batch_is_not_waited_for(config: Tra
     batches.close()
     worker.join(timeout=5)
     assert worker.exitcode == -signal.SIGKILL
+
+
+def test_a_worker_that_dies_is_said_once(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Batches:
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> int:
+            raise ValueError("cut off")
+
+    # As of one that closed its files and is not dead yet, so that torch's signal handler has not spoken.
+    monkeypatch.setattr(_loading, "wait", lambda sentinels, timeout: sentinels)
+    batches = iter(batch_loader(Batches(), config, range(1), workers=1))
+    with pytest.raises(ChildProcessError, match=r"a process that reads images died; .* Go on with resume"):
+        next(batches)
+    time.sleep(0.2)  # the handler would speak in here
 
 
 @pytest.mark.parametrize(

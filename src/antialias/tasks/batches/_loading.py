@@ -63,16 +63,18 @@ class _WatchedLoader(DataLoader[Any]):
                 except StopIteration:
                     return
                 except Exception as error:
-                    watch.cancel()
+                    seconds, lost = self.seconds if late.is_set() else None, True
                     try:
-                        # A dying one is known a little later, or said by torch's signal handler in here.
-                        ended = wait([worker.sentinel for worker in workers], timeout=1)
+                        watch.cancel()
+                        # A dying one is known a little later.
+                        lost = bool(wait([worker.sentinel for worker in workers], timeout=1))
+                        for worker in workers if lost else []:
+                            worker.kill()
+                            worker.join(timeout=1)
                     except RuntimeError:
-                        ended = workers
-                    if not ended:
+                        pass  # torch's signal handler says of each death, once: in here, not later in some other place
+                    if not lost:
                         raise
-                    seconds = self.seconds if late.is_set() else None
-                    end()
                     raise lost_worker(error, seconds) from error
                 finally:
                     watch.cancel()
