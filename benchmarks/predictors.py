@@ -8,6 +8,11 @@ Those for small networks of depthwise convolutions, trained later and beside the
     python benchmarks/predictors.py train --small --seeds 3 --runs runs/predictors_small
     python benchmarks/predictors.py table --small --runs runs/predictors_small   # benchmarks/predictors_small.csv
 
+And those that are offered, in a network of depthwise convolutions (timm's mobilenetv2_050):
+
+    python benchmarks/predictors.py train --depthwise --seeds 3 --runs runs/predictors_depthwise
+    python benchmarks/predictors.py table --depthwise --runs runs/predictors_depthwise   # predictors_depthwise.csv
+
 The recipe is that of classification (recipes/scenes_classification.toml); another convolution stands before the
 predictor's BatchNorm:
 
@@ -47,6 +52,7 @@ SCORES = ("accuracy", "consistency", "top1_change")
 OUT = Path(__file__).with_suffix(".csv")
 FIRST = ("full", "grouped", "separable", "low rank", "pooled", "pointwise")
 SMALL = ("full", "bottleneck", "pooled separable")
+DEPTHWISE = ("full", "bottleneck")
 
 
 class Padded(nn.Conv2d):
@@ -112,19 +118,19 @@ PREDICTORS: dict[str, Callable[[AdaptiveBlurPool2d, int], nn.Module]] = {
 }
 
 
-def config_of(seed: int) -> TrainConfig:
+def config_of(seed: int, model: str) -> TrainConfig:
     """Return what a run is told."""
     config = TrainConfig.read(recipes.RECIPES[recipes.FIRST])
-    return replace(config, filter=Adaptive().from_scratch(), seed=seed, accelerator="cpu", devices=1)
+    return replace(config, model=model, filter=Adaptive().from_scratch(), seed=seed, accelerator="cpu", devices=1)
 
 
-def train(runs: Path, count: int, names: Sequence[str]) -> None:
+def train(runs: Path, count: int, names: Sequence[str], model_name: str) -> None:
     """Train and measure what is not there yet, the first seed of every predictor first."""
-    told = config_of(0)
+    told = config_of(0, model_name)
     data = in_memory(open_data("scenes", "train", size=told.image_side, length=told.train_length))
     for seed in range(count):
         for name in names:
-            folder, config = seeds.folder_of(runs, name, seed), config_of(seed)
+            folder, config = seeds.folder_of(runs, name, seed), config_of(seed, model_name)
             if not (folder / "scores.json").exists():
                 model = swapped(network(config, len(data.classes)), name)
                 train_(model, data, config)
@@ -144,12 +150,12 @@ def swapped(model: nn.Module, name: str) -> nn.Module:
     return model
 
 
-def rows(runs: Path, names: Sequence[str]) -> Iterator[dict[str, object]]:
+def rows(runs: Path, names: Sequence[str], model_name: str) -> Iterator[dict[str, object]]:
     """Yield the table's rows, one for each predictor and score."""
     full = seeds.runs_of(runs, "full")
     for name in names:
         found = seeds.runs_of(runs, name)
-        model = swapped(network(config_of(0), 20), name)
+        model = swapped(network(config_of(0, model_name), 20), name)
         added = sum(
             parameter.numel()
             for layer in model.modules()
@@ -166,13 +172,17 @@ def main() -> None:
     parser.add_argument("step", choices=("train", "table"))
     parser.add_argument("--runs", type=Path, default=Path("runs/predictors"))
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--small", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--small", action="store_const", const="small", dest="which")
+    which.add_argument("--depthwise", action="store_const", const="depthwise", dest="which")
     args = parser.parse_args()
-    names = SMALL if args.small else FIRST
+    names = {None: FIRST, "small": SMALL, "depthwise": DEPTHWISE}[args.which]
+    model = "timm:mobilenetv2_050" if args.which == "depthwise" else "antialias:TinyResNet"
     if args.step == "train":
-        train(args.runs, args.seeds, names)
+        train(args.runs, args.seeds, names, model)
     else:
-        seeds.write(OUT.with_stem("predictors_small") if args.small else OUT, rows(args.runs, names))
+        out = OUT.with_stem(f"predictors_{args.which}") if args.which else OUT
+        seeds.write(out, rows(args.runs, names, model))
 
 
 if __name__ == "__main__":

@@ -351,8 +351,8 @@ def test_what_cannot_be_done_is_told_on_the_page(
         assert [name for name, *_ in lanes(page)] == ["as it is"]
         choose_no_phases(page)
         page.find_element(By.CSS_SELECTOR, "[name=filter][value=none]").click()
-        until(page, lambda: [name for name, *_ in lanes(page)] == ["as it is"])
-        assert text_of(page, ".trouble") == ""
+        until(page, lambda: text_of(page, ".trouble") == "")
+        assert [name for name, *_ in lanes(page)] == ["as it is"]
 
 
 def test_a_token_comes_from_the_address(opened: Callable[[str], webdriver.Chrome], classifier: Explorer) -> None:
