@@ -81,7 +81,8 @@ LEARNING = RetrofitConfig(
 )
 """What a student learns: the original's answers to the other windows of an update."""
 
-ADAPTIVE, FIXED, BOTTLENECK = aa.Adaptive(), aa.Fixed(kernel_size=3), aa.Adaptive(predictor="bottleneck")
+ADAPTIVE, BOTTLENECK = aa.Adaptive(predictor="full"), aa.Adaptive(predictor="bottleneck")
+FIXED = aa.Fixed(kernel_size=3)
 
 
 def learned(filters: Filter | None = None, **options: Any) -> Variant:

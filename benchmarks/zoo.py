@@ -10,8 +10,8 @@ of its heads, before any suppression. Inputs are small where the network takes t
 
 A row of `benchmarks/zoo.csv` is a network, written when it is finished; `docs/zoo.md` shows the table. The columns:
 
-- sites, filtered, left: what `convert_` with its default filter, which starts as an identity, found and did, and why
-  the others keep their stride;
+- sites, filtered, left: what `convert_` with adaptive filters of full predictors, which start as identities, found and
+  did, and why the others keep their stride;
 - error, error at another size: `||after - before|| / ||before||` of that conversion, on the size of its example and on
   the size behind;
 - reverted: whether the outputs are bit-identical after `revert_`;
@@ -70,6 +70,7 @@ SHOWN = (
     "network", "size", "sites", "filtered", "left", "error", "another", "reverted", "trains", "sync", "reparam.",
     "fused", "compiled", "export", "onnx difference", "int8",
 )  # fmt: skip
+FILTER = aa.Adaptive(predictor="full")
 LARGEST_ERROR = 1e-3  # of filters whose centre tap holds 0.999
 SAME = 1e-4  # bar of the tools: folding norms into convolutions rounds otherwise
 
@@ -217,13 +218,13 @@ class Case:
     def convert(self) -> aa.Conversion:
         """Convert a copy of the network, with filters that start as identities."""
         model = copy.deepcopy(self.plain)
-        return convert_(model, example=example(model, self.inputs[0]))
+        return convert_(model, FILTER, example=example(model, self.inputs[0]))
 
     @cached_property
     def drawn(self) -> nn.Module:
         """The converted network with filters that are no identities."""
         record, model = self.convert().to_dict(), copy.deepcopy(self.plain)
-        record["steps"][0]["filter"] = aa.Adaptive(init="paper").to_dict()
+        record["steps"][0]["filter"] = aa.Adaptive(init="paper", predictor="full").to_dict()
         with torch.random.fork_rng():
             torch.manual_seed(0)
             for layer in replay_(model, record).filters().values():
@@ -240,7 +241,7 @@ def described(case: Case) -> Iterator[str]:
 def inspected(case: Case) -> Iterator[str]:
     """Say what was found, and why some of it keeps its stride."""
     model = copy.deepcopy(case.plain)
-    plan = aa.inspect(model, example(model, case.inputs[0]))
+    plan = aa.inspect(model, example(model, case.inputs[0]), FILTER)
     yield str(len(plan.sites))
     yield str(len(plan.changed))
     reasons = Counter(_without_folder(site.reason) for site in plan.skipped)

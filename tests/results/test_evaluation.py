@@ -62,7 +62,7 @@ def test_files_that_earlier_code_wrote_are_read_and_compared() -> None:
     run, elsewhere = (Evaluation.read(FILES / name) for name in ("run.json", "elsewhere.json"))
     assert run.config == elsewhere.config == EvaluationConfig(window=48, test_length=20)
     assert run.training is not None
-    assert TrainConfig.from_dict(run.training).filter == Adaptive(kernel_size=5)
+    assert TrainConfig.from_dict(run.training).filter == Adaptive(kernel_size=5, predictor="full")
     assert elsewhere.training is None
     assert (run.cost, elsewhere.cost) == (Cost(parameters=5, macs=6, time=1.5, memory=1.25), None)
     assert [curve.values for curve in elsewhere.curves] == [[0.05, 0.1]]

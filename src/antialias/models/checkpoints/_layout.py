@@ -129,7 +129,7 @@ def _stored_filters(
         groups, rest = divmod(outputs, size[0] * size[1])
         if size[0] == size[1] and size[0] % 2 and not rest and groups and not channels % groups:
             parts = {key.removeprefix(f"{place}."): t for key, t in tensors.items() if key.startswith(f"{place}.")}
-            config = Adaptive(kernel_size=size[0], groups=groups, normalize=normalize, init="paper")
+            config = Adaptive(kernel_size=size[0], groups=groups, normalize=normalize, init="paper", predictor="full")
             stored[place] = StoredFilter(place, channels, config, tensors=parts)
     return stored
 

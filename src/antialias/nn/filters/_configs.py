@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import ClassVar, Literal
 
@@ -78,7 +78,8 @@ class Adaptive(Filter):
         padding_mode: How borders are continued.
         phase: Which samples are kept, see `Filter`.
         predictor: `"full"` or, each several times cheaper than the one before, `"separable"` and `"bottleneck"`, see
-            `AdaptiveBlurPool2d`.
+            `AdaptiveBlurPool2d`. `None`: bottleneck where a depthwise convolution loses its stride, which costs
+            less than a full predictor, and full elsewhere.
 
     Example:
         >>> Adaptive(groups=8).build(12, (2, 2)).groups
@@ -91,14 +92,19 @@ class Adaptive(Filter):
     groups: int = 8
     normalize: Normalize = "group"
     init: Init | None = None
-    predictor: PredictorKind = "full"
+    predictor: PredictorKind | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_odd(self.kernel_size)
         check_init(self.init, self.normalize)
-        check_one_of("predictor", self.predictor, PREDICTORS)
+        if self.predictor is not None:
+            check_one_of("predictor", self.predictor, PREDICTORS)
         check_groups(self.groups)
+
+    def at_depthwise(self) -> Adaptive:
+        """Return the config with the bottleneck, where it names no predictor."""
+        return self if self.predictor is not None else replace(self, predictor="bottleneck")
 
     def groups_for(self, channels: int) -> int:
         """Return the number of groups used at a place with `channels` channels."""
@@ -115,7 +121,7 @@ class Adaptive(Filter):
             self.normalize,
             self.init or ("paper" if self.normalize == "joint" else place.init),
             self.padding_mode,
-            self.predictor,
+            self.predictor or "full",
             frozen_norm=place.frozen_norm,
             device=place.device,
             dtype=place.dtype,

@@ -15,7 +15,7 @@ from antialias.nn.layers import PHASES, Init, Phase, PolyphasePool2d
 from antialias.ops import PaddingMode, check_padding_mode
 
 _HOME = "antialias.nn."
-_NOT_SHOWN = (("phase", None), ("predictor", "full"), ("until", ()))  # nothing out of the ordinary
+_NOT_SHOWN = (("phase", None), ("predictor", None), ("until", ()))  # nothing out of the ordinary
 
 
 class Place(NamedTuple):
@@ -133,6 +133,16 @@ class Filter(ABC):
         if getattr(self, "init", "") is not None:
             return self
         return replace(self, init="paper" if getattr(self, "normalize", "") == "joint" else "binomial")  # type: ignore[call-arg]
+
+    def at_depthwise(self) -> Filter:
+        """Return the config for a place where a depthwise convolution, which itself costs little, loses its stride.
+
+        Example:
+            >>> from antialias.nn import Adaptive
+            >>> Adaptive().at_depthwise().predictor, Adaptive(predictor="full").at_depthwise().predictor
+            ('bottleneck', 'full')
+        """
+        return self
 
     def __repr__(self) -> str:
         named = {field.name: getattr(self, field.name) for field in fields(self)}

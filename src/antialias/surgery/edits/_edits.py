@@ -144,6 +144,7 @@ class FilterEdit(Edit):
         stride: Stride of the filter, one number for each dimension, such as `(s_h, s_w)`.
         like: Name of a parameter whose device and type the filter takes.
         frozen_norm: The norms around it are frozen.
+        depthwise: A depthwise convolution loses its stride.
         upsampled: The stride is by how much the map was upsampled, of which the filter keeps every sample.
     """
 
@@ -151,6 +152,7 @@ class FilterEdit(Edit):
     stride: tuple[int, ...]
     like: str = ""
     frozen_norm: bool = False
+    depthwise: bool = False
     upsampled: ClassVar[bool] = False
 
     @property
@@ -168,7 +170,7 @@ class FilterEdit(Edit):
         options |= {"init": "identity", "frozen_norm": self.frozen_norm}
         if self.upsampled:
             options["upsampled"] = True
-        return config.build(self.channels, self.stride, **options)
+        return (config.at_depthwise() if self.depthwise else config).build(self.channels, self.stride, **options)
 
     def add_filter(self, model: nn.Module, config: Filter) -> nn.Module:
         """Make the filter, register it in the module, and return the module."""

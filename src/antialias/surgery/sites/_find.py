@@ -76,6 +76,11 @@ class Candidate:
         """Channels of the operation's output."""
         return self.op.output.shape[1]
 
+    @property
+    def depthwise(self) -> bool:
+        """Whether it is a convolution of each channel for itself."""
+        return self.op.name == "convolution" and self.op.settings["groups"] == self.op.input.shape[1] > 1
+
 
 def find(graph: Graph) -> list[Candidate]:
     """List what subsamples in `graph`, in order of first use."""

@@ -249,6 +249,7 @@ def _filter_module(
             stride=candidate.strides,
             like=_nearest_parameter(candidate.op),
             frozen_norm=_is_frozen(model, candidate.call.name or ""),
+            depthwise=candidate.depthwise,
         )
         for port in spot.ports
     ]
@@ -363,6 +364,8 @@ def _filtered(site: Site, candidate: Candidate, edits: Sequence[Edit], spot: str
     channels = filters[0].channels
     if isinstance(config, Adaptive) and (groups := config.groups_for(channels)) != config.groups:
         why = f"{why}; groups={groups}, as {config.groups} does not divide {channels} channels"
+    if isinstance(config, Adaptive) and config.predictor is None and filters[0].depthwise:
+        why = f"{why}; predictor='bottleneck', as the convolution is depthwise"
     return dataclasses.replace(
         site,
         action="filter",
