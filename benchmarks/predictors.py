@@ -8,7 +8,7 @@ Those for small networks of depthwise convolutions, trained later and beside the
     python benchmarks/predictors.py train --small --seeds 3 --runs runs/predictors_small
     python benchmarks/predictors.py table --small --runs runs/predictors_small   # benchmarks/predictors_small.csv
 
-And those that are offered, in a network of depthwise convolutions (timm's mobilenetv2_050):
+And those that are offered, in a small network of depthwise convolutions, a MobileNetV2 of five blocks:
 
     python benchmarks/predictors.py train --depthwise --seeds 3 --runs runs/predictors_depthwise
     python benchmarks/predictors.py table --depthwise --runs runs/predictors_depthwise   # predictors_depthwise.csv
@@ -41,6 +41,7 @@ import recipes
 import seeds
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.models import MobileNetV2
 
 from antialias.data import in_memory, open_data
 from antialias.nn import Adaptive, AdaptiveBlurPool2d
@@ -118,10 +119,17 @@ PREDICTORS: dict[str, Callable[[AdaptiveBlurPool2d, int], nn.Module]] = {
 }
 
 
+def small_mobilenet(num_classes: int = 20) -> nn.Module:
+    """Return a MobileNetV2 of five blocks, of which two have a stride, behind a stem that has one."""
+    blocks = [[1, 16, 1, 1], [4, 32, 2, 2], [4, 64, 2, 2]]
+    return MobileNetV2(num_classes, inverted_residual_setting=blocks, dropout=0.0)
+
+
 def config_of(seed: int, model: str) -> TrainConfig:
     """Return what a run is told."""
     config = TrainConfig.read(recipes.RECIPES[recipes.FIRST])
-    return replace(config, model=model, filter=Adaptive().from_scratch(), seed=seed, accelerator="cpu", devices=1)
+    filter = Adaptive(predictor="full").from_scratch()
+    return replace(config, model=model, filter=filter, seed=seed, accelerator="cpu", devices=1)
 
 
 def train(runs: Path, count: int, names: Sequence[str], model_name: str) -> None:
@@ -177,7 +185,7 @@ def main() -> None:
     which.add_argument("--depthwise", action="store_const", const="depthwise", dest="which")
     args = parser.parse_args()
     names = {None: FIRST, "small": SMALL, "depthwise": DEPTHWISE}[args.which]
-    model = "timm:mobilenetv2_050" if args.which == "depthwise" else "antialias:TinyResNet"
+    model = "predictors:small_mobilenet" if args.which == "depthwise" else "antialias:TinyResNet"
     if args.step == "train":
         train(args.runs, args.seeds, names, model)
     else:
