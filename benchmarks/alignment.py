@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from curve import SCORES, Copies, Rows, in_onnx_runtime, interval, measured
 from mend_retrofit import Pool, network_of
-from pages import write_between
+from pages import in_points, write_between
 from torch import Tensor, nn
 
 import antialias as aa
@@ -128,12 +128,6 @@ def thresholds_of(network: nn.Module, pixels: Tensor) -> dict[tuple[bool, float]
     return found
 
 
-def in_points(row: dict[str, str]) -> str:
-    """Return a row's difference in points, with its interval."""
-    difference, low, high = (100 * float(row[name]) for name in ("difference", "low", "high"))
-    return f"{difference:+.1f} ({low:+.1f} to {high:+.1f})"
-
-
 def write_page() -> None:
     """Write the tables into the documentation."""
     rows, lines = list(csv.DictReader(OUT.open())), list[str]()
@@ -158,7 +152,7 @@ def write_page() -> None:
                     entries += [text, ""] if score == "flips" else [text]
                     continue
                 share = f"{100 * float(row['difference']) / before:+.0f} %"
-                points = in_points(row)
+                points = in_points(row["difference"], row["low"], row["high"])
                 entries += {"flips": [points, share], "mean_absolute_change": [share]}.get(score, [points])
             lines.append(f"| {' | '.join(entries)} |")
         lines += ["", "| answers that change | " + " | ".join(DISTURBANCES) + " |", "|---|---|---|---|---|"]
@@ -168,7 +162,8 @@ def write_page() -> None:
             entries = []
             for how in DISTURBANCES:
                 row = cells[name, how]
-                entries.append(in_points(row) if row["difference"] else f"{100 * float(row['value']):.1f}")
+                change = row["difference"] and in_points(row["difference"], row["low"], row["high"])
+                entries.append(change or f"{100 * float(row['value']):.1f}")
             lines.append(f"| {name} | {' | '.join(entries)} |")
         lines.append("")
     write_between(PAGE, MARKS, lines)

@@ -27,5 +27,9 @@ def change_in_points(row: Mapping[str, str], name: str) -> str:
     """Return a score's difference and interval in points, empty where the row has none."""
     if not row[f"{name}_interval"]:
         return ""
-    low, high = (f"{100 * float(end):+.1f}" for end in row[f"{name}_interval"].split())
-    return f"{100 * float(row[f'{name}_difference']):+.1f} ({low} to {high})"
+    return in_points(row[f"{name}_difference"], *row[f"{name}_interval"].split())
+
+
+def in_points(difference: str, low: str, high: str) -> str:
+    """Return a difference of shares in points, with its interval."""
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * float(number) for number in (difference, low, high)))

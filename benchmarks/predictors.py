@@ -10,7 +10,7 @@ Those for small networks of depthwise convolutions, trained later and beside the
 
 And those that are offered, in a small network of depthwise convolutions, a MobileNetV2 of five blocks:
 
-    python benchmarks/predictors.py train --depthwise --seeds 3 --runs runs/predictors_depthwise
+    python benchmarks/predictors.py train --depthwise --seeds 4 --runs runs/predictors_depthwise
     python benchmarks/predictors.py table --depthwise --runs runs/predictors_depthwise   # predictors_depthwise.csv
 
 The recipe is that of classification (recipes/scenes_classification.toml); another convolution stands before the
@@ -50,10 +50,12 @@ from antialias.results import Evaluation
 from antialias.tasks import TrainConfig, evaluate, network, train_
 
 SCORES = ("accuracy", "consistency", "top1_change")
-OUT = Path(__file__).with_suffix(".csv")
-FIRST = ("full", "grouped", "separable", "low rank", "pooled", "pointwise")
-SMALL = ("full", "bottleneck", "pooled separable")
-DEPTHWISE = ("full", "bottleneck")
+SETS = {
+    "predictors": ("antialias:TinyResNet", ("full", "grouped", "separable", "low rank", "pooled", "pointwise")),
+    "predictors_small": ("antialias:TinyResNet", ("full", "bottleneck", "pooled separable")),
+    "predictors_depthwise": ("predictors:small_mobilenet", ("full", "bottleneck")),
+}
+"""The network and the predictors of each table."""
 
 
 class Padded(nn.Conv2d):
@@ -181,16 +183,14 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/predictors"))
     parser.add_argument("--seeds", type=int, default=1)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--small", action="store_const", const="small", dest="which")
-    which.add_argument("--depthwise", action="store_const", const="depthwise", dest="which")
+    which.add_argument("--small", action="store_const", const="predictors_small", dest="table", default="predictors")
+    which.add_argument("--depthwise", action="store_const", const="predictors_depthwise", dest="table")
     args = parser.parse_args()
-    names = {None: FIRST, "small": SMALL, "depthwise": DEPTHWISE}[args.which]
-    model = "predictors:small_mobilenet" if args.which == "depthwise" else "antialias:TinyResNet"
+    model, names = SETS[args.table]
     if args.step == "train":
         train(args.runs, args.seeds, names, model)
     else:
-        out = OUT.with_stem(f"predictors_{args.which}") if args.which else OUT
-        seeds.write(out, rows(args.runs, names, model))
+        seeds.write(Path(__file__).with_name(f"{args.table}.csv"), rows(args.runs, names, model))
 
 
 if __name__ == "__main__":

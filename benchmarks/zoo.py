@@ -42,7 +42,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from itertools import pairwise
@@ -224,7 +224,7 @@ class Case:
     def drawn(self) -> nn.Module:
         """The converted network with filters that are no identities."""
         record, model = self.convert().to_dict(), copy.deepcopy(self.plain)
-        record["steps"][0]["filter"] = aa.Adaptive(init="paper", predictor="full").to_dict()
+        record["steps"][0]["filter"] = replace(FILTER, init="paper").to_dict()
         with torch.random.fork_rng():
             torch.manual_seed(0)
             for layer in replay_(model, record).filters().values():

@@ -236,8 +236,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file. Use a TOML file such as those in recipes.")
     settings = parsed(path, "Write one setting a line, such as epochs = 8.", kind="TOML")
-    first, *lines = path.read_text(encoding="utf-8").rstrip().split("\n")
-    if (ends_with := first.removeprefix(_ENDS_WITH)) != first and (lines or [""])[-1] != f"# {ends_with}":
+    lines = path.read_text(encoding="utf-8").rstrip().split("\n")
+    ends_with = lines[0].removeprefix(_ENDS_WITH)
+    if ends_with != lines[0] and lines[-1] != f"# {ends_with}":
         raise ValueError(
             f"{path} ends early: its first line says that it ends with {ends_with!r}, and it does not. Put a whole "
             "copy there, or remove its first line if it has all that you want."

@@ -68,9 +68,10 @@ class _WatchedLoader(DataLoader[Any]):
                         watch.cancel()
                         # A dying one is known a little later.
                         lost = bool(wait([worker.sentinel for worker in workers], timeout=1))
-                        for worker in workers if lost else []:
-                            worker.kill()
-                            worker.join(timeout=1)
+                        if lost:
+                            end()
+                            for worker in workers:
+                                worker.join(timeout=1)
                     except RuntimeError:
                         pass  # torch's signal handler says of each death, once: in here, not later in some other place
                     if not lost:
