@@ -149,8 +149,10 @@ def test_probabilities_become_logits_once(tmp_path: Path) -> None:
     torch.testing.assert_close(load_onnx(path, **AS_IT_IS)(pixels).softmax(1), pixels.mean((2, 3)).softmax(1))
 
 
-def detector(path: Path, names: tuple[str, ...], boxes: Any, *shape: Any) -> Path:
+def detector(path: Path, names: tuple[str, ...], boxes: Any, *shape: Any, images: int = 0) -> Path:
     values = {"b": np.float32(boxes), "l": np.int64([1, 2, 1]), "s": np.float32([0.9, 0.5, 0.01])}
+    if images:
+        values = {name: np.stack([value.reshape(3, *value.shape[2:])] * images) for name, value in values.items()}
     nodes = [helper.make_node("Identity", [constant], [name]) for constant, name in zip(values, names, strict=True)]
     nodes.append(helper.make_node("ReduceMean", ["x"], ["unused"], keepdims=0))
     path = written(path, nodes, [takes(*shape)], [names[0], names[2], "unused"], **values)
@@ -172,6 +174,9 @@ def test_instances_are_recognised_by_names(images: Tensor, tmp_path: Path) -> No
     names = ("detection_boxes", "detection_classes", "detection_scores")
     (found,) = load_onnx(detector(tmp_path / "tf.onnx", names, shares, "N", 3, "H", "W"), **AS_IT_IS)(images[:1])
     assert found["boxes"][0].tolist() == [8, 12, 24, 24]
+    at_once = detector(tmp_path / "three.onnx", names, shares, 3, 3, 24, 32, images=3)
+    answers = load_onnx(at_once, **AS_IT_IS)(images)
+    assert [one["labels"].tolist() for one in answers] == [[1, 2]] * 5  # each object once
     score = aa.metrics.instance_consistency(network, torch.rand(3, 3, 32, 32), "box", passes=1)
     assert 0 <= score.value <= 1
 
@@ -249,6 +254,21 @@ def test_answers_of_no_kind_are_refused(rank: int, images: Tensor, tmp_path: Pat
     )
     with pytest.raises(ValueError, match=r"net.onnx: its output \(.*\) for images of 24x32 is of no kind"):
         load_onnx(path, **AS_IT_IS)(images[:1])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("last", [False, True])
+def test_channels_elsewhere_than_in_the_input_are_told(channels: int, last: bool, tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2] if last else [0, 2, 3, 1]),
+        helper.make_node("Slice", ["t", "start", "end", "axis"], ["y"]),
+    ]
+    whole = {"start": np.int64([0]), "end": np.int64([channels]), "axis": np.int64([1 if last else 3])}
+    size = ("H", "W", 3) if last else (3, "H", "W")
+    network = load_onnx(written(tmp_path / "net.onnx", nodes, [takes("N", *size)], ["y"], **whole), **AS_IT_IS)
+    places = "second, and its input last" if last else "last, and its input second"
+    with pytest.raises(ValueError, match=rf"its output \(1, .*\) for images of 24x24 has its channels {places}. Use a"):
+        network(torch.zeros(1, 3, 24, 24))
 
 
 def test_sizes_that_do_not_run_are_told(tmp_path: Path) -> None:

@@ -60,8 +60,15 @@ def plain_answer(
     """
     shape = f"its output {tuple(values.shape)} for images of {size[0]}x{size[1]}"
     whole = not values.is_floating_point()
-    if values.ndim == 4 and channels_last:
-        values = values.movedim(-1, 1)
+    if values.ndim == 4:
+        there, elsewhere = (values[..., 0], values[:, 0]) if channels_last else (values[:, 0], values[..., 0])
+        if _is_map(elsewhere, size) and not _is_map(there, size):
+            places = ("second", "last") if channels_last else ("last", "second")
+            raise ValueError(
+                f"{shape} has its channels {places[0]}, and its input {places[1]}. Use a file that has them in one "
+                "place, or a module:callable that runs this one and moves them."
+            )
+        values = values.movedim(-1, 1) if channels_last else values
     if values.ndim == 4 and values.shape[2:] == (1, 1) and kind in (None, "classes"):
         values = values.flatten(1)
     if values.ndim == 3 and _is_map(values, size):
@@ -90,11 +97,14 @@ def found_instances(
     """Return the instances of one image, with corners in pixels of the window, without scores below 0.05.
 
     Args:
-        answers: The file's outputs, with or without a first dimension of one image.
+        answers: The file's outputs, with or without a first dimension of images, of which the first is meant.
         names: Those of boxes, classes and scores.
         shown: Height and width of what the network was shown.
         size: Height and width of the window.
     """
+    if answers[names[0]].ndim == 3:  # a file that takes several images at once was given one image several times
+        count = answers[names[0]].shape[:1]
+        answers = {name: each[:1] if each.shape[:1] == count else each for name, each in answers.items()}
     boxes, labels, scores = (answers[name] for name in names)
     boxes, labels, scores = boxes.reshape(-1, 4).float(), labels.reshape(-1).long(), scores.reshape(-1).float()
     if names == INSTANCES[1]:
