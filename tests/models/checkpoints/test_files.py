@@ -89,6 +89,17 @@ def test_plain_files_of_segmenters_need_a_name(tmp_path: Path) -> None:
         aa.load_checkpoint(tmp_path / "unet.pth")
 
 
+@pytest.mark.parametrize("first", [nn.LayerNorm(1280), nn.Linear(1280, 1280)])
+def test_a_head_of_one_more_layer_is_not_left_out(first: nn.Module, tmp_path: Path) -> None:
+    theirs = torchvision.models.mobilenet_v2()
+    theirs.classifier = nn.Sequential(first, nn.Linear(1280, 10))  # a file without dropout has its only layer there
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pth")
+    with pytest.raises(ValueError, match=r"unexpected \(classifier.0.weight, classifier.0.bias\)"):
+        aa.load_checkpoint(tmp_path / "theirs.pth", torchvision.models.mobilenet_v2(num_classes=10))
+    with pytest.raises(ValueError, match="does not fit torchvision:mobilenet_v2. Say which"):
+        aa.load_checkpoint(tmp_path / "theirs.pth")
+
+
 class Hostile:
     def __reduce__(self) -> tuple[object, ...]:
         return os.mkdir, ("ran",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -84,13 +85,15 @@ def layout_of(model: nn.Module, tensors: Mapping[str, Tensor], normalize: Normal
         for one in stored.values()
         for spots, block in [_place_of(_in_body(one.name, body), indices, modules)]
     )
-    plain, written = {}, {}
-    for name, tensor in tensors.items():
+    named: dict[str, str] = {}
+    for name in tensors:
         if not any(name.startswith(f"{each}.") for each in stored):
             new = ".".join(_shifted(_in_body(name, body), indices, modules))
-            if new not in own:
-                new = _older(new, own)
-            plain[new], written[new] = tensor, name
+            named[name] = new if new in own else _older(new, own)
+    # Of two names that become one, one is of a module that the network lacks; it keeps its name, and fits nothing.
+    count = Counter(named.values())
+    written = {new if count[new] == 1 else name: name for name, new in named.items()}
+    plain = {new: tensors[name] for new, name in written.items()}
     return Layout(plain, filters, written)
 
 
