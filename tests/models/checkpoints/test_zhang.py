@@ -117,6 +117,10 @@ def test_a_converted_network_is_filled(tmp_path: Path) -> None:
     ):
         aa.load_checkpoint(tmp_path / "theirs.pth", other)
     assert all(torch.equal(tensor, before[name]) for name, tensor in other.state_dict().items())
+    exact = torchvision.models.resnet18(num_classes=10)
+    aa.convert_(exact, aa.Fixed(kernel_size=4), example=example)
+    with pytest.raises(ValueError, match=r"has maxpool with kernel_size=\(2, 2\), .* has kernel_size=3, .*: it was"):
+        aa.load_checkpoint(tmp_path / "theirs.pth", exact)
     some = torchvision.models.resnet18(num_classes=10)
     aa.convert_(some, aa.Fixed(kernel_size=4), example=example, placement="paper", where="layer*")
     with pytest.raises(ValueError, match=r"has filters where ResNet has no place for them: maxpool.1 \(64 channels\)"):

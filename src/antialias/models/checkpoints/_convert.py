@@ -11,7 +11,16 @@ import torch
 from torch import nn
 
 from antialias.nn import Adaptive, Filter, Fixed
-from antialias.surgery import Conversion, Placement, Site, conversion_of, input_size, inspect, replay_
+from antialias.surgery import (
+    Conversion,
+    Placement,
+    Site,
+    conversion_of,
+    input_size,
+    inspect,
+    replay_,
+    unconverted_copy,
+)
 from antialias.surgery.edits import FilterEdit, Insert, Replace, SetAttributes
 
 from ._layout import Layout, StoredFilter
@@ -227,5 +236,16 @@ def _filters_of(conversion: Conversion, layout: Layout, path: Path) -> dict[str,
             raise ValueError(
                 f"{path} has {stored.config} at {stored.name}, where the network has {layer}. Pass the plain network, "
                 "which is converted as the file is."
+            )
+    # Filters in the same places are not enough: around them, pools have other windows and convolutions other strides.
+    twin = unconverted_copy(conversion.model)
+    convert_as_stored_(twin, layout, path)
+    published = dict(twin.named_modules())
+    for name, module in conversion.model.named_modules():
+        is_filter = any(f"{name}.".startswith(f"{own}.") for own in layers)
+        if name in published and not is_filter and (said := published[name].extra_repr()) != module.extra_repr():
+            raise ValueError(
+                f"{path} has {name} with {said}, where the network has {module.extra_repr()}: it was converted "
+                "otherwise. Pass the plain network, which is converted as the file is."
             )
     return {stored.name: paths[owner] for stored, owner in holders.items()}
