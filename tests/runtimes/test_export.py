@@ -13,7 +13,7 @@ from torch import nn
 
 import antialias as aa
 from antialias.cli import main
-from antialias.runtimes import FORMATS, _export, _trace
+from antialias.runtimes import FORMATS, _export, _trace, _verify
 
 EXAMPLE = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
 
@@ -287,3 +287,24 @@ def test_a_disk_that_is_full_is_told_and_ends_no_process(tmp_path: Path) -> None
     process.join(60)
     assert process.exitcode == 0
     assert not list(tmp_path.iterdir())
+
+
+class InPlace(Tiny):
+    def forward(self, x):
+        return super().forward(x.sub_(0.5).mul_(4))
+
+
+def test_a_network_that_writes_into_its_images_is_compared_on_the_same_images(tmp_path: Path) -> None:
+    before = EXAMPLE.clone()
+    done = aa.export(InPlace().eval(), tmp_path / "t.pt2", to="program", example=EXAMPLE)
+    assert done.difference < 1e-6
+    assert torch.equal(EXAMPLE, before)
+
+
+def test_imaginary_parts_are_compared() -> None:
+    class Complex(nn.Module):
+        def forward(self, x):
+            return torch.complex(x, x)
+
+    wrong = _verify.compare(Complex(), lambda images: [torch.complex(images, -images)], EXAMPLE, (1, 24, 24))
+    assert wrong.relative > 1

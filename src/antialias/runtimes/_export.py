@@ -142,7 +142,7 @@ def _example(model: nn.Module, example: Tensor | None) -> Tensor:
     if not why:
         try:
             with torch.no_grad():
-                answer = model(example)
+                answer = model(example.clone())  # a network may write into it
         except Exception as error:
             why = brief(error)
     if why:
@@ -220,7 +220,7 @@ def write_verified(
 
 def _times(model: nn.Module, traced: Traced, kind: Format, file: Path) -> dict[str, float]:
     """Time the network and its file, and both without filters, whose file is written for it."""
-    one = traced.example[:1] if "batch" in traced.ranges else traced.example
+    one = (traced.example[:1] if "batch" in traced.ranges else traced.example).clone()
     functions: dict[str, Run] = {"eager": eager(model), "runtime": kind.load(file)}
     if conversion_of(model) is not None:
         plain = unconverted_copy(model).eval()

@@ -65,7 +65,7 @@ def compare(model: nn.Module, run: Run, example: Tensor, shape: tuple[int, ...])
     """
     images, (batch, *sides) = resized(example, *shape), shape
     said = partial(Difference, batch=batch, size=tuple(sides))
-    wanted = eager(model)(images)
+    wanted = eager(model)(images.clone())  # a network may write into its images, and return them
     try:
         with torch.no_grad():
             answers = run(images)
@@ -74,8 +74,11 @@ def compare(model: nn.Module, run: Run, example: Tensor, shape: tuple[int, ...])
     if [tuple(one.shape) for one in answers] != [tuple(one.shape) for one in wanted]:
         error = f"it answers {[tuple(one.shape) for one in answers]} for {[tuple(one.shape) for one in wanted]}"
         return said(relative=float("inf"), error=error)
-    pairs = [(one.double(), other.double()) for one, other in zip(answers, wanted, strict=True)]
-    relative = [float((one - other).norm() / other.norm().clamp_min(1e-30)) for one, other in pairs]
+    relative = []
+    for one, other in zip(answers, wanted, strict=True):
+        exact = torch.promote_types(other.dtype, torch.float64)  # complex numbers stay complex
+        difference = (one.to(exact) - other.to(exact)).norm()
+        relative.append(float(difference / other.to(exact).norm().clamp_min(1e-30)))
     largest = max(value if value == value else float("inf") for value in relative)
     return said(relative=largest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from antialias._torch import forward_hooks, forward_pre_hooks, tree_leaves
@@ -13,7 +14,7 @@ from antialias.nn import Adaptive, Filter, PhaseAlign2d, PhaseAlignment, PhaseAv
 from ._conversion import Conversion, apply, conversion_of
 from ._plan import Placement, Plan, Site, counted
 from ._proof import prove
-from .dataflow import Graph, arguments, network_macs, observe, tensors_in, untouched
+from .dataflow import Graph, arguments, copied, network_macs, observe, tensors_in, untouched
 from .edits import AlignImages, AlignPhases, AnswerCopies, AverageShifts, Edit, FilterEdit, logits_of
 from .polyphase import ends_before, group_sites, plan_phases, plan_polyphase
 from .sites import Direction, Rules, Where, decide, find, find_dilated, find_upsampling, uncalled
@@ -104,7 +105,14 @@ def _plan_whole(model: nn.Module, example: Any, rules: Rules) -> Plan:
         could = "shifted" if copies else "aligned"
         raise ValueError(f"{name} is given no images (N, C, H, W), which could be {could}. Pass an example= of some.")
     with untouched(model):
-        logits_of(model, model(*args, **kwargs))
+        shown, named = copied((args, dict(kwargs)))
+        logits_of(model, model(*shown, **named))
+        now = [tensor for tensor in tensors_in((shown, named)) if tensor.dim() == 4]
+        if copies and not all(map(torch.equal, now, images)):
+            raise ValueError(
+                f"{name} writes into its images, so that shifted copies would be of what it wrote. Let it work on a "
+                "copy: images.clone()."
+            )
     macs = 0 if getattr(model, "sealed", None) is not None else network_macs(observed(model, example))
     size = (images[0].shape[2], images[0].shape[3])
     edit: Edit

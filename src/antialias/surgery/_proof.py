@@ -15,7 +15,7 @@ from antialias.nn import Fixed, PhaseAlignment, PhaseAverage, ShiftAverage
 
 from ._conversion import ConversionStep, apply, undo
 from ._plan import Plan
-from .dataflow import outside_inference, tensors_in, untouched
+from .dataflow import copied, tensors_in, untouched
 from .edits import FilterEdit
 
 _CLOSE, _FAR = 1e-4, 1e-3
@@ -174,7 +174,7 @@ def _applied(model: nn.Module, step: ConversionStep) -> Iterator[None]:
 
 def _run(model: nn.Module, inputs: Input) -> list[Tensor]:
     with untouched(model):
-        args, kwargs = tree_map_only(Tensor, outside_inference, inputs)
+        args, kwargs = copied(inputs)
         return [tensor.clone() for tensor in tensors_in(model(*args, **kwargs))]
 
 
@@ -203,6 +203,7 @@ def _error(after: Sequence[Tensor], before: Sequence[Tensor]) -> float:
         return float("inf")
     errors = [0.0]
     for new, old in zip(after, before, strict=True):
-        new, old = (tensor.double().nan_to_num() for tensor in (new, old))
+        exact = torch.promote_types(old.dtype, torch.float64)  # complex numbers stay complex
+        new, old = (tensor.to(exact).nan_to_num() for tensor in (new, old))
         errors.append(float((new - old).norm() / old.norm().clamp_min(torch.finfo(torch.float32).tiny)))
     return max(errors)

@@ -14,7 +14,7 @@ from antialias.nn import LAYERS, PhaseAverage, PhaseSplit2d, PolyphasePool2d
 from ._conversion import Conversion, apply
 from ._convert import inspect, observed
 from ._plan import Site
-from .dataflow import Op, arguments, network_macs, observe, pair, untouched
+from .dataflow import Op, arguments, copied, network_macs, observe, pair, untouched
 from .edits import AveragePhases, PickPhase
 from .polyphase import group_sites, pitches
 from .sites import Candidate, Rules, decide, find
@@ -81,9 +81,10 @@ def find_body(model: nn.Module, example: Any = None) -> Body:
     graph, body, taken = whole, model, args
     if name:
         body, given = model.get_submodule(name), list[tuple[Any, ...]]()
-        handle = body.register_forward_pre_hook(lambda _, args: given.append(args))
+        handle = body.register_forward_pre_hook(lambda _, args: given.append(copied(args)))
         with untouched(model):
-            model(*args, **kwargs)
+            shown, named = copied((args, kwargs))
+            model(*shown, **named)
         handle.remove()
         taken = given[0]
         graph = observed(body, taken)

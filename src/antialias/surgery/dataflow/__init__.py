@@ -22,11 +22,11 @@ from ._graph import pair as pair
 from ._macs import network_macs as network_macs
 from ._macs import op_macs as op_macs
 from ._observe import Watch as Watch
+from ._observe import copied as copied
 from ._observe import fork_rng as fork_rng
 from ._observe import is_one_run as is_one_run
 from ._observe import observe as observe
 from ._observe import one_run as one_run
-from ._observe import outside_inference as outside_inference
 from ._observe import tensors_in as tensors_in
 from ._observe import untouched as untouched
 
@@ -38,6 +38,7 @@ __all__ = [
     "Value",
     "Watch",
     "arguments",
+    "copied",
     "each",
     "follow",
     "fork_rng",
@@ -48,7 +49,6 @@ __all__ = [
     "observe",
     "one_run",
     "op_macs",
-    "outside_inference",
     "pair",
     "random_input",
     "tensors_in",

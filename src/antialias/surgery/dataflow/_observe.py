@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,7 @@ _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__fi
 _PROBED_POOLS = ("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d")
 _PROBED = ("convolution", *_PROBED_POOLS, "slice", "im2col", "amax", "max", "mean")
 
+T = TypeVar("T")
 
 _one_run: ContextVar[bool] = ContextVar("one_run", default=False)
 
@@ -46,7 +47,7 @@ def observe(
         watch: Called after each operation.
     """
     with untouched(model):
-        args, kwargs = tree_map_only(Tensor, outside_inference, (args, dict(kwargs or {})))
+        args, kwargs = copied((args, dict(kwargs or {})))
         recorder = _Recorder(model, watch)
         recorder.start(args, kwargs)
         with recorder.watching_modules(), recorder:
@@ -55,9 +56,9 @@ def observe(
     return recorder.graph
 
 
-def outside_inference(tensor: Tensor) -> Tensor:
-    """Return a tensor that works outside of inference mode: itself, or a copy of one that was made in it."""
-    return tensor.clone() if tensor.is_inference() else tensor
+def copied(tree: T) -> T:
+    """Copy tensors in nested arguments, so that a network may write into them, and none is one of inference mode."""
+    return tree_map_only(Tensor, Tensor.clone, tree)
 
 
 class _Recorder(TorchDispatchMode):
