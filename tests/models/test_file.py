@@ -14,7 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from antialias.models import TinyResNet, build, class_names, load, name_classes_, save
+from antialias.metrics import normalization_of
+from antialias.models import TinyResNet, build, class_names, load, name_classes_, save, save_pretrained
 from antialias.nn import Adaptive, AdaptiveBlurPool2d, Filter, Fixed
 from antialias.surgery import conversion_of, convert_
 
@@ -219,6 +220,9 @@ def _write(path: Path, **changes: object) -> None:
         ({"ties": {"a": 1}}, r"\(ties is {'a': 1}\)"),
         ({"ties": {"fc.weight": "nothing"}}, "shares nothing, which it does not hold. Use a file of antialias.save."),
         ({"ties": {"forward": "fc.weight"}}, r"does not fit TinyResNet: 1 unexpected \(such as forward\)"),
+        ({"normalization": [[0.5], [0.0]]}, r"\(normalization is \[\[0.5\], \[0.0\]\]\)"),
+        ({"normalization": [0.5, 0.25]}, r"\(normalization is \[0.5, 0.25\]\)"),
+        ({"normalization": [["a"], [1]]}, r"\(normalization is \[\['a'\], \[1\]\]\)"),
         ({"channels_last": "yes"}, r"\(channels_last is 'yes'\)"),
         ({"name": "timm:hf-hub:somebody/model"}, "timm model='hf-hub:somebody/model' is unknown."),
         ({"name": "smp:Unet:tu-hf-hub:somebody/model"}, "smp encoder='tu-hf-hub:somebody/model' is unknown."),
@@ -282,6 +286,18 @@ def test_the_names_of_the_classes_survive(tmp_path: Path) -> None:
     save(network, tmp_path / "named.safetensors")
     assert class_names(load(tmp_path / "unnamed.safetensors")) is None
     assert class_names(load(tmp_path / "named.safetensors")) == ("cat", "dog")
+
+
+@pytest.mark.parametrize("name", ["antialias:TinyResNet", "timm:resnet18", "torchvision:resnet18"])
+def test_what_is_done_to_pixels_survives(name: str, tmp_path: Path) -> None:
+    network = build(name)
+    network.normalization = ((0.1, 0.2, 0.3), (0.5, 0.5, 0.6))
+    save(network, tmp_path / "m.safetensors")
+    assert normalization_of(load(tmp_path / "m.safetensors")) == network.normalization
+    assert normalization_of(load(save_pretrained(network, tmp_path / "folder"))) == network.normalization
+    network.normalization = ("group", 8)  # something else
+    save(network, tmp_path / "m.safetensors")
+    assert normalization_of(load(tmp_path / "m.safetensors")) == normalization_of(build(name))
 
 
 def test_networks_name_their_classes_in_several_ways() -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from antialias._files import parsed
+from antialias.metrics import MeanStd
 
 FORMAT = 1
+_LARGEST = 1e6
 _FIX = "Use a file of antialias.save."
 
 
@@ -25,6 +27,7 @@ class Header:
         channels_last: Its weights are laid out so.
         classes: Names of its classes in the order of its outputs.
         prefix: What its own names begin with, which those in the file lack, as those of transformers do.
+        normalization: Mean and deviation of the pixels that it expects.
     """
 
     name: str | None
@@ -34,6 +37,7 @@ class Header:
     channels_last: bool
     classes: list[str] | None = None  # files before it have none
     prefix: str = ""  # nor this
+    normalization: list[list[float]] | None = None  # nor this
 
     def to_json(self) -> str:
         """Return the text that goes into the file."""
@@ -46,7 +50,8 @@ class Header:
         Raises:
             ValueError: It is no such text, or of another format.
         """
-        values: dict[str, Any] = {"classes": None, "prefix": "", **parsed(text, _FIX, name=f"What {path} says")}
+        newer = {"classes": None, "prefix": "", "normalization": None}
+        values: dict[str, Any] = newer | parsed(text, _FIX, name=f"What {path} says")
         try:
             if values["format"] != FORMAT:
                 raise ValueError(
@@ -72,9 +77,27 @@ class Header:
             raise unreadable(path, f"ties is {header.ties!r}")
         if not all(isinstance(name, str) for name in header.classes or []):
             raise unreadable(path, f"classes is {header.classes!r}")
+        if header.normalization is not None and mean_std_of(header.normalization) is None:
+            raise unreadable(path, f"normalization is {header.normalization!r}")
         if header.num_classes is not None and header.num_classes < 1:
             raise unreadable(path, f"num_classes is {header.num_classes}")
         return header
+
+
+def mean_std_of(says: object) -> MeanStd | None:
+    """Return the mean and deviation that a file says; `None` if they are no numbers, one a channel.
+
+    Example:
+        >>> mean_std_of([[0.5], [0.25]]), mean_std_of([[0.5], [0]])
+        (((0.5,), (0.25,)), None)
+    """
+    if not isinstance(says, list) or len(says) != 2 or not all(isinstance(each, list) and each for each in says):
+        return None
+    mean, std = says
+    numbers = all(type(value) in (int, float) and abs(value) < _LARGEST for value in (*mean, *std))
+    if not numbers or len(mean) != len(std) or min(std) <= 0:
+        return None
+    return tuple(map(float, mean)), tuple(map(float, std))
 
 
 def unreadable(path: Path, reason: str) -> ValueError:

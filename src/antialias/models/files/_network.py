@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from antialias._tensors import write_tensors
-from antialias.metrics import TransformersNetwork
+from antialias.metrics import TransformersNetwork, normalization_of
 from antialias.models._class_names import class_names, name_classes_
 from antialias.models._origin import LIBRARIES, Origin, origin_of
 from antialias.models.backbones import freeze_as_
@@ -19,7 +20,7 @@ from antialias.nn import Filter
 from antialias.surgery import conversion_of, replay_, unchanged_on_error
 
 from ._folder import open_folder
-from ._header import Header, unreadable
+from ._header import Header, mean_std_of, unreadable
 from ._promise import build_as_promised
 
 _KEY = "antialias"
@@ -103,6 +104,9 @@ def load(path: str | Path, model: nn.Module | None = None, *, filters: Sequence[
         part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if header.classes:
         name_classes_(part, header.classes)
+    says: Any = mean_std_of(header.normalization)
+    if says is not None and says != normalization_of(model):
+        model.normalization = says
     return model.eval()
 
 
@@ -134,6 +138,10 @@ def write_network(
             first[id(tensor)] = key
             tensors[key] = tensor
     conversion, names = conversion_of(model), class_names(model)
+    try:
+        pixels = normalization_of(model)
+    except (TypeError, ValueError):  # an attribute of that name that means something else keeps nobody from saving
+        pixels = None
     header = Header(
         name=name,
         num_classes=num_classes,
@@ -142,6 +150,7 @@ def write_network(
         channels_last=any(_is_channels_last(parameter) for parameter in model.parameters()),
         classes=None if names is None else list(names),
         prefix=prefix,
+        normalization=None if pixels is None else [list(each) for each in pixels],
     )
     try:
         metadata = {_KEY: header.to_json(), "format": "pt"}
