@@ -78,6 +78,38 @@ def test_a_folder_says_which_network_it_holds(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match="config.json is not JSON"):
         aa.load_checkpoint(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "model-00001-of-00001.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match=r"\(weights in parts: model.safetensors.index.json\); it holds config"):
+        aa.load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnetblur18", "mobilenetv2_035"])
+def test_a_folder_of_timms_says_what_is_done_to_pixels(name: str, tmp_path: Path) -> None:
+    theirs = scramble_(timm.create_model(name, num_classes=4, drop_rate=0.1))
+    pixels = {"mean": (0.5, 0.4, 0.3), "std": (0.25, 0.25, 0.5)}
+    timm.models.save_for_hf(theirs, tmp_path, safe_serialization=True, data_config=pixels)
+    ours = aa.load_checkpoint(tmp_path)
+    assert aa.metrics.normalization_of(ours) == (pixels["mean"], pixels["std"])
+    torch.testing.assert_close(_outputs(ours), _outputs(theirs))
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["pretrained_cfg"]["std"] = [0.0]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=r"says mean=.* and std=\[0.0\] of pixels. Use numbers, one a channel"):
+        aa.load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("option", [{"output_stride": 8}, {"global_pool": "max"}])
+def test_a_folder_of_a_network_with_arguments_says_how_to_open_it(option: dict[str, object], tmp_path: Path) -> None:
+    theirs = scramble_(timm.create_model("resnet18", num_classes=4, **option))
+    timm.models.save_for_hf(theirs, tmp_path, safe_serialization=True)
+    ((key, value),) = option.items()
+    for model in (None, "timm:resnet18"):
+        with pytest.raises(ValueError, match=f"a resnet18 that was made with {key}={value!r}, which its name") as error:
+            aa.load_checkpoint(tmp_path, model)
+    names = {"load_checkpoint": aa.load_checkpoint, "timm": timm}
+    ours = eval(str(error.value).partition("Use ")[2].rstrip("."), names)
+    assert torch.equal(_outputs(ours), _outputs(theirs))
 
 
 def test_plain_files_of_segmenters_need_a_name(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from ._convert import adopt_filters_, convert_as_stored_
 from ._fit import compare
 from ._layout import layout_of
 from ._recognise import fitting_origin, recognise
+from ._timm import refuse_arguments, take_pixels_
 
 
 def load_checkpoint(
@@ -82,11 +83,13 @@ def network_with_weights(origin: Origin | None, path: str | Path, normalize: Nor
         ValueError: As in `load_checkpoint`.
     """
     checkpoint = read_checkpoint(path)
+    refuse_arguments(checkpoint)
     if origin is None:
         model = recognise(checkpoint, normalize)
     else:
         model = build_architecture(fitting_origin(origin, checkpoint, normalize) or origin)
     _fill_(model, checkpoint, normalize)
+    take_pixels_(model, checkpoint)
     return model
 
 

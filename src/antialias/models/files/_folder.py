@@ -23,13 +23,18 @@ def open_folder(folder: Path) -> tuple[Origin | None, Path]:
     """
     file = folder / WEIGHTS
     if not file.is_file():
-        held = sorted(path.name for path in folder.iterdir())[:5]
-        parts = f" (weights in parts: {WEIGHTS}.index.json)" if f"{WEIGHTS}.index.json" in held else ""
-        raise FileNotFoundError(
-            f"{folder} has no {WEIGHTS}{parts}; it holds {', '.join(held) or 'nothing'}. Use a folder that "
-            "antialias.models.save_pretrained wrote."
-        )
+        raise without_weights(folder, "a folder that antialias.models.save_pretrained wrote")
     return Origin(f"transformers:{folder}", None) if "model_type" in read_config(folder / CONFIG) else None, file
+
+
+def without_weights(folder: Path, use: str) -> FileNotFoundError:
+    """Return the error of a folder without weights in one file, which says what it holds and what to use."""
+    held = sorted(path.name for path in folder.iterdir())
+    index = next((name for name in held if name.endswith(".index.json")), None)
+    parts = f" (weights in parts: {index})" if index is not None else ""
+    return FileNotFoundError(
+        f"{folder} has no {WEIGHTS}{parts}; it holds {', '.join(held[:5]) or 'nothing'}. Use {use}."
+    )
 
 
 def read_config(path: Path) -> dict[str, Any]:

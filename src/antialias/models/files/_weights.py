@@ -16,7 +16,7 @@ from torch import Tensor
 
 from antialias._tensors import read_pickled
 
-from ._folder import CONFIG, WEIGHTS, read_config
+from ._folder import CONFIG, WEIGHTS, read_config, without_weights
 
 _FOLDER = (WEIGHTS, "pytorch_model.bin")
 _STATES = ("state_dict", "model_state", "model_state_dict", "model", "net", "network", "weights")
@@ -68,7 +68,9 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     words: dict[str, Any] = {}
     file = path
     if path.is_dir():
-        file = next((path / name for name in _FOLDER if (path / name).is_file()), path / _FOLDER[0])
+        file = next((path / name for name in _FOLDER if (path / name).is_file()), path)
+        if file == path:
+            raise without_weights(path, "the path of weights, or a folder with all of them in one file")
         words = read_config(path / CONFIG)
     if not file.is_file():
         raise FileNotFoundError(f"{file} is not a file. Use the path of weights that exist.")
