@@ -86,6 +86,15 @@ def mask2former() -> Any:
     return transformers.Mask2FormerForUniversalSegmentation(config)
 
 
+def patches() -> Any:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2, "mlp_ratio": 1, "image_size": 56}
+    stages = {"out_features": ["stage1", "stage2", "stage3", "stage4"], "reshape_hidden_states": False}
+    heads = {"reassemble_hidden_size": 16, "neck_hidden_sizes": [8] * 4, "fusion_hidden_size": 8, "head_hidden_size": 4}
+    backbone = transformers.Dinov2Config(**sizes, **stages, patch_size=14)
+    config = transformers.DepthAnythingConfig(backbone_config=backbone, patch_size=14, **heads)
+    return transformers.DepthAnythingForDepthEstimation(config)
+
+
 KINDS = {
     classifier: ClassScores,
     convnext: ClassScores,
@@ -205,6 +214,22 @@ def test_the_folder_says_what_its_network_expects_of_pixels(tmp_path: Path) -> N
     (tmp_path / "preprocessor_config.json").write_text("{")
     with pytest.raises(ValueError, match=r"preprocessor_config.json cannot be read .* save_pretrained"):
         Preprocessing.read(tmp_path)
+
+
+def test_maps_of_patches_are_of_whole_patches(images: Tensor, tmp_path: Path) -> None:
+    network = patches().eval()
+    with torch.no_grad():
+        network.head.conv3.bias.fill_(1.0)  # a ReLU follows
+        whole = network(pixel_values=torch.nn.functional.pad(images, (0, 4, 0, 6), mode="replicate")).predicted_depth
+    assert whole.shape[1:] == (70, 84)
+    assert float(whole.std()) > 0
+    torch.testing.assert_close(DenseValues(network)(images)[:, 0], whole[:, :64, :80])
+    for says, multiple in (
+        ({"ensure_multiple_of": 28}, 28),
+        ({"size_divisor": 4}, 28),
+        ({"ensure_multiple_of": 1 / 32}, 14),
+    ):
+        assert build(saved(network, tmp_path, **says)).side_multiple == multiple
 
 
 def test_channels_are_turned_around_where_the_folder_says_so(images: Tensor, tmp_path: Path) -> None:

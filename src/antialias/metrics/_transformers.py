@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,9 +38,9 @@ class TransformersNetwork(nn.Module):
         self.config: Any = network.config
         says = preprocessing or Preprocessing.read(getattr(self.config, "_name_or_path", "") or "")
         self.bgr = says is not None and says.bgr
+        self.side_multiple = math.lcm(1 if says is None else says.multiple, _patch_of(self.config))
         if says is not None:
             self.normalization = says.normalization
-            self.side_multiple = says.multiple
         side = getattr(self.config, "image_size", None) if says is None else says.side
         if isinstance(side, int) and not _has_queries(self.config):
             self.input_size = (3, side, side)
@@ -169,6 +170,12 @@ def _around(inside: Tensor) -> Tensor:
     """Return the box around the pixels of a mask `(H, W)`."""
     rows, columns = inside.any(1).nonzero(), inside.any(0).nonzero()
     return torch.stack([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+
+
+def _patch_of(config: Any) -> int:
+    """Return the side of a network's patches: what they leave over at the right and below has no place in its maps."""
+    sides = [getattr(each, "patch_size", None) for each in (config, getattr(config, "backbone_config", None))]
+    return math.lcm(*(side for side in sides if isinstance(side, int) and side > 0))
 
 
 def _has_queries(config: Any) -> bool:

@@ -55,7 +55,8 @@ class Preprocessing(NamedTuple):
                 mean, std = mean, tuple(value**2 for value in std)
             values = tuple((value + offset) / factor for value in mean), tuple(value / factor for value in std)
             sizes = [says[key] for key in ("crop_size", "size") if says.get(key) is not None]
-            multiple = int(says.get("size_divisor") or 1)
+            # ZoeDepth's file says 1/32, which is no number of pixels.
+            multiple = max(int(says.get("size_divisor") or says.get("ensure_multiple_of") or 1), 1)
             sides = [size if isinstance(size, int) else size.get("height", size.get("shortest_edge")) for size in sizes]
         except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
