@@ -170,6 +170,10 @@ def test_what_is_no_layer_is_refused() -> None:
         aa.aa_layer(aa.PhaseAverage())
     with pytest.raises(ValueError, match="filter 'Median' is unknown. Use one of Adaptive, "):
         aa.aa_layer("median")
+    with pytest.raises(TypeError, match=r"filter=Fixed is a class, no filter. Use Fixed\(\)."):
+        aa.aa_layer(Fixed)
+    with pytest.raises(TypeError, match=r"filter=3 is int, no filter. Use a config, such as Fixed\(\)"):
+        aa.aa_layer(3)
     with pytest.raises(ValueError, match="weights='default' are of a network without aa_layer=. Use build"):
         aa.models.build("timm:resnet18", weights="default", aa_layer=Fixed())
     with pytest.raises(TypeError, match="stride"):

@@ -369,6 +369,12 @@ def test_average_pools_become_the_filter_in_the_papers_placement():
     assert repr(done.revert_()) == repr(after_stem(nn.AvgPool2d(2)))
 
 
+def test_what_is_no_filter():
+    for surgery in (inspect, convert_):
+        with pytest.raises(TypeError, match=r"filter=Adaptive is a class, no filter. Use Adaptive\(\)\."):
+            surgery(after_stem(nn.MaxPool2d(2)), example=picture(), filter=cast(Any, Adaptive))
+
+
 def test_unknown_placement():
     with pytest.raises(ValueError, match=r"placement='papers' is unknown\. Use 'exact' or 'paper'\."):
         inspect(after_stem(nn.MaxPool2d(2)), picture(), placement=cast(Any, "papers"))

@@ -19,6 +19,7 @@ from .filters import PhaseAlignment as PhaseAlignment
 from .filters import PhaseAverage as PhaseAverage
 from .filters import Polyphase as Polyphase
 from .filters import ShiftAverage as ShiftAverage
+from .filters import check_filter as check_filter
 from .filters import filter_from_dict as filter_from_dict
 from .layers import INITS as INITS
 from .layers import LAYERS as LAYERS
@@ -89,6 +90,7 @@ __all__ = [
     "ShiftAverage",
     "Taps",
     "Width",
+    "check_filter",
     "check_period",
     "filter_from_dict",
 ]

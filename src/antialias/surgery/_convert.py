@@ -52,6 +52,7 @@ def inspect(
     Raises:
         ValueError: `example` is `None` and the network names no input size, `placement` or `sites` is unknown, or the
             filter chooses samples and `sites="up"` keeps them all.
+        TypeError: `filter` is no filter config.
         RuntimeError: The network does not run on the example.
 
     Source: Zou et al., BMVC 2020, and Zhang, ICML 2019, for where the filters go.
@@ -233,6 +234,7 @@ def convert_(
     Raises:
         ValueError: Nothing was found that a filter could follow; the message says what was looked at. Or a site would
             change what the network computes, even with a filter that does nothing; the message names it.
+        TypeError: `filter` is no filter config.
         RuntimeError: The network does not run on the example.
     """
     args, kwargs = arguments(model, example)

@@ -11,7 +11,16 @@ from torch import nn
 
 from antialias._extras import require
 from antialias.models._origin import Origin
-from antialias.nn import LAYERS, Adaptive, Filter, PhaseAlignment, PhaseAverage, ShiftAverage, filter_from_dict
+from antialias.nn import (
+    LAYERS,
+    Adaptive,
+    Filter,
+    PhaseAlignment,
+    PhaseAverage,
+    ShiftAverage,
+    check_filter,
+    filter_from_dict,
+)
 
 from ._others import from_smp, from_timm
 
@@ -34,6 +43,7 @@ def aa_layer(filter: Filter | str | None = None) -> type[nn.Module]:
         A class; one for each filter, however often it is asked for.
 
     Raises:
+        TypeError: It is neither a filter nor a name.
         ValueError: The name is unknown, or it changes what a whole network is given or answers, which no layer does.
         ImportError: timm is not installed.
 
@@ -48,6 +58,7 @@ def aa_layer(filter: Filter | str | None = None) -> type[nn.Module]:
         BlurPool2d(128, kernel_size=(5, 5), stride=(2, 2), padding_mode='reflect')
     """
     config = filter_from_dict({"filter": filter.title()}) if isinstance(filter, str) else filter or Adaptive()
+    check_filter(config)
     if isinstance(config, (PhaseAlignment, PhaseAverage, ShiftAverage)):
         name = type(config).__name__
         raise ValueError(

@@ -18,6 +18,7 @@ from ._configs import PhaseAverage as PhaseAverage
 from ._configs import Polyphase as Polyphase
 from ._configs import ShiftAverage as ShiftAverage
 from ._filter import Filter as Filter
+from ._filter import check_filter as check_filter
 from ._filter import filter_from_dict as filter_from_dict
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "PhaseAverage",
     "Polyphase",
     "ShiftAverage",
+    "check_filter",
     "filter_from_dict",
 ]

@@ -155,6 +155,19 @@ class Filter(ABC):
         return {"filter": type(self).__name__, **asdict(self)}
 
 
+def check_filter(filter: object) -> None:
+    """Refuse what is no filter config, such as a config's class or name.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(filter, Filter):
+        is_class = isinstance(filter, type) and issubclass(filter, Filter)
+        said = filter.__name__ if is_class else repr(filter)[:80]
+        fix = f"{said}()" if is_class else "a config, such as Fixed() or Adaptive()"
+        raise TypeError(f"filter={said} is {'a class' if is_class else type(filter).__name__}, no filter. Use {fix}.")
+
+
 def filter_from_dict(values: Mapping[str, object], filters: Sequence[type[Filter]] = ()) -> Filter:
     """Read back what `Filter.to_dict` wrote.
 

@@ -21,6 +21,7 @@ from antialias.nn import (
     Polyphase,
     PolyphasePool2d,
     ShiftAverage,
+    check_filter,
 )
 
 from .._plan import Placement, Site
@@ -62,6 +63,7 @@ class Rules:
     sites: Direction = "down"
 
     def __post_init__(self) -> None:
+        check_filter(self.filter)
         self.moves_stem = self.stem is None and self.filter.phase == "input_norm"
         if self.stem is None:
             self.stem = self.filter.phase is not None or isinstance(self.filter, PhaseAverage)
