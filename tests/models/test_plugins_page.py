@@ -66,6 +66,14 @@ def test_the_table_of_families(family: str, name: str, count: int) -> None:
     assert sum(isinstance(module, LAYERS) for module in model.modules()) == count
 
 
+@pytest.mark.parametrize("name", ["lcnet_035", "mobilenetv1_100", "mobilenetv3_small_050"])
+def test_what_timm_gives_wrong_channels_does_not_run(name: str) -> None:
+    with torch.device("meta"):
+        model, image = aa.models.build(f"timm:{name}", aa_layer="fixed"), torch.zeros(1, 3, 64, 64)
+    with pytest.raises(ValueError, match=r"but this layer filters \d+ channels"):
+        model(image)
+
+
 @pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*number of training batches")
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec, LeafSpec.* is deprecated")
 def test_lightning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
