@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
@@ -51,6 +53,43 @@ def segmenters(monkeypatch: pytest.MonkeyPatch) -> str:
     module.two = lambda: needing(12)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "segmenters", module)
     return "segmenters"
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Make a module of functions that answer in their own ways, and return flags for a few pictures."""
+
+    def detector(score: float) -> Any:
+        one = {"boxes": torch.tensor([[2.0, 2.0, 30.0, 30.0]]), "labels": torch.tensor([1])}
+        return lambda images: [{**one, "scores": torch.tensor([score])} for _ in images]
+
+    module = ModuleType("answers")
+    module.blind = lambda: detector(0.1)  # type: ignore[attr-defined]
+    module.sees = lambda: detector(0.9)  # type: ignore[attr-defined]
+    module.named = lambda: lambda images: {"logits": images.mean((2, 3))}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "answers", module)
+    for number in range(3):
+        (tmp_path / f"data/{number % 2}").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (48, 48), (80 * number, 90, 20)).save(tmp_path / f"data/{number % 2}/{number}.png")
+    return ["--data", f"images:{tmp_path}/data", "--size", "48", "--accelerator", "cpu"]
+
+
+@pytest.mark.filterwarnings(
+    "ignore:.*no accuracy is measured, but stability is", "ignore:.*left out, since nothing was"
+)
+@pytest.mark.parametrize("cost", ["--cost", "--no-cost"])
+def test_detectors_that_find_nothing(answers: list[str], cost: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["evaluate", "answers:blind", *answers, "--task", "instance", cost])
+    assert "nothing that a score could be made of" in " ".join(capsys.readouterr().out.split())
+    main(["evaluate", "answers:blind", "answers:sees", *answers, "--task", "instance", cost])
+    assert "3 test pictures" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.filterwarnings("ignore:.*no accuracy is measured, but stability is")
+def test_answers_in_other_words_are_told(answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "answers:named", *answers, "--window", "40"])
+    assert "answers:named: the model returned a dict. Wrap it to return logits" in capsys.readouterr().err
 
 
 def test_networks_of_different_sizes_are_refused_before_any_is_measured(

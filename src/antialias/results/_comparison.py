@@ -150,8 +150,11 @@ class Comparison(Displayed):
 
     def caption(self) -> str:
         """Say what was measured on what, in a few words."""
-        score = self.baseline.score(self.keys[0])
-        count = f"{score.images:,} test {score.protocol.get('unit', 'picture')}s"
+        count = "nothing that a score could be made of"
+        if self.keys:
+            scores = (entry.score(key) for key in self.keys for entry in self.entries if key in entry.keys)
+            score = next(scores)
+            count = f"{score.images:,} test {score.protocol.get('unit', 'picture')}s"
         return f"{self.common['data']}, {count}" if self.common else count
 
     def table(

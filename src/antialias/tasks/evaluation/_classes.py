@@ -134,7 +134,8 @@ def class_fault(
     images, _ = task.test_batches(data, replace(config, batch_size=1))[0]
     device = next(model.parameters(), torch.empty(0)).device
     with evaluating(model):
-        output = task.predict(model, [images[0].to(device)] if isinstance(images, list) else images[:1].to(device))[0]
+        answers = task.predict(model, [images[0].to(device)] if isinstance(images, list) else images[:1].to(device))
+    output = answers[0] if isinstance(answers, (Tensor, list, tuple)) else None  # what else it is, its scores will tell
     if isinstance(output, Tensor) and len(output) != task.outputs(data):
         return f"the network has {len(output)} outputs, the data {len(data.classes)} classes"
     return None
