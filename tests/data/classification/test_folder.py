@@ -53,6 +53,23 @@ def test_a_training_folder_alone_is_no_test_set(tmp_path: Path) -> None:
         ImageFolder(tmp_path, "test")
 
 
+@pytest.mark.parametrize("splits", [("Train", "Val"), ("Testing", "Training"), ("TEST", "TRAIN", "VALID")])
+def test_splits_of_other_names_are_no_classes(tmp_path: Path, splits: tuple[str, ...]) -> None:
+    for name in splits:
+        _fill(tmp_path / name, {"cat": 1, "dog": 2})
+    fact = f"holds {'/, '.join(splits)}/, which look like splits and would be read as classes"
+    with pytest.raises(FileNotFoundError, match=f"{fact}. Rename them train and test, or name one of them"):
+        ImageFolder(tmp_path, "test")
+    assert ImageFolder(tmp_path / splits[0]).classes == ("cat", "dog")
+    assert len(ImageFolder(tmp_path, "all")) == 2 * len(splits)
+
+
+def test_a_class_may_have_the_name_of_a_split(tmp_path: Path) -> None:
+    _fill(tmp_path, {"train": 1, "tram": 2})
+    (tmp_path / "train").rename(tmp_path / "Train")
+    assert ImageFolder(tmp_path).classes == ("Train", "tram")
+
+
 def test_no_classes_and_no_pictures_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="has no class folders"):
         ImageFolder(tmp_path)

@@ -28,6 +28,7 @@ from antialias.data.images import (
 )
 
 _FOLDERS = {"train": ("train",), "test": ("test", "val", "validation"), "all": ()}
+_SPLITS = ("train", "training", "val", "valid", "validation", "test", "testing")
 
 
 class ImageFolder(Dataset[tuple[Tensor, int]]):
@@ -200,6 +201,12 @@ def _split_folder(root: Path, split: str) -> Path:
     if existing:
         return existing[0]
     if split == "test" and not (root / "train").is_dir():
+        splits = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.name.lower() in _SPLITS)
+        if len(splits) > 1:
+            raise FileNotFoundError(
+                f"{root} holds {'/, '.join(splits)}/, which look like splits and would be read as classes. Rename them "
+                "train and test, or name one of them."
+            )
         return root
     wanted = " or ".join(f"{name}/" for name in _FOLDERS[split])
     raise FileNotFoundError(
