@@ -17,7 +17,7 @@ from antialias.nn import Filter, filter_from_dict
 
 from ._plan import Placement, Plan, Site, counted, exactness, site_from_dict, table_of
 from .dataflow import fork_rng
-from .edits import Edit, FilterEdit, Insert, edit_from_dict, unwatch, watch
+from .edits import Edit, FilterEdit, Insert, SetAttributes, edit_from_dict, unwatch, watch
 
 _RECORD = "_antialias"
 
@@ -95,7 +95,8 @@ class Conversion(Displayed):
         exactly what it did. What was cut off together with its filter is passed over.
 
         Raises:
-            ValueError: A tool has folded operations whose filters are still there; nothing is changed.
+            ValueError: A tool has folded operations whose filters are still there, or made adapters of layers that ran
+                at stride 1; nothing is changed.
         """
         sites = [site for step in self.steps for site in step.sites if site.edits]
         filtered = {getattr(module, "site", None) for module in self.model.modules()}
@@ -107,6 +108,14 @@ class Conversion(Displayed):
                 f"gone ({len(gone)} of {len(sites)} sites). A tool has folded it into something else, as "
                 "re-parameterisation does. Revert first, conversion_of(model).revert_(), and let the tool work on the "
                 "network after that; or go on with the filters."
+            )
+        strided = [edit for site in sites for edit in site.edits if isinstance(edit, SetAttributes)]
+        strided = [edit for edit in strided if has(self.model, edit.module)]
+        if adapted := [edit.module for edit in strided if edit.is_adapted(self.model)]:
+            raise ValueError(
+                f"{type(self.model).__name__} cannot be reverted: {adapted[0]} has an adapter that was made while it "
+                f"ran at stride 1 ({len(adapted)} of {len(sites)} sites), and that would go on reading every position. "
+                "Merge the adapters first (merge_and_unload() in peft), or convert a network that has them already."
             )
         with unchanged_on_error(self.model):
             for step in self.steps[::-1]:

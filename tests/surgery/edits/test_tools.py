@@ -177,12 +177,26 @@ def test_adapters_beside_a_layer_read_what_it_reads(filter: Filter) -> None:
     assert runs(model) == 0
 
 
-def test_converted_layers_inside_adapters_give_their_stride_back() -> None:
+def test_adapters_made_at_stride_1_are_merged_before_the_stride_is_given_back() -> None:
     model = network("resnet18")
-    done = convert_(model, example=X)
+    expected, done = model(X), convert_(model, example=X)
     model.layer2[0].conv1 = Adapter(model.layer2[0].conv1)
-    done.revert_()
-    assert model.layer2[0].conv1.base_layer.stride == (2, 2)
+    converted = model(X)
+    fact = r"cannot be reverted: layer2.0.conv1 has an adapter that was made while it ran at stride 1 \(1 of 7 sites\)"
+    with pytest.raises(ValueError, match=rf"{fact}.*Merge the adapters first .*or convert a network that has them"):
+        done.revert_()
+    assert torch.equal(model(X), converted)
+    model.layer2[0].conv1 = model.layer2[0].conv1.base_layer
+    torch.testing.assert_close(done.revert_()(X), expected)
+
+
+def test_a_network_with_adapters_is_converted_and_reverted() -> None:
+    model = network("resnet18")
+    model.layer2[0].conv1 = Adapter(model.layer2[0].conv1)
+    expected = model(X)
+    done = convert_(model, example=X)
+    torch.testing.assert_close(model(X), expected, rtol=1e-3, atol=1e-3)
+    assert torch.equal(done.revert_()(X), expected)
 
 
 @pytest.mark.parametrize(

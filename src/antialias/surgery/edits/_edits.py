@@ -87,6 +87,13 @@ class SetAttributes(Edit):
             setattr(module, name, tuple(value) if isinstance(value, list) else value)
         return before
 
+    def is_adapted(self, model: nn.Module) -> bool:
+        """Say whether an adapter around the layer has one of the same form, which was made as the edit left it."""
+        outer, layer = model.get_submodule(self.module), _layer(model, self.module)
+        form = {name: getattr(layer, name, None) for name in ("in_channels", "kernel_size", *self.attributes)}
+        beside = set(outer.modules()) - set(layer.modules())
+        return any(all(getattr(one, name, self) == value for name, value in form.items()) for one in beside)
+
     def undo(self, model: nn.Module, before: Mapping[str, Any]) -> None:
         """Put back what `apply` set; what somebody else has put there since is theirs."""
         module = _layer(model, self.module, *before)
