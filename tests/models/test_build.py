@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torchvision
+from published import scramble_
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from antialias.metrics import IMAGENET, normalization_of
-from antialias.models import TinyResNet, build
+from antialias.metrics import IMAGENET, ClassScores, normalization_of
+from antialias.models import TinyResNet, build, load, save
 from antialias.models._origin import Origin, origin_of
 from antialias.models.libraries import build_architecture
 from antialias.models.libraries._others import smp_normalization
@@ -59,6 +61,24 @@ def _last_map(model: nn.Module, x: Tensor) -> Tensor:
 def test_segmentation_and_googlenet_build_without_fetching_or_warning() -> None:
     for name in ("torchvision:lraspp_mobilenet_v3_large", "torchvision:googlenet"):
         assert isinstance(build(name), nn.Module)
+
+
+@pytest.mark.filterwarnings("ignore:The default weight initialization of GoogleNet")
+def test_googles_weights_come_back_with_what_they_expect_of_pixels(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    state = scramble_(torchvision.models.googlenet(init_weights=False)).state_dict()
+    monkeypatch.setattr(torchvision.models.GoogLeNet_Weights, "get_state_dict", lambda *_, **__: state)
+    theirs = torchvision.models.googlenet(weights="DEFAULT").eval()
+    ours = build("torchvision:googlenet", weights="default")
+    assert theirs.transform_input
+    save(ours, tmp_path / "ours.safetensors")
+    images, inputs, answers = torch.rand(2, 3, 64, 64), list[Tensor](), list[Tensor]()
+    for network in (theirs, ours, load(tmp_path / "ours.safetensors")):
+        network.conv1.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+        answers.append(ClassScores(network)(images))
+    for same in (inputs, answers):
+        torch.testing.assert_close(same[1:], [same[0]] * 2)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,9 +52,17 @@ def from_torchvision(origin: Origin, pretrained: bool | None) -> nn.Module:
         options["weights_backbone"] = None  # by default these fetch a backbone even when they are left untrained
     if name.startswith(("deeplabv3_", "fcn_")):
         options["aux_loss"] = True  # the head that they learn with, which the library's own weights have
-    if name in ("googlenet", "inception_v3") and not pretrained:
+    of_google = name in ("googlenet", "inception_v3")
+    if of_google and pretrained:
+        options |= {"aux_logits": True, "transform_input": False}  # as it is built without weights, such as by aa.load
+    elif of_google:
         options["init_weights"] = True  # without it they warn that a default will change
-    return models.get_model(name, **options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "auxiliary heads in the pretrained")  # which only training asks
+        model = models.get_model(name, **options)
+    if of_google and pretrained:
+        model.normalization = ((0.5,) * 3, (0.5,) * 3)  # what transform_input makes of ImageNet's
+    return model
 
 
 def from_smp(origin: Origin, pretrained: bool | None, **options: Any) -> nn.Module:
