@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +58,32 @@ def brief(error: BaseException) -> str:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'without a message'}"[:200]
+
+
+@contextmanager
+def short_sizes() -> Iterator[None]:
+    """Let timm's "same" padding say what it adds in terms that torch.export simplifies, wherever that is as much.
+
+    Its own have a maximum, and round a quotient up: each layer's size repeats the one before it several times, and the
+    program of EfficientNet-Lite0 took minutes.
+    """
+    padding: Any = sys.modules.get("timm.layers.padding")
+    if padding is None:
+        yield
+        return
+    theirs = padding.get_same_padding
+
+    def same_padding(size: Any, kernel_size: int, stride: int, dilation: int) -> Any:
+        span = (kernel_size - 1) * dilation + 1
+        if isinstance(size, Tensor) or span < stride:
+            return theirs(size, kernel_size, stride, dilation)
+        return (size - 1) // stride * stride + span - size
+
+    padding.get_same_padding = same_padding
+    try:
+        yield
+    finally:
+        padding.get_same_padding = theirs
 
 
 def dimensions_of(images: Tensor) -> dict[str, int]:
@@ -119,7 +147,7 @@ def trace(model: nn.Module, example: Tensor, fixed: Mapping[str, str], *, larger
         free = [name for name in dimensions if name not in reasons]
         shapes = {dimensions[name]: torch.export.Dim.AUTO for name in free}
         try:
-            with quiet(), torch.no_grad():
+            with quiet(), short_sizes(), torch.no_grad():
                 program = torch.export.export(model, (images,), dynamic_shapes=(shapes,), strict=False)
         except Exception as error:
             if not free:

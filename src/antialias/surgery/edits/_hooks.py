@@ -10,7 +10,7 @@ from torch.fx import Proxy
 
 from antialias._torch import DisableTorchFunction, own_children
 from antialias.nn import PhaseSplit2d
-from antialias.ops import pad
+from antialias.ops import is_exporting, pad
 
 from ..dataflow import each
 
@@ -124,16 +124,19 @@ class CropToPhase:
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
         dims = len(self.stride)
         kernel, dilation = each(module.kernel_size, dims), each(getattr(module, "dilation", 1), dims)
-        starts = (
-            same_padding(size, kernel[i], 1, dilation[i]) // 2
-            - same_padding(size, kernel[i], self.stride[i], dilation[i]) // 2
-            for i, size in enumerate(args[0].shape[2:])
-        )
+        starts = [
+            later_start(size, kernel[i], self.stride[i], dilation[i]) for i, size in enumerate(args[0].shape[2:])
+        ]
+        if is_exporting():  # whether a slice is the whole map differs from size to size, and a program would settle it
+            return nn.functional.pad(output, [side for start in reversed(starts) for side in (-start, 0)])
         return output[(..., *(slice(start, None) for start in starts))]
 
 
-def same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int:
-    """Return how much TensorFlow's "same" padding adds to `size` samples.
+def later_start(size: int, kernel_size: int, stride: int, dilation: int) -> int:
+    """Return by how many samples a map with TensorFlow's "same" padding starts later at a stride than at stride 1.
+
+    At stride 1 the padding is one sample less than the layer spans, half of it in front, and at another stride less by
+    what lies behind the last kept sample.
 
     Args:
         size: Number of samples.
@@ -142,7 +145,13 @@ def same_padding(size: int, kernel_size: int, stride: int, dilation: int) -> int
         dilation: Samples from one tap to the next.
 
     Example:
-        >>> same_padding(7, 3, 2, 1), same_padding(8, 3, 2, 1)
-        (2, 1)
+        >>> later_start(7, 3, 2, 1), later_start(8, 3, 2, 1)
+        (0, 1)
     """
-    return max((size - 1) // stride * stride + (kernel_size - 1) * dilation + 1 - size, 0)
+    span = (kernel_size - 1) * dilation + 1
+    if span == 1 or (stride == 2 and span % 2 == 0):
+        return 0
+    behind = size - 1 - (size - 1) // stride * stride
+    if stride == 2:  # as below, in whose terms torch.export cannot simplify a size: five layers on they take minutes
+        return behind
+    return (min(behind, span - 1) + span % 2) // 2
