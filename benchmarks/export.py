@@ -5,9 +5,10 @@
 A row of `benchmarks/export.csv` is a network with a filter. Filters are put into the trained network and taught
 nothing: adaptive ones start as the identity, fixed ones blur, so that agreement and consistency are those of the
 eight-bit file beside the float network of the same row. Half of the images give the ranges, the other half report.
-Times are medians in turns of a pass over one image of 224 pixels, on the threads that torch has: `eager ms` of the
-network with its kernels, `onnx ms` of the float file, `int8 ms` of the eight-bit one. timm's `resnetblur50` stands
-beside `resnet50` with our filters; these are untrained, and have times and sizes alone. A cell that fails says why.
+Times are medians of a pass over one image of 224 pixels, in turns of all files of a network, on the threads that torch
+has: `eager ms` of the network with its kernels, `onnx ms` of the float file, `int8 ms` of the eight-bit one. timm's
+`resnetblur50` stands beside `resnet50` with our filters; these are untrained, and have times and sizes alone. A cell
+that fails says why.
 """
 
 from __future__ import annotations
@@ -15,19 +16,20 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import antialias as aa
 from antialias.data import open_data
 from antialias.metrics import Score
 from antialias.runtimes import FORMATS
+from antialias.runtimes._formats import Run
 from antialias.runtimes._verify import eager, milliseconds
 
 OUT = Path(__file__).with_suffix(".csv")
+EXAMPLE = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 FILTERS = {"plain": None, "fixed": aa.Fixed(), "adaptive": aa.Adaptive()}
 SCORES = ("agreement", "consistency float", "consistency int8")
 HEADER = (
@@ -50,65 +52,74 @@ def cell(score: Score | None) -> str:
     return f"{100 * score.value:.1f} ({100 * score.interval[0]:.1f} to {100 * score.interval[1]:.1f})"
 
 
-def row(name: str, kind: str, model: nn.Module, images: list[Tensor] | None, folder: Path) -> dict[str, str]:
-    """Export one network, and compare and time its files."""
-    example = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    if images is not None:
-        example = images[0][:1, :, 16:240, 16:240].contiguous()
+def row(
+    name: str, kind: str, weights: str | None, images: list[Tensor] | None, folder: Path
+) -> tuple[dict[str, str], dict[str, Run]]:
+    """Export one network and compare its files; return what it and they compute with the cells."""
+    model = aa.models.build(name, weights=weights).eval()
+    example = EXAMPLE if images is None else images[0][:1, :, 16:240, 16:240].contiguous()
     if FILTERS.get(kind) is not None:
         aa.convert_(model, FILTERS[kind], example=example)
-    model, cells = model.eval(), {"network": name, "filter": kind}
-    files = {"onnx": folder / "float.onnx"}
+    files = {"onnx": folder / f"{kind}.onnx"}
     done = aa.export(model, files["onnx"], example=example)
-    cells |= {"float MB": f"{done.bytes / 1e6:.2f}", "onnx difference": f"{done.difference:.1e}"}
+    cells = {"network": name, "filter": kind, "float MB": f"{done.bytes / 1e6:.2f}"}
+    cells |= {"onnx difference": f"{done.difference:.1e}"}
     if images is not None:
-        files["int8"] = folder / "int8.onnx"
+        files["int8"] = folder / f"{kind}_int8.onnx"
         eight = aa.export(model, files["int8"], example=example, calibrate=images)
         took = eight.quantization
         scores = (took.agreement, took.consistency_before, took.consistency)
         cells |= {"images": str(took.agreement.images), "int8 MB": f"{eight.bytes / 1e6:.2f}"}
         cells |= {"int8 difference": f"{took.differences[0].relative:.1e}"}
         cells |= dict(zip(SCORES, map(cell, scores), strict=True))
-    runs = {"eager": eager(model)} | {key: FORMATS["onnx"].load(file) for key, file in files.items()}
-    return cells | {f"{key} ms": f"{value:.1f}" for key, value in milliseconds(runs, example).items()}
+    return cells, {"eager": eager(model)} | {key: FORMATS["onnx"].load(file) for key, file in files.items()}
 
 
-def cases(mobilenet: str | None) -> Iterator[tuple[str, str, str | None]]:
-    """Yield names of networks with the filter of each and its weights."""
-    for kind in FILTERS:
-        if mobilenet is not None:
-            yield "antialias:MobileNetV2", kind, mobilenet
-        yield "antialias:EfficientNetLite0", kind, "default"
-    for kind in FILTERS:
-        yield "timm:resnet50", kind, None
-    yield "timm:resnetblur50", "timm's", None
+def rows(
+    network: str, cases: list[tuple[str, str]], weights: str | None, images: list[Tensor] | None
+) -> list[dict[str, str]]:
+    """Return the rows of one network, whose files are all timed in turns."""
+    done: list[dict[str, str]] = []
+    runs: dict[str, Run] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, kind in cases:
+            try:
+                cells, functions = row(name, kind, weights, images, Path(folder))
+                runs |= {f"{kind} {key}": function for key, function in functions.items()}
+            except Exception as error:
+                cells = {"network": name, "filter": kind, "error": " ".join(str(error).split())[:200]}
+            done.append(cells)
+            print(f"{network}: {kind}", flush=True)
+        for key, value in milliseconds(runs, EXAMPLE).items():
+            kind, _, column = key.rpartition(" ")
+            next(cells for cells in done if cells["filter"] == kind)[f"{column} ms"] = f"{value:.1f}"
+    return done
 
 
 def main() -> None:
-    """Measure the rows that are missing, and write the table after each."""
+    """Measure the networks that are missing, and write the table after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="images:DIR of photographs, 256 pixels or more")
     parser.add_argument("--mobilenet", help="a file of MobileNetV2's ImageNet weights")
     parser.add_argument("--limit", type=int, default=80, help="images")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args()
-    rows = list(csv.DictReader(options.out.open(newline=""))) if options.out.exists() else []
-    there = {(cells["network"], cells["filter"]) for cells in rows}
+    there = list(csv.DictReader(options.out.open(newline=""))) if options.out.exists() else []
     images = images_of(options.data, options.limit)
-    for name, kind, weights in cases(options.mobilenet):
-        if (name, kind) in there:
+    for network, weights in (
+        *([("antialias:MobileNetV2", options.mobilenet)] if options.mobilenet else []),
+        ("antialias:EfficientNetLite0", "default"),
+        ("timm:resnet50", None),
+    ):
+        if network in {cells["network"] for cells in there}:
             continue
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                model = aa.models.build(name, weights=weights)
-                rows.append(row(name, kind, model, None if weights is None else images, Path(folder)))
-        except Exception as error:
-            rows.append({"network": name, "filter": kind, "error": " ".join(str(error).split())[:200]})
+        cases = [(network, kind) for kind in FILTERS]
+        cases += [("timm:resnetblur50", "timm's")] if network == "timm:resnet50" else []
+        there += rows(network, cases, weights, None if weights is None else images)
         with options.out.open("w", newline="") as file:
             writer = csv.DictWriter(file, HEADER, restval="", lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
-        print(*(f"{key} {value}" for key, value in rows[-1].items()), sep=", ", flush=True)
+            writer.writerows(there)
 
 
 if __name__ == "__main__":

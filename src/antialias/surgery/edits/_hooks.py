@@ -124,9 +124,7 @@ class CropToPhase:
     def __call__(self, module: Any, args: tuple[Any, ...], output: Tensor) -> Tensor:
         dims = len(self.stride)
         kernel, dilation = each(module.kernel_size, dims), each(getattr(module, "dilation", 1), dims)
-        starts = [
-            later_start(size, kernel[i], self.stride[i], dilation[i]) for i, size in enumerate(args[0].shape[2:])
-        ]
+        starts = [later_start(size, kernel[i], self.stride[i], dilation[i]) for i, size in enumerate(args[0].shape[2:])]
         if is_exporting():  # whether a slice is the whole map differs from size to size, and a program would settle it
             return nn.functional.pad(output, [side for start in reversed(starts) for side in (-start, 0)])
         return output[(..., *(slice(start, None) for start in starts))]
