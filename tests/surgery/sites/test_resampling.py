@@ -12,6 +12,9 @@ from torch.nn import functional as F
 
 from antialias.surgery import Site, inspect
 
+EVERY_OTHER = torch.arange(0, 32, 2)
+GRID = torch.zeros(1, 16, 8, 2)
+
 
 class Between(nn.Module):
     """A function behind a convolution with 8 channels."""
@@ -64,6 +67,11 @@ def focus(x: Tensor) -> Tensor:
         (focus, "slice", (2,), "slices with a step at"),
         (lambda x: x[..., ::2, ::2], "slice", (2,), "slices with a step at"),
         (lambda x: F.unfold(x, 2, stride=2), "folding", (2, 2), "unfolds into windows"),
+        (lambda x: x.unfold(2, 2, 2).unfold(3, 2, 2).amax((-2, -1)), "folding", (2,), "unfolds into windows"),
+        (lambda x: x[:, :, EVERY_OTHER], "slice", (2, 1), "picks positions at .*test_resamp"),
+        (lambda x: x[:, :, EVERY_OTHER[:, None], EVERY_OTHER], "slice", (2, 2), "picks positions at"),
+        (lambda x: x.index_select(3, EVERY_OTHER), "slice", (1, 2), "picks positions at"),
+        (lambda x: F.grid_sample(x, GRID, align_corners=False), "resize", (2, 4), "at the points of a grid at"),
         (
             lambda x: x.view(1, 8, 16, 2, 8, 4).amax((3, 5)),
             "pool of a view",
@@ -90,15 +98,33 @@ def test_what_subsamples_by_resizing_or_by_folding_is_listed(
     assert site.name == f"1:{site.operation}" or site.kind != "pool of a view"
 
 
+def test_a_layer_that_unfolds_is_named_where_no_line_calls_it() -> None:
+    (site,) = sites(nn.Sequential(nn.Identity(), nn.Unfold(2, stride=2)))
+    assert site.reason == "unfolds into windows at 1.1 (Unfold): there is no map behind it to filter"
+
+
 def test_layers_that_resize_are_named() -> None:
     names = [site.name for site in sites(nn.Sequential(nn.Upsample(scale_factor=0.5), nn.PixelUnshuffle(2)))]
     assert names == ["1.0", "1.1"]
+
+
+@pytest.mark.parametrize(("conv", "size"), [(nn.Conv1d, (32,)), (nn.Conv3d, (8, 8, 8))])
+def test_slices_of_signals_and_clips_are_listed(conv: Callable[..., nn.Module], size: tuple[int, ...]) -> None:
+    model = Between(lambda x: x[..., ::2])
+    model.conv = conv(3, 8, 3, padding=1)
+    (site,) = inspect(model, torch.rand(1, 3, *size)).sites
+    assert (site.kind, site.stride) == ("slice", (2,))
 
 
 @pytest.mark.parametrize(
     "function",
     [
         lambda x: F.interpolate(x, scale_factor=2),
+        lambda x: tokens(x)[..., ::2],
+        lambda x: x.index_select(1, torch.tensor([0, 2])),
+        lambda x: x[:, :, torch.arange(31, -1, -1)],
+        lambda x: x.unfold(2, 3, 1),
+        lambda x: F.grid_sample(x, torch.zeros(1, 32, 40, 2), align_corners=False),
         lambda x: F.pixel_shuffle(x, 2),
         lambda x: x.view(1, 2, 4, 32, 32).transpose(1, 2).reshape(1, 8, 32, 32),
         lambda x: x.view(1, 2, 4, 32, 32).permute(0, 3, 4, 1, 2).reshape(1, -1, 4),
@@ -111,7 +137,8 @@ def test_layers_that_resize_are_named() -> None:
         lambda x: tokens(x).view(1, 1024, 2, 4).amax(3),
     ],
     ids=[
-        *("upsampling", "pixel shuffle", "channel shuffle", "anchors", "windows of attention", "maxout", "global pool"),
+        *("upsampling", "channels of tokens", "channels", "flip", "overlapping windows", "grid of as many points"),
+        *("pixel shuffle", "channel shuffle", "anchors", "windows of attention", "maxout", "global pool"),
         *("mean of tokens", "group norm", "the larger of two", "heads"),
     ],
 )

@@ -62,7 +62,7 @@ class Op:
         outputs: Values made.
         others: Tensors read that do not depend on the network's input, such as weights.
         call: Innermost module call around the operation.
-        source: `file:line` outside of PyTorch that called it, where it was asked for.
+        source: `file:line` outside of PyTorch that called it, or the layer of PyTorch's, where it was asked for.
     """
 
     index: int

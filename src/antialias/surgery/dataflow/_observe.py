@@ -20,8 +20,10 @@ from antialias._torch import TorchDispatchMode, argument_names, own_buffers, sch
 from ._graph import Call, Graph, Op, Value
 
 _INSIDE = tuple(f"{Path(file).parent}{os.sep}" for file in (__file__, torch.__file__))
-_PROBED_POOLS = ("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d")
-_PROBED = ("convolution", *_PROBED_POOLS, "slice", "im2col", "amax", "max", "mean")
+_LOCATED = (
+    *("convolution", "max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d", "amax", "max"),
+    *("mean", "slice", "index", "index_select", "im2col", "unfold", "grid_sampler_2d"),
+)
 
 T = TypeVar("T")
 
@@ -99,7 +101,7 @@ class _Recorder(TorchDispatchMode):
         name = name.partition("::")[2].rstrip("_") if not name.endswith("__") else name
         others = tuple(t for t in tensors_in(arguments) if t not in self._values)
         settings = {key: value for key, value in arguments.items() if not tensors_in(value)}
-        source = _calling_line() if name in _PROBED or "upsample" in name else ""
+        source = _caller(self._call) if name in _LOCATED or "upsample" in name else ""
         op = Op(len(self.graph.ops), name, settings, inputs, (), others, self._call, source)
         op.outputs = tuple(self._assign(tensor, op) for tensor in tensors_in(result))
         for value in dict.fromkeys(inputs):
@@ -145,9 +147,12 @@ def tensors_in(tree: object) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def _calling_line() -> str:
+def _caller(call: Call | None) -> str:
+    """Return `file:line` of the network that called an operation, or a layer of PyTorch's that no such line called."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        if call is not None and (frame.f_code.co_filename, frame.f_code.co_name) == (__file__, observe.__name__):
+            return f"{call.name} ({type(call.module).__name__})"
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 

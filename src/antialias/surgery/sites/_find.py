@@ -29,6 +29,14 @@ _LEFT = {
     "adaptive_max_pool2d": "adaptive pool: its windows follow the size of the input",
     "_adaptive_avg_pool2d": "adaptive pool: it averages all that it subsamples",
 }
+_PICKS = {
+    "slice": ("slice", "slices with a step at {}: indexing has no stride to give to a filter"),
+    "index": ("slice", "picks positions at {}: indexing has no stride to give to a filter"),
+    "index_select": ("slice", "picks positions at {}: indexing has no stride to give to a filter"),
+    "im2col": ("folding", "unfolds into windows at {}: there is no map behind it to filter"),
+    "unfold": ("folding", "unfolds into windows at {}: there is no map behind it to filter"),
+    "grid_sampler_2d": ("resize", "samples at the points of a grid at {}: these have no stride to give to a filter"),
+}
 _REDUCTIONS = ("amax", "max", "mean")
 _VIEWS = ("view", "_unsafe_view", "reshape", "flatten")
 _MOVES = ("permute", "transpose", "clone", "contiguous", "unsqueeze", "squeeze")
@@ -132,22 +140,38 @@ def _candidate(op: Op, graph: Graph) -> Candidate | None:
     if op.name in _LEFT and math.prod(op.output.shape[2:]) > 1:
         strides = tuple(-(-a // b) for a, b in zip(op.input.shape[2:], op.output.shape[2:], strict=True))
         return Candidate(f"{op.module_name}:{op.name}", "adaptive pool", strides, [op], leave=_LEFT[op.name])
-    if op.name in ("slice", "im2col") or "upsample_" in op.name:
-        return _resampling(op)
+    if op.name in _PICKS:
+        return _picking(op, graph)
+    if "upsample_" in op.name:
+        return _resizing(op)
     return _pool_of_a_view(op) if op.name in _REDUCTIONS else _folding(op)
 
 
-def _resampling(op: Op) -> Candidate | None:
-    """List what throws positions away without a convolution or a pool: slices with a step, and smaller sizes."""
-    if op.name == "slice":
-        step = int(op.settings.get("step", 1))
-        if step == 1 or len(op.input.shape) != 4 or op.settings.get("dim", 0) < 2:
-            return None
-        reason = f"slices with a step at {op.source}: indexing has no stride to give to a filter"
-        return Candidate(f"{op.module_name}:slice", "slice", (step,), [op], leave=reason)
+def _picking(op: Op, graph: Graph) -> Candidate | None:
+    """List what keeps some positions, or takes them in windows, without a convolution or a pool."""
+    before, after = op.input.shape, op.output.shape
     if op.name == "im2col":
-        reason = f"unfolds into windows at {op.source}: there is no map behind it to filter"
-        return Candidate(f"{op.module_name}:unfold", "folding", tuple(op.settings["stride"]), [op], leave=reason)
+        strides = tuple(op.settings["stride"])
+    elif op.name in ("slice", "unfold"):
+        strides = (int(op.settings.get("step", 1)),)
+        if strides == (1,) or op.settings.get("dim", op.settings.get("dimension", 0)) % len(before) < 2:
+            return None
+    elif len(before) == len(after) == 4 and before[:2] == after[:2]:
+        strides = tuple(-(-large // max(small, 1)) for large, small in zip(before[2:], after[2:], strict=True))
+        if max(strides) == 1:
+            return None
+    else:
+        return None
+    convolved = (earlier for earlier in graph.ancestors(op) if earlier.name == "convolution")
+    if len(before) != 4 and not any(len(earlier.output.shape) == len(before) for earlier in convolved):
+        return None  # tokens, whose third dimension are channels
+    kind, reason = _PICKS[op.name]
+    name = "unfold" if op.name == "im2col" else op.name.removesuffix("r_2d")
+    return Candidate(f"{op.module_name}:{name}", kind, strides, [op], leave=reason.format(op.source))
+
+
+def _resizing(op: Op) -> Candidate | None:
+    """List what resizes maps to fewer positions."""
     before, after = op.input.shape[2:], op.output.shape[2:]
     if all(small >= large for large, small in zip(before, after, strict=True)):
         return None
