@@ -386,6 +386,14 @@ def test_outputs_and_targets_are_equally_many() -> None:
         average_precision([WITH_MASK] * 2, [TARGET])
 
 
+def test_one_dictionary_in_the_place_of_one_for_each_image_is_refused() -> None:
+    one = {"boxes": torch.zeros(1, 4), "labels": torch.ones(1).long(), "scores": torch.ones(1)}
+    with pytest.raises(TypeError, match=r"outputs hold 'boxes' and no dictionaries\. Pass a list, with one for each"):
+        average_precision(one, [one], "box")
+    with pytest.raises(TypeError, match="targets hold 'boxes' and no dictionaries"):
+        average_precision([one], one, "box")
+
+
 seeds = st.integers(0, 2**31 - 1)
 
 

@@ -334,6 +334,15 @@ def test_branches_that_become_one_convolution_keep_their_filter_behind_the_sum(n
     assert torch.equal(done.revert_()(x), plain)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
+def test_a_scripted_module_cannot_take_a_filter_over() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3, stride=2, padding=1), nn.ReLU())
+    convert_(model, Fixed(), example=X)
+    scripted = torch.jit.script(nn.ReLU())
+    with pytest.raises(ValueError, match=r"a scripted module in the place of 2, which .* Use torch\.compile"):
+        model[2] = scripted
+
+
 def test_a_stride_that_a_block_reads_is_left_to_it() -> None:
     done = convert_(timm.create_model("ghostnetv3_050").eval(), Fixed(), example=X)
     assert done.model.blocks[1][0].stride == 2

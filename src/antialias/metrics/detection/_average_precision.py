@@ -50,7 +50,7 @@ def average_precision(
         protocol: What else there is to say; `"in_words"` is printed.
 
     Raises:
-        TypeError: A column holds no numbers.
+        TypeError: A column holds no numbers, or there is one dictionary instead of one for each image.
         ValueError: No image has an object, or outputs and targets do not fit each other.
 
     Example:
@@ -66,6 +66,9 @@ def average_precision(
     for number, (output, target) in enumerate(itertools.zip_longest(outputs, targets)):
         if output is None or target is None:
             raise ValueError(f"there are {number} {'outputs' if output is None else 'targets'} only. Pass one of each.")
+        for what, each in (("outputs", output), ("targets", target)):
+            if not isinstance(each, Mapping):
+                raise TypeError(f"{what} hold {each!r:.60} and no dictionaries. Pass a list, with one for each image.")
         rows.append(match(output, {**target, "image_id": torch.tensor(number)}, kind, thresholds))
     return of_rows(precision_name(kind, at), rows, at, level, protocol).score()
 

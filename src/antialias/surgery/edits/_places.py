@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.fx import Proxy
 from torch.nn.modules.module import register_module_module_registration_hook
@@ -74,7 +75,15 @@ def attach(owner: Any, layer: Any, attachment: Attachment) -> None:
 
     At the input of the module that had the stride, the filter runs after the user's hooks, elsewhere before them, so
     that they keep seeing maps of the size they saw.
+
+    Raises:
+        ValueError: The module is scripted, which takes no children.
     """
+    if isinstance(owner, torch.jit.ScriptModule):
+        raise ValueError(
+            f"a tool puts a scripted module in the place of {attachment.name}, which cannot hold the filter there. Use "
+            "torch.compile, torch.jit.trace or aa.export on the converted network, or this tool before a conversion."
+        )
     layer.attachment = attachment
     if own_children(owner).get(CHILD) is not layer:
         owner.add_module(CHILD, layer)
