@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from antialias._tensors import write_tensors
 from antialias.metrics import TransformersNetwork, normalization_of
 from antialias.models._class_names import class_names, name_classes_
-from antialias.models._origin import LIBRARIES, Origin, origin_of
+from antialias.models._origin import LIBRARIES, Origin
 from antialias.models.backbones import freeze_as_
 from antialias.nn import Filter
 from antialias.surgery import conversion_of, replay_, unchanged_on_error
@@ -22,6 +22,7 @@ from antialias.surgery import conversion_of, replay_, unchanged_on_error
 from ._folder import open_folder
 from ._header import Header, mean_std_of, unreadable
 from ._promise import build_as_promised
+from ._unlike import name_of
 
 _KEY = "antialias"
 
@@ -30,7 +31,8 @@ def save(model: nn.Module, path: str | Path) -> None:
     """Write a network to a safetensors file that says how to rebuild it, conversion included.
 
     The file holds tensors and JSON and nothing that runs, so it is safe to open. A network made by `models.build` is
-    rebuilt from its name; of any other, `load` needs the unconverted network passed in.
+    rebuilt from its name; of any other, and of one that was changed since, `load` needs the unconverted network passed
+    in.
 
     Args:
         model: The network, converted or not. Tensors that are shared are stored once and shared again by `load`.
@@ -38,6 +40,9 @@ def save(model: nn.Module, path: str | Path) -> None:
 
     Raises:
         ValueError: A tensor has no data (meta device), or a filter config holds what JSON cannot say.
+
+    Warns:
+        UserWarning: An activation, a pool or the like is another one than the network's name builds.
 
     Example:
         >>> from antialias.models import build, load
@@ -47,8 +52,7 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> load(path).fc.out_features
         3
     """
-    origin = origin_of(model)
-    name, num_classes = (None, None) if origin is None else origin
+    name, num_classes = name_of(model) or (None, None)
     write_network(model, Path(path), name, num_classes)
 
 

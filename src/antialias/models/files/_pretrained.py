@@ -19,6 +19,7 @@ from antialias.surgery import conversion_of
 from ._card import model_card
 from ._folder import CONFIG, WEIGHTS
 from ._network import write_network
+from ._unlike import name_of
 
 
 def save_pretrained(
@@ -69,6 +70,7 @@ def save_pretrained(
         write_network(model if whole else inner, folder / WEIGHTS, None, prefix="network." if whole else "")
         _write_preprocessor(model, inner, folder / "preprocessor_config.json")
     else:
+        origin = name_of(model)
         write_network(model, folder / WEIGHTS, *(origin or (None, None)))
     config = _hub_config(inner)
     write_whole(folder / CONFIG, json.dumps(config, indent=2) + "\n")
