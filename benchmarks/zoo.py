@@ -10,7 +10,7 @@ of its heads, before any suppression. Inputs are small where the network takes t
 
 A row of `benchmarks/zoo.csv` is a network, written when it is finished; `docs/zoo.md` shows the table. The columns:
 
-- sites, filtered, left: what `convert_` with adaptive filters of full predictors, which start as identities, found and
+- sites, filtered, left: what `convert_` with adaptive filters, which start as identities, found and
   did, and why the others keep their stride;
 - error, error at another size: `||after - before|| / ||before||` of that conversion, on the size of its example and on
   the size behind;
@@ -70,7 +70,7 @@ SHOWN = (
     "network", "size", "sites", "filtered", "left", "error", "another", "reverted", "trains", "sync", "reparam.",
     "fused", "compiled", "export", "onnx difference", "int8",
 )  # fmt: skip
-FILTER = aa.Adaptive(predictor="full")
+FILTER = aa.Adaptive()
 LARGEST_ERROR = 1e-3  # of filters whose centre tap holds 0.999
 SAME = 1e-4  # bar of the tools: folding norms into convolutions rounds otherwise
 
