@@ -15,9 +15,6 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "zoo.py"
 THREE = ("torchvision:shufflenet_v2_x0_5", "timm:repvgg_a0", "timm:vit_tiny_patch16_224")
 
 
-NOT_RIGHT = {"timm:fbnetv3_b"}  # as docs/zoo.md says
-
-
 def run(out: Path, *options: str) -> str:
     command = [sys.executable, str(SCRIPT), "--out", str(out), "--only", *THREE, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -97,7 +94,7 @@ def test_the_table_holds_what_the_page_says() -> None:
             and all(number(cell.removeprefix("fx ").removeprefix("pairs ")) <= 1e-4 for cell in kept)
         )
         wrong |= set() if right else {name}
-    assert wrong == NOT_RIGHT
+    assert wrong == set()
 
 
 def number(cell: str) -> float:
