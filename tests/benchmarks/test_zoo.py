@@ -94,7 +94,7 @@ def test_the_table_holds_what_the_page_says() -> None:
             and all(number(cell.removeprefix("fx ").removeprefix("pairs ")) <= 1e-4 for cell in kept)
         )
         wrong |= set() if right else {name}
-    assert wrong == set()
+    assert wrong == {"timm:nextvit_small"}  # as docs/zoo.md says
 
 
 def number(cell: str) -> float:
