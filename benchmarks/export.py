@@ -90,7 +90,7 @@ def rows(
                 cells = {"network": name, "filter": kind, "error": " ".join(str(error).split())[:200]}
             done.append(cells)
             print(f"{network}: {kind}", flush=True)
-        for key, value in milliseconds(runs, EXAMPLE).items():
+        for key, value in milliseconds(runs, EXAMPLE).items() if runs else ():
             kind, _, column = key.rpartition(" ")
             next(cells for cells in done if cells["filter"] == kind)[f"{column} ms"] = f"{value:.1f}"
     return done

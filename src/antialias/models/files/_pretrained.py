@@ -61,16 +61,16 @@ def save_pretrained(
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file. Use the name of a folder, new or not.")
-    conversion, origin = conversion_of(model), origin_of(model)
+    conversion = conversion_of(model)
     inner: Any = model.network if isinstance(model, TransformersNetwork) else model
     of_transformers = hasattr(getattr(inner, "config", None), "model_type")
+    origin = None if of_transformers else name_of(model)
     if of_transformers:
         # Names in a conversion are those of the part that was converted, and files have those of transformers.
         whole = model is not inner and conversion is not None and conversion.model is model
         write_network(model if whole else inner, folder / WEIGHTS, None, prefix="network." if whole else "")
         _write_preprocessor(model, inner, folder / "preprocessor_config.json")
     else:
-        origin = name_of(model)
         write_network(model, folder / WEIGHTS, *(origin or (None, None)))
     config = _hub_config(inner)
     write_whole(folder / CONFIG, json.dumps(config, indent=2) + "\n")

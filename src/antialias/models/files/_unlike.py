@@ -10,7 +10,7 @@ from torch import nn
 
 from antialias.models._origin import Origin, origin_of
 from antialias.models.libraries import build_architecture, without_memory
-from antialias.surgery import unconverted_copy
+from antialias.surgery import conversion_of, unconverted_copy
 
 
 def name_of(model: nn.Module) -> Origin | None:
@@ -28,7 +28,8 @@ def name_of(model: nn.Module) -> Origin | None:
         return None
     try:
         with torch.random.fork_rng(devices=()):
-            now = dict(unconverted_copy(model).named_modules())
+            plain = model if conversion_of(model) is None else unconverted_copy(model)
+            now = dict(plain.named_modules())
             built = dict((without_memory(origin) or build_architecture(origin)).named_modules())
     except (ValueError, OSError):  # a tool has folded what would be reverted, or a folder is gone: `load` tells
         return origin

@@ -151,7 +151,7 @@ def _caller(call: Call | None) -> str:
     """Return `file:line` of the network that called an operation, or a layer of PyTorch's that no such line called."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
-        if call is not None and (frame.f_code.co_filename, frame.f_code.co_name) == (__file__, observe.__name__):
+        if call is not None and frame.f_code is observe.__code__:
             return f"{call.name} ({type(call.module).__name__})"
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

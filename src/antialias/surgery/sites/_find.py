@@ -31,10 +31,12 @@ _LEFT = {
 }
 _PICKS = {
     "slice": ("slice", "slices with a step at {}: indexing has no stride to give to a filter"),
-    "index": ("slice", "picks positions at {}: indexing has no stride to give to a filter"),
-    "index_select": ("slice", "picks positions at {}: indexing has no stride to give to a filter"),
-    "im2col": ("folding", "unfolds into windows at {}: there is no map behind it to filter"),
-    "unfold": ("folding", "unfolds into windows at {}: there is no map behind it to filter"),
+    **dict.fromkeys(
+        ("index", "index_select"), ("slice", "picks positions at {}: indexing has no stride to give to a filter")
+    ),
+    **dict.fromkeys(
+        ("im2col", "unfold"), ("folding", "unfolds into windows at {}: there is no map behind it to filter")
+    ),
     "grid_sampler_2d": ("resize", "samples at the points of a grid at {}: these have no stride to give to a filter"),
 }
 _REDUCTIONS = ("amax", "max", "mean")
@@ -156,15 +158,15 @@ def _picking(op: Op, graph: Graph) -> Candidate | None:
         strides = (int(op.settings.get("step", 1)),)
         if strides == (1,) or op.settings.get("dim", op.settings.get("dimension", 0)) % len(before) < 2:
             return None
+        convolved = (earlier for earlier in graph.ancestors(op) if earlier.name == "convolution")
+        if len(before) != 4 and not any(len(earlier.output.shape) == len(before) for earlier in convolved):
+            return None  # tokens, whose third dimension are channels
     elif len(before) == len(after) == 4 and before[:2] == after[:2]:
         strides = tuple(-(-large // max(small, 1)) for large, small in zip(before[2:], after[2:], strict=True))
         if max(strides) == 1:
             return None
     else:
         return None
-    convolved = (earlier for earlier in graph.ancestors(op) if earlier.name == "convolution")
-    if len(before) != 4 and not any(len(earlier.output.shape) == len(before) for earlier in convolved):
-        return None  # tokens, whose third dimension are channels
     kind, reason = _PICKS[op.name]
     name = "unfold" if op.name == "im2col" else op.name.removesuffix("r_2d")
     return Candidate(f"{op.module_name}:{name}", kind, strides, [op], leave=reason.format(op.source))
